@@ -1,0 +1,83 @@
+"""Answers: which candidates each sample has, which of them is correct, and how the outputs of
+an energy function become energies of the candidates."""
+
+import numpy as np
+from sklearn.model_selection import KFold, StratifiedKFold
+
+from sk_ebm._namespace import namespace
+
+
+class Answers:
+    """The candidate answers of n samples.
+
+    A family member offers
+
+    - ``target``: index (n,) of the correct candidate, or a distribution (n, k) over candidates;
+    - ``log_measure``: None, or an array broadcastable to (n, k), -inf for absent candidates;
+    - ``n_outputs``: how many outputs (m, o) an energy function computes for it;
+    - ``len()``: the number of samples n, over which an objective is a sum;
+    - ``take(rows)``: the answers of some samples, for mini-batches and folds;
+    - ``splits(n_splits, rng)``: (train, test) pairs of samples, for cross-fitting;
+    - ``rows(samples)``: which rows of the inputs belong to those samples;
+    - ``arrange(outputs) -> energies (n, k), pullback``: linear in the outputs; the pullback, its
+      adjoint, turns slopes (n, k) into slopes (m, o) of the outputs;
+    - ``diagonal(curvature, outputs)``: diagonal (m, o) of a loss curvature, seen from the outputs.
+    """
+
+    log_measure = None
+
+    def rows(self, samples):
+        """Rows of the inputs that belong to the samples: one each, unless overridden."""
+        return samples
+
+
+class Labels(Answers):
+    """Classes as answers.
+
+    One output o stands for two classes, E_0 = o/2 and E_1 = -o/2, so that penalty and weights
+    are those of logistic regression; otherwise the outputs are negative energies.
+
+    Parameters
+    ----------
+    target : ndarray of int, shape (n,)
+    n_classes : int
+    """
+
+    def __init__(self, target, n_classes):
+        self.target = target
+        self.n_classes = n_classes
+
+    def __len__(self):
+        return self.target.shape[0]
+
+    @property
+    def n_outputs(self):
+        return 1 if self.n_classes == 2 else self.n_classes
+
+    def take(self, samples):
+        return Labels(self.target[samples], self.n_classes)
+
+    def splits(self, n_splits, rng):
+        """Shuffled folds, stratified where every class has a sample for each of them."""
+        counts = np.bincount(self.target)
+        stratified = counts[counts > 0].min() >= n_splits
+        folds = (StratifiedKFold if stratified else KFold)(n_splits, shuffle=True, random_state=rng)
+        return list(folds.split(self.target, self.target))
+
+    @staticmethod
+    def arrange(outputs):
+        if outputs.shape[1] > 1:
+            return -outputs, lambda slopes: -slopes
+        xp = namespace(outputs)
+        half = outputs * 0.5
+        energies = xp.concat((half.T, -half.T), axis=0).T  # column-major: fast row reductions
+        return energies, lambda slopes: (slopes[:, :1] - slopes[:, 1:]) * 0.5
+
+    @staticmethod
+    def diagonal(curvature, outputs):
+        if outputs.shape[1] > 1:
+            return curvature.diagonal
+        energies, pullback = Labels.arrange(namespace(outputs).ones_like(outputs))
+        return pullback(curvature.product(energies))
+
+

@@ -1,0 +1,144 @@
+"""The linear energy, and how its penalty is chosen out of sample."""
+
+from copy import copy
+
+import numpy as np
+
+from sk_ebm.energies._base import Energy
+from sk_ebm.energies._design import make_design
+
+_LEAVE_ONE_OUT_COST = 2e9  # multiplications per penalty up to which leave-one-out is used
+_PATH_FACTOR = 10**-0.5  # from one penalty of the path to the next
+_PATH_TOL = 1e-4  # relative accuracy of the objective along the path
+
+
+class LinearEnergy(Energy):
+    """-E(x, y) = <w_y, x> + b_y; with two classes one weight vector, for E_0 - E_1.
+
+    With ``alpha="auto"`` the penalty is the one of least loss out of sample along a path from
+    strong to weak, each fit starting from the last: by approximate leave-one-out (Rad and
+    Maleki, 2020) where that is cheap, else on the first of five folds. A loss without
+    curvature starts at the optimum of the negative log-likelihood and takes its penalty.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features, n_outputs)
+    intercept_ : ndarray of shape (n_outputs,)
+    alpha_ : float
+        The penalty used.
+    """
+
+    solvers = ("newton", "lbfgs", "adam")
+
+    def fit(self, inputs, objective, rng):
+        design = make_design(inputs, objective.weights, rotate=objective.l1_ratio == 0)
+        d, n_outputs = design.columns.shape[1], objective.answers.n_outputs
+        init = np.zeros((d + 1, n_outputs))
+        if not objective.loss.curved:
+            start = objective.as_likelihood()
+            init = self._optimum(design, start, init, rng)
+            objective.alpha = start.alpha
+        params = self._optimum(design, objective, init, rng)
+        vars(self).update(vars(self._fitted(design, params, objective.alpha)))
+        return self
+
+    def _fitted(self, design, params, alpha):
+        fitted = copy(self)
+        coef, intercept = design.weights_of(params)
+        dtype = design.columns.dtype
+        fitted.coef_ = coef.astype(dtype, copy=False)
+        fitted.intercept_ = intercept.astype(dtype, copy=False)
+        fitted.alpha_ = alpha
+        return fitted
+
+    def _optimum(self, design, objective, init, rng):
+        """Parameters of least objective; settles alpha and leaves held-out outputs there."""
+        loo = _leave_one_out_pays(design, objective)
+        if objective.alpha == "auto":
+            splits = None if loo else objective.splits or objective.default_splits(rng)[:1]
+            init = _choose_alpha(design, objective, init, splits, rng)
+        params = _minimize(
+            design, objective, init, rng, lambda p: self._fitted(design, p, objective.alpha)
+        )
+        if objective.calibrate and objective.held_out is None and loo:
+            objective.held_out = _leave_one_out(design, objective, params)
+        return params
+
+    def __call__(self, inputs):
+        return np.asarray(inputs @ self.coef_ + self.intercept_)
+
+
+def _minimize(design, objective, init, rng, fitted=None):
+    l2 = objective.alpha * (1 - objective.l1_ratio) * design.scale**2
+    return objective.minimize(
+        init,
+        design.vjp,
+        design.scale,
+        fitted,
+        preconditioner=design.preconditioner(l2, init.shape[1]),
+        rng=rng,
+    )
+
+
+def _choose_alpha(design, objective, init, splits, rng):
+    """Sets alpha and held-out outputs of the objective; returns where its last fit starts."""
+    n_fits = 1 if splits is None else len(splits)
+    inits, best, worse = [init] * n_fits, np.inf, 0
+    for alpha in _path(design):
+        trial = objective.with_(alpha=alpha, tol=max(objective.tol, _PATH_TOL), report=None)
+        if splits is None:
+            inits = [_minimize(design, trial, inits[0], rng)]
+            samples, outputs = _leave_one_out(design, trial, inits[0])
+        else:
+            folds = [trial.only(train) for train, _ in splits]
+            inits = [_minimize(design, f, p, rng) for f, p in zip(folds, inits, strict=True)]
+            samples = np.concatenate([test for _, test in splits])
+            outputs = np.concatenate(
+                [design.vjp(p, test)[0] for p, (_, test) in zip(inits, splits, strict=True)]
+            )
+        value = trial.take(samples)(outputs)[0]
+        worse = worse + 1 if value > 1.005 * best else 0
+        if value < best:
+            best, start = value, inits[0]
+            objective.alpha, objective.held_out = float(alpha), (samples, outputs)
+        if worse == 2:
+            break
+    return start
+
+
+def _path(design):
+    """Penalties from one that leaves nearly nothing of the weights to one that leaves all."""
+    variances = design.variances[design.variances > 0]
+    if not len(variances):
+        return [1.0]
+    high, low = variances.sum(), 1e-7 * variances.min()
+    n_steps = min(int(np.log(low / high) / np.log(_PATH_FACTOR)) + 1, 40)
+    return high * _PATH_FACTOR ** np.arange(n_steps)
+
+
+def _leave_one_out_pays(design, objective):
+    n, d = design.columns.shape
+    return (
+        objective.splits is None
+        and objective.loss.curved
+        and objective.l1_ratio == 0
+        and hasattr(design, "leverages")
+        and 2 * n * d**2 * objective.answers.n_outputs <= _LEAVE_ONE_OUT_COST
+    )
+
+
+def _leave_one_out(design, objective, params):
+    """All samples, and their outputs as if one unit of weight of each had been left out.
+
+    One Newton step per sample from the optimum: with h the leverage of an output, g and a the
+    first and second derivative of a unit of the sample's loss by it, o + h g / (1 - h a).
+    Second derivatives between two outputs are neglected; with two classes there are none.
+    """
+    outputs, _ = design.vjp(params)
+    diagonal = objective.curvature(outputs).diagonal
+    leverages = design.leverages(diagonal, objective.alpha * design.scale**2)
+    with np.errstate(divide="ignore"):
+        unit = np.minimum(1 / objective.weights, 1)[:, None]  # of the row's own weight
+    slopes = objective(outputs)[1]
+    rest = np.maximum(1 - unit * leverages * diagonal, 1e-3)
+    return np.arange(len(outputs)), outputs + unit * leverages * slopes / rest

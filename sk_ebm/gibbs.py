@@ -1,0 +1,139 @@
+"""The Gibbs distribution of energies: the only place that knows temperature and base measure."""
+
+from functools import cached_property
+
+import numpy as np
+from scipy.optimize import brentq
+
+from sk_ebm._namespace import namespace
+
+
+class Gibbs:
+    """p(y given x) = m(y) exp(-beta E(x, y)) / Z(x) over a finite set of candidate answers.
+
+    Parameters
+    ----------
+    energies : array of shape (n, k)
+        Finite energies of the candidates; low = compatible.
+    log_measure : array broadcastable to (n, k), default=None
+        Log base measure: 0 for classes (the meaning of None), -inf for an absent candidate.
+    beta : float, default=1.0
+        Inverse temperature, > 0.
+    """
+
+    def __init__(self, energies, log_measure=None, beta=1.0):
+        self.energies = energies
+        self.log_measure = log_measure
+        self.beta = beta
+
+    def at(self, beta):
+        """The same answers at another inverse temperature."""
+        return self if beta == self.beta else Gibbs(self.energies, self.log_measure, beta)
+
+    @cached_property
+    def _partition(self):
+        """(peak, masses, total): masses (n, k) = m exp(-beta E) e^-peak and their row sums."""
+        xp = namespace(self.energies)
+        logits = self.energies * -self.beta
+        if self.log_measure is not None:
+            logits = logits + self.log_measure
+        peak = xp.max(logits, axis=1, keepdims=True)  # exp never overflows below its row's peak
+        logits -= peak
+        masses = _exp(xp, logits)
+        return peak, masses, xp.sum(masses, axis=1, keepdims=True)
+
+    @property
+    def log_z(self):
+        """Log partition function, shape (n,), in nats."""
+        peak, _, total = self._partition
+        return (peak + namespace(total).log(total))[:, 0]
+
+    @property
+    def free_energy(self):
+        """F(x) = -(1/beta) log Z(x), shape (n,)."""
+        return -self.log_z / self.beta
+
+    @cached_property
+    def probabilities(self):
+        """Gibbs probabilities, shape (n, k); rows sum to one."""
+        _, masses, total = self._partition
+        return masses / total
+
+    @property
+    def log_probabilities(self):
+        """Logarithms of the Gibbs probabilities, shape (n, k), accurate where these underflow."""
+        logits = self.energies * -self.beta
+        if self.log_measure is not None:
+            logits = logits + self.log_measure
+        peak, _, total = self._partition
+        return (logits - peak) - namespace(total).log(total)
+
+    def surprise(self, target):
+        """beta (E+ - F) in nats, shape (n,), for the index (n,) of the correct answers: -log p
+        under a flat base measure. Accurate down to rounding of one, not of the energies."""
+        xp = namespace(self.energies)
+        peak, _, total = self._partition
+        chosen = xp.take_along_axis(self.energies, target[:, None], axis=1)
+        return ((peak + chosen * self.beta) + xp.log(total))[:, 0]
+
+    @property
+    def mode(self):
+        """Index of the least-energy answer that is present, shape (n,)."""
+        xp = namespace(self.energies)
+        return xp.argmin(self.present_energies, axis=1)
+
+    @property
+    def present_energies(self):
+        """Energies with +inf at absent candidates, shape (n, k)."""
+        if self.log_measure is None:
+            return self.energies
+        xp = namespace(self.energies)
+        return xp.where(self.log_measure == -xp.inf, xp.inf, self.energies)
+
+
+def _exp(xp, a):
+    """exp(a), in place for numpy: this is the hot loop of training."""
+    return np.exp(a, out=a) if isinstance(a, np.ndarray) else xp.exp(a)
+
+
+def learn_beta(energies, target, sample_weight):
+    """The beta that minimises the mean negative log-likelihood of the target answers.
+
+    The problem is convex in beta. One virtual sample of unit weight whose answer is drawn
+    uniformly stands beside the data (the smoothing of Platt, 1999), so beta stays finite where
+    every target has the least energy, and shrinks to nearly zero where energies say nothing.
+
+    Parameters
+    ----------
+    energies : ndarray of shape (n, k)
+        Energies of samples that the energy function was not fitted on.
+    target : ndarray of shape (n,)
+        Index of the correct answer.
+    sample_weight : ndarray of shape (n,)
+        Non-negative weights, not all zero.
+
+    Returns
+    -------
+    beta : float
+        Within 1e-12 and 1e12 of the inverse scale of the energies.
+    """
+    energies = np.asarray(energies, dtype=np.float64)
+    chosen = np.take_along_axis(energies, target[:, None], axis=1)[:, 0]
+    smoothing = 1.0 / (sample_weight.sum() + 1.0)
+    wanted = chosen + smoothing * (energies.mean(axis=1) - chosen)
+    spread = np.average(np.ptp(energies, axis=1), weights=sample_weight)
+    if spread == 0:
+        return 1.0
+
+    def slope(log_beta):  # d NLL / d beta = E+ - <E>
+        p = Gibbs(energies, beta=np.exp(log_beta) / spread).probabilities
+        return np.average(wanted - np.sum(p * energies, axis=1), weights=sample_weight) / spread
+
+    low, high = -3.0, 3.0
+    while slope(low) > 0 and low > -27:
+        low -= 3.0
+    while slope(high) < 0 and high < 27:
+        high += 3.0
+    if slope(low) > 0 or slope(high) < 0:
+        return float(np.exp(low if slope(low) > 0 else high) / spread)
+    return float(np.exp(brentq(slope, low, high, xtol=1e-11)) / spread)

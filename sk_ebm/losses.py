@@ -1,0 +1,316 @@
+"""Losses: per-sample functions of the candidates' energies (Table 1 of LeCun et al., 2006).
+
+E+ is the energy of the correct answer, E- that of the most offending incorrect answer: the
+least energy among all others. A loss sees neither inputs nor parameters.
+"""
+
+from collections import namedtuple
+
+from sklearn.base import BaseEstimator
+
+from sk_ebm._namespace import namespace
+
+Curvature = namedtuple("Curvature", ["diagonal", "product"])
+"""diagonal (n, k) of the matrix of second derivatives of each sample, and product(v): that
+matrix times v, both (n, k). Positive semi-definite."""
+
+
+class Loss(BaseEstimator):
+    """Base class of losses.
+
+    ``loss(gibbs, target)`` returns values (n,) and slopes (n, k) = d values / d energies; the
+    slope of an absent candidate is 0. ``target`` is the index (n,) of the correct answer; `NLL`
+    also takes a distribution (n, k).
+
+    Attributes
+    ----------
+    curved : bool
+        Whether ``curvature(gibbs, target)`` exists: the loss is convex in the energies and its
+        second derivatives are not zero almost everywhere.
+    zero_margin : bool
+        Whether energies that are all equal are a global minimum.
+    only_pulls : bool
+        Whether the loss only lowers the correct answer, with nothing that raises the others.
+    positive : bool
+        Whether the loss is defined for positive energies only.
+    """
+
+    curved = False
+    zero_margin = False
+    only_pulls = False
+    positive = False
+
+    def __call__(self, gibbs, target):
+        raise NotImplementedError(f"{type(self).__name__} must define __call__.")
+
+    def check(self):
+        """Raise a ValueError if a parameter is out of range."""
+        for name, value in self.get_params().items():
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if number and not 0 < value < float("inf"):
+                raise ValueError(
+                    f"{name} of {type(self).__name__} must be a finite number > 0, got {value!r}."
+                )
+
+
+class ContrastiveLoss(Loss):
+    """Base class of losses of the two numbers E+ and E-.
+
+    A subclass defines ``pair(plus, minus)``, which returns values and the derivatives by E+ and
+    by E-, all (n,); if it is curved also ``second(plus, minus)``, which returns the second
+    derivatives (by E+ twice, mixed, by E- twice).
+    """
+
+    def __call__(self, gibbs, target):
+        plus, minus, offending = _contrast(gibbs, target)
+        values, by_plus, by_minus = self.pair(plus, minus)
+        slopes = _scatter(gibbs.energies, (target, by_plus), (offending, by_minus))
+        return values, slopes
+
+    def pair(self, plus, minus):
+        raise NotImplementedError(f"{type(self).__name__} must define pair.")
+
+    def curvature(self, gibbs, target):
+        plus, minus, offending = _contrast(gibbs, target)
+        twice_plus, mixed, twice_minus = self.second(plus, minus)
+
+        def product(v):
+            v_plus, v_minus = _pick(v, target), _pick(v, offending)
+            along_plus = twice_plus * v_plus + mixed * v_minus
+            along_minus = mixed * v_plus + twice_minus * v_minus
+            return _scatter(v, (target, along_plus), (offending, along_minus))
+
+        diagonal = _scatter(gibbs.energies, (target, twice_plus), (offending, twice_minus))
+        return Curvature(diagonal, product)
+
+
+class EnergyLoss(Loss):
+    """E+ (Table 1, "energy"): pulls the correct answer down and pushes nothing up."""
+
+    only_pulls = True
+
+    def __call__(self, gibbs, target):
+        plus = _pick(gibbs.energies, target)
+        return plus, _scatter(gibbs.energies, (target, namespace(plus).ones_like(plus)))
+
+
+class Perceptron(ContrastiveLoss):
+    """E+ - min E (Table 1, "perceptron"); a tie counts as violated."""
+
+    zero_margin = True
+
+    def pair(self, plus, minus):
+        xp = namespace(plus)
+        gap = plus - minus
+        violated = xp.astype(gap >= 0, gap.dtype)
+        return gap * violated, violated, -violated
+
+
+class Hinge(ContrastiveLoss):
+    """max(0, margin + E+ - E-) (Table 1, "hinge")."""
+
+    def __init__(self, margin=1.0):
+        self.margin = margin
+
+    def pair(self, plus, minus):
+        xp = namespace(plus)
+        gap = plus - minus + self.margin
+        violated = xp.astype(gap > 0, gap.dtype)
+        return gap * violated, violated, -violated
+
+
+class Log(ContrastiveLoss):
+    """log(1 + exp(E+ - E-)) (Table 1, "log")."""
+
+    curved = True
+
+    def pair(self, plus, minus):
+        gap = plus - minus
+        probability = _sigmoid(gap)
+        return _softplus(gap), probability, -probability
+
+    def second(self, plus, minus):
+        probability = _sigmoid(plus - minus)
+        bend = probability * (1 - probability)
+        return bend, -bend, bend
+
+
+class LVQ2(ContrastiveLoss):
+    """min(cap, max(0, E+ - E-)) (Table 1, "LVQ2"); a tie counts as violated.
+
+    With ``relative=True``, min(1, max(0, (E+ - E-) / (delta E-))), for positive energies.
+    """
+
+    zero_margin = True
+
+    def __init__(self, cap=1.0, relative=False, delta=1.0):
+        self.cap = cap
+        self.relative = relative
+        self.delta = delta
+
+    @property
+    def positive(self):
+        return self.relative
+
+    def pair(self, plus, minus):
+        xp = namespace(plus)
+        if not self.relative:
+            gap, cap, by_plus, by_minus = plus - minus, self.cap, 1.0, -1.0
+        else:
+            floor = xp.maximum(minus, minus * 0 + xp.finfo(minus.dtype).smallest_normal**0.25)
+            gap, cap = (plus - minus) / (self.delta * floor), 1.0
+            by_plus, by_minus = 1 / (self.delta * floor), -(plus / floor) / (self.delta * floor)
+        inside = xp.astype((gap >= 0) & (gap < cap), gap.dtype)
+        return xp.clip(gap, 0, cap), inside * by_plus, inside * by_minus
+
+
+class MCE(ContrastiveLoss):
+    """1 / (1 + exp(-(E+ - E-))) (Table 1, "MCE": minimum classification error)."""
+
+    def pair(self, plus, minus):
+        probability = _sigmoid(plus - minus)
+        bend = probability * (1 - probability)
+        return probability, bend, -bend
+
+
+class SquareSquare(ContrastiveLoss):
+    """E+^2 + max(0, margin - E-)^2 (Table 1, "square-square")."""
+
+    curved = True
+
+    def __init__(self, margin=1.0):
+        self.margin = margin
+
+    def pair(self, plus, minus):
+        short = namespace(plus).clip(self.margin - minus, min=0)
+        return plus**2 + short**2, 2 * plus, -2 * short
+
+    def second(self, plus, minus):
+        xp = namespace(plus)
+        active = xp.astype(minus < self.margin, plus.dtype)
+        return xp.full_like(plus, 2.0), xp.zeros_like(plus), 2 * active
+
+
+class SquareExponential(ContrastiveLoss):
+    """E+^2 + gamma exp(-E-) (Table 1, "square-exponential").
+
+    Below E- = -30 the exponential goes on as its tangent, which is convex and never overflows.
+    """
+
+    curved = True
+    _turn = 30.0
+
+    def __init__(self, gamma=1.0):
+        self.gamma = gamma
+
+    def _push(self, minus):
+        xp = namespace(minus)
+        push = self.gamma * xp.exp(xp.clip(-minus, max=self._turn))
+        return push, xp.clip(-minus - self._turn, min=0)
+
+    def pair(self, plus, minus):
+        push, beyond = self._push(minus)
+        return plus**2 + push * (1 + beyond), 2 * plus, -push
+
+    def second(self, plus, minus):
+        xp = namespace(plus)
+        push, beyond = self._push(minus)
+        return xp.full_like(plus, 2.0), xp.zeros_like(plus), xp.where(beyond > 0, 0.0, push)
+
+
+class NLL(Loss):
+    """E+ + (1/beta) log sum exp(-beta E) (Table 1, "NLL/MMI"): cross-entropy, divided by beta.
+
+    A target that is a distribution (n, k) gives the cross-entropy with it.
+    """
+
+    curved = True
+
+    def __init__(self, beta=1.0):
+        self.beta = beta
+
+    def __call__(self, gibbs, target):
+        gibbs = gibbs.at(self.beta)
+        slopes = -gibbs.probabilities
+        if target.ndim == 2:
+            xp = namespace(target)
+            return xp.sum(target * gibbs.energies, axis=1) - gibbs.free_energy, slopes + target
+        _add(slopes, target, 1.0)
+        return gibbs.surprise(target) / self.beta, slopes
+
+    def curvature(self, gibbs, target):
+        xp = namespace(gibbs.energies)
+        p = gibbs.at(self.beta).probabilities
+
+        def product(v):
+            moved = p * v
+            moved -= p * xp.sum(moved, axis=1, keepdims=True)
+            return moved if self.beta == 1 else moved * self.beta
+
+        return Curvature(self.beta * p * (1 - p), product)
+
+
+class MEE(Loss):
+    """1 - exp(-beta E+) / sum exp(-beta E) (Table 1, "MEE": minimum empirical error)."""
+
+    def __init__(self, beta=1.0):
+        self.beta = beta
+
+    def __call__(self, gibbs, target):
+        p = gibbs.at(self.beta).probabilities
+        correct = _pick(p, target)
+        slopes = -p * (self.beta * correct)[:, None]
+        _add(slopes, target, self.beta * correct)
+        return 1 - correct, slopes
+
+
+LOSSES = {
+    "energy": EnergyLoss,
+    "perceptron": Perceptron,
+    "hinge": Hinge,
+    "log": Log,
+    "lvq2": LVQ2,
+    "mce": MCE,
+    "square_square": SquareSquare,
+    "square_exponential": SquareExponential,
+    "nll": NLL,
+    "mee": MEE,
+}
+
+
+def _contrast(gibbs, target):
+    """E+, E- and the index of the most offending incorrect answer, each (n,)."""
+    xp = namespace(gibbs.energies)
+    others = gibbs.present_energies
+    others = xp.asarray(others, copy=True)
+    n, k = others.shape
+    others[xp.arange(n), target] = xp.inf
+    offending = xp.argmin(others, axis=1)
+    return _pick(gibbs.energies, target), _pick(gibbs.energies, offending), offending
+
+
+def _pick(a, index):
+    """a[i, index[i]] for each row i."""
+    return namespace(a).take_along_axis(a, index[:, None], axis=1)[:, 0]
+
+
+def _add(a, index, amount):
+    """a[i, index[i]] += amount[i] for each row i, in place."""
+    a[namespace(a).arange(a.shape[0]), index] += amount
+
+
+def _scatter(like, *parts):
+    """Zeros shaped like ``like``, with each (index, amount) added at one entry per row."""
+    out = namespace(like).zeros_like(like)
+    for index, amount in parts:
+        _add(out, index, amount)
+    return out
+
+
+def _sigmoid(a):
+    return 1 / (1 + namespace(a).exp(-namespace(a).clip(a, min=-80)))
+
+
+def _softplus(a):
+    xp = namespace(a)
+    return xp.clip(a, min=0) + xp.log1p(xp.exp(-xp.abs(a)))

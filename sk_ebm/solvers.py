@@ -1,0 +1,208 @@
+"""Solvers: minimise mean loss + R over the parameters of an energy function.
+
+``solver(objective, init, vjp, *, l2, l1, tol, max_iter, report)`` gets the objective of the
+outputs, ``vjp(params) -> outputs, pullback`` and the coefficients of (l2/2) params^2 and
+l1 |params|, broadcastable to the parameters; it returns a `Result`.
+"""
+
+from collections import namedtuple
+
+import numpy as np
+from scipy.optimize import minimize
+
+# glibc hands large freed arrays back to the system, and every new one then costs page faults,
+# several times the arithmetic on it. Freeing one untouched 31 MB block makes it keep them.
+np.empty(31 << 20, dtype=np.uint8)
+
+Result = namedtuple("Result", ["params", "converged"])
+
+
+def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditioner, **_):
+    """Newton steps by preconditioned conjugate gradients, for outputs linear in the parameters.
+
+    As in trust-region Newton methods for logistic regression (Lin, Weng and Keerthi, 2008), only
+    products with the matrix of second derivatives are needed. Linear outputs make each trial
+    of the line search free of passes over the inputs. Stops once the gap to the minimum, as
+    the Newton decrement estimates it, is below ``tol`` times the objective.
+
+    ``preconditioner(diagonal)`` takes the curvature's diagonal (m, o) and returns a function
+    that solves approximately with the matrix of second derivatives.
+    """
+    params = init
+    outputs, pullback = vjp(params)
+    loss, slopes = objective(outputs)
+    value = loss + _ridge(l2, params)
+    solve, cg_steps, damping = None, 0, 0.0
+    tol = max(tol, np.finfo(outputs.dtype).eps)
+    if outputs.size * len(params) < 2e6:  # costs next to nothing: solve to rounding
+        tol = np.finfo(outputs.dtype).eps
+    for _ in range(max_iter):
+        gradient = pullback(slopes) + l2 * params
+        curvature = objective.curvature(outputs, damping)
+        if solve is None or cg_steps > preconditioner.patience:
+            solve = preconditioner(curvature.diagonal)
+
+        def hessian(v, curvature=curvature, pullback=pullback):
+            moved = vjp(v)[0]
+            return moved, pullback(curvature.product(moved)) + l2 * v
+
+        step, moved, cg_steps, unsolved = _conjugate_gradients(
+            hessian, gradient, solve, abs(value), tol
+        )
+        decrement = -0.5 * float(np.vdot(gradient, step))
+        length, outputs, loss, slopes, new_value = _search(
+            objective, outputs, moved, params, step, l2, value, decrement
+        )
+        params = params + length * step
+        damping = _damping(damping, length)
+        gain, value = value - new_value, new_value
+        report(value, params)
+        if unsolved + abs(gain - decrement) <= tol * abs(value):
+            return Result(params, True)
+    return Result(params, False)
+
+
+def _conjugate_gradients(hessian, gradient, solve, size, tol, max_steps=400):
+    """(step, outputs moved, steps taken, unsolved part of the decrement) of an inexact Newton step.
+
+    The residual is asked to fall with the decrement, which makes the outer steps converge
+    faster than linearly.
+    """
+    step = np.zeros_like(gradient)
+    moved, residual = 0.0, -gradient
+    direction = solved = solve(residual)
+    first = rho = float(np.vdot(residual, solved))
+    if first <= 0:
+        return step, np.zeros_like(hessian(step)[0]), 0, 0.0
+    goal = max(first * min(0.05, first / (size or 1.0)), 0.2 * tol * size)
+    for count in range(1, max_steps + 1):
+        moved_along, curved = hessian(direction)
+        bend = float(np.vdot(direction, curved))
+        if bend <= 0:
+            break
+        length = rho / bend
+        step += length * direction
+        moved = moved + length * moved_along
+        residual = residual - length * curved
+        solved = solve(residual)
+        rho, last = float(np.vdot(residual, solved)), rho
+        if rho <= max(goal, 1e-30):
+            break
+        direction = solved + (rho / last) * direction
+    return step, moved, count, 0.5 * rho
+
+
+def _search(objective, outputs, moved, params, step, l2, value, decrement):
+    """Backtracking along the step until the objective falls enough (Armijo)."""
+    length = 1.0
+    for _ in range(40):
+        trial = outputs + length * moved
+        loss, slopes = objective(trial)
+        new_value = loss + _ridge(l2, params + length * step)
+        if new_value <= value - 2e-4 * length * decrement + 1e-14 * abs(value):
+            break
+        length *= 0.5
+    return length, trial, loss, slopes, new_value
+
+
+def _damping(damping, length):
+    """Levenberg damping for the next step, from how far the last one could be followed."""
+    if length < 1:
+        return max(4 * damping, 1e-3)
+    return damping / 10 if damping > 1e-6 else 0.0
+
+
+def lbfgs(objective, init, vjp, *, l2, l1, tol, max_iter, report, **_):
+    """L-BFGS (Byrd, Lu, Nocedal and Zhu, 1995), for any loss and any parameters.
+
+    With l1 > 0 each parameter is the difference of two that are bounded below by zero, so that
+    those without effect end exactly at zero.
+    """
+    split = bool(np.any(l1))
+    shape = init.shape
+    l1 = np.broadcast_to(l1, shape)
+
+    def unpack(flat):
+        halves = flat.reshape(2, *shape) if split else flat.reshape(1, *shape)
+        return halves[0] - halves[1] if split else halves[0]
+
+    def value_and_gradient(flat):
+        params = unpack(flat)
+        outputs, pullback = vjp(params)
+        loss, slopes = objective(outputs)
+        gradient = pullback(slopes) + l2 * params
+        value = loss + _ridge(l2, params)
+        if not split:
+            return value, gradient.ravel()
+        value += float(np.sum(l1 * flat.reshape(2, *shape)))
+        return value, np.concatenate([(l1 + gradient).ravel(), (l1 - gradient).ravel()])
+
+    start = np.concatenate([np.clip(init, 0, None), np.clip(-init, 0, None)]) if split else init
+    found = minimize(
+        value_and_gradient,
+        start.ravel().astype(np.float64),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0, None)] * start.size if split else None,
+        callback=lambda intermediate_result: report(
+            float(intermediate_result.fun), unpack(intermediate_result.x.copy())
+        ),
+        options={"maxiter": max_iter, "maxfun": 20 * max_iter, "ftol": tol * 0.1, "gtol": 1e-12},
+    )
+    # Where the loss has kinks, the line search ends in one that no descent direction leaves.
+    return Result(unpack(found.x), found.success or found.status == 2)
+
+
+def adam(
+    objective,
+    init,
+    vjp,
+    *,
+    l2,
+    l1,
+    tol,
+    max_iter,
+    report,
+    rng,
+    batch_size=200,
+    learning_rate=1e-3,
+    n_epochs=50,
+    **_,
+):
+    """Mini-batch Adam (Kingma and Ba, 2015), averaging the iterates of the second half.
+
+    The averaging is that of the averaged perceptron. The l1 term is descended along its sign.
+    """
+    params, average = init.astype(np.float64), np.zeros_like(init, dtype=np.float64)
+    first, second = np.zeros_like(params), np.zeros_like(params)
+    n = len(objective.answers)
+    batch_size, n_epochs = min(batch_size, n), min(max_iter, n_epochs)
+    count = averaged = 0
+    for epoch in range(n_epochs):
+        total = 0.0
+        order = rng.permutation(n)
+        for samples in np.array_split(order, n // batch_size):
+            batch = objective.take(samples)
+            if not batch.weights.any():
+                continue
+            outputs, pullback = vjp(params, batch.answers.rows(samples))
+            loss, slopes = batch(outputs)
+            gradient = pullback(slopes) + l2 * params + l1 * np.sign(params)
+            total += loss * len(samples) / n
+            count += 1
+            first += 0.1 * (gradient - first)
+            second += 0.001 * (gradient**2 - second)
+            rate = learning_rate * np.sqrt(1 - 0.999**count) / (1 - 0.9**count)
+            params -= rate * first / (np.sqrt(second) + 1e-8)
+            if 2 * epoch >= n_epochs - 1:
+                averaged += 1
+                average += (params - average) / averaged
+        report(total, average if averaged else params)
+    return Result(average, True)
+
+
+def _ridge(l2, params):
+    return 0.5 * float(np.sum(l2 * np.square(params)))
+
+
+SOLVERS = {"newton": newton, "lbfgs": lbfgs, "adam": adam}
