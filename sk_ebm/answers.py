@@ -4,7 +4,7 @@ an energy function become energies of the candidates."""
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from sk_ebm._namespace import namespace
+from sk_ebm._private import namespace
 
 
 class Answers:

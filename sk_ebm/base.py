@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
-from scipy import sparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
 from sklearn.callback import CallbackSupportMixin
@@ -14,7 +13,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state, gen_batches
 
 from sk_ebm.energies import ENERGIES, Energy
-from sk_ebm.gibbs import Gibbs, learn_beta
+from sk_ebm.gibbs import learn_beta
 from sk_ebm.losses import LOSSES, Loss
 from sk_ebm.objective import Objective
 from sk_ebm.solvers import SOLVERS
@@ -52,11 +51,11 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         _check_together(energy, loss, self.solver, self.l1_ratio)
         return energy, loss
 
-    def _fit_energy(self, energy, loss, inputs, answers, weights, splits):
+    def _fit_energy(self, energy, loss, inputs, answers, weights, splits, y):
         """Fit the energy and learn beta; sets the fitted attributes all at once, at the end."""
         rng = check_random_state(self.random_state)
         context = self._init_callback_context(max_subtasks=None)
-        data = {"estimator": self, "X": inputs, "y": self._reported_answers(answers)}
+        data = {"estimator": self, "X": inputs, "y": y}
         context.call_on_fit_task_begin(**data)
         curve = []
 
@@ -99,14 +98,11 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         context.call_on_fit_task_end(**data, reconstruction_attributes={})
         return self
 
-    def _reported_answers(self, answers):
-        return answers.target
-
-    def _split(self, X, y, **groups):
+    def _splits(self, X, y):
         """The samples of the folds of ``cv``, or None."""
         if self.cv is None:
             return None
-        return list(check_cv(self.cv, y, classifier=True).split(X, y, **groups))
+        return list(check_cv(self.cv, y, classifier=True).split(X, y))
 
 
 def _check_range(name, value, low, high=np.inf, *, closed=False, auto=False, kind=Real):

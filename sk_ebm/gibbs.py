@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 from scipy.optimize import brentq
 
-from sk_ebm._namespace import namespace
+from sk_ebm._private import namespace
 
 
 class Gibbs:

@@ -8,7 +8,7 @@ from collections import namedtuple
 
 from sklearn.base import BaseEstimator
 
-from sk_ebm._namespace import namespace
+from sk_ebm._private import namespace
 
 Curvature = namedtuple("Curvature", ["diagonal", "product"])
 """diagonal (n, k) of the matrix of second derivatives of each sample, and product(v): that
@@ -27,6 +27,9 @@ class Loss(BaseEstimator):
     curved : bool
         Whether ``curvature(gibbs, target)`` exists: the loss is convex in the energies and its
         second derivatives are not zero almost everywhere.
+    smooth : bool
+        Whether it is curved, and its slopes have no jump where another answer becomes the most
+        offending one.
     zero_margin : bool
         Whether energies that are all equal are a global minimum.
     only_pulls : bool
@@ -36,6 +39,7 @@ class Loss(BaseEstimator):
     """
 
     curved = False
+    smooth = False
     zero_margin = False
     only_pulls = False
     positive = False
@@ -224,7 +228,7 @@ class NLL(Loss):
     A target that is a distribution (n, k) gives the cross-entropy with it.
     """
 
-    curved = True
+    curved = smooth = True
 
     def __init__(self, beta=1.0):
         self.beta = beta

@@ -145,7 +145,7 @@ class Objective:
             ``fitted(params)`` builds the fitted energy, for reports.
         **details
             What particular solvers use, see there. A ``preconditioner`` says that outputs are
-            linear in the parameters.
+            linear in the parameters, a ``batch_size`` that mini-batches suit them.
         """
         def report(value, params):
             self.n_iter += 1
@@ -174,7 +174,7 @@ class Objective:
     def _solver(self, details):
         if self.solver != "auto":
             return self.solver
-        if self.loss.zero_margin:
+        if self.loss.zero_margin or "batch_size" in details:
             return "adam"
-        smooth = self.loss.curved and self._penalty * self.l1_ratio == 0
+        smooth = self.loss.smooth and self._penalty * self.l1_ratio == 0
         return "newton" if smooth and "preconditioner" in details else "lbfgs"

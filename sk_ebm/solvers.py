@@ -137,6 +137,7 @@ def lbfgs(objective, init, vjp, *, l2, l1, tol, max_iter, report, **_):
         value += float(np.sum(l1 * flat.reshape(2, *shape)))
         return value, np.concatenate([(l1 + gradient).ravel(), (l1 - gradient).ravel()])
 
+    ftol = tol * (0.1 if objective.loss.smooth else 10)  # kinks make the last digits slow
     start = np.concatenate([np.clip(init, 0, None), np.clip(-init, 0, None)]) if split else init
     found = minimize(
         value_and_gradient,
@@ -147,7 +148,7 @@ def lbfgs(objective, init, vjp, *, l2, l1, tol, max_iter, report, **_):
         callback=lambda intermediate_result: report(
             float(intermediate_result.fun), unpack(intermediate_result.x.copy())
         ),
-        options={"maxiter": max_iter, "maxfun": 20 * max_iter, "ftol": tol * 0.1, "gtol": 1e-12},
+        options={"maxiter": max_iter, "maxfun": 20 * max_iter, "ftol": ftol, "gtol": 1e-12},
     )
     # Where the loss has kinks, the line search ends in one that no descent direction leaves.
     return Result(unpack(found.x), found.success or found.status == 2)
@@ -164,41 +165,55 @@ def adam(
     max_iter,
     report,
     rng,
-    batch_size=200,
-    learning_rate=1e-3,
+    held_out=None,
+    batch_size=64,
+    learning_rate=3e-3,
     n_epochs=50,
+    patience=10,
     **_,
 ):
-    """Mini-batch Adam (Kingma and Ba, 2015), averaging the iterates of the second half.
+    """Mini-batch Adam (Kingma and Ba, 2015) with a cosine schedule, for any parameters.
 
-    The averaging is that of the averaged perceptron. The l1 term is descended along its sign.
+    With ``held_out`` samples, the parameters of least loss on them are kept, and training stops
+    ``patience`` epochs after; otherwise the iterates of the second half are averaged, as in
+    the averaged perceptron. The l1 term is descended along its sign.
     """
-    params, average = init.astype(np.float64), np.zeros_like(init, dtype=np.float64)
+    params, average = init.copy(), np.zeros_like(init)
     first, second = np.zeros_like(params), np.zeros_like(params)
-    n = len(objective.answers)
-    batch_size, n_epochs = min(batch_size, n), min(max_iter, n_epochs)
-    count = averaged = 0
+    n_epochs = min(max_iter, n_epochs)
+    samples = np.flatnonzero(objective.weights)
+    if held_out is not None:
+        samples = np.setdiff1d(samples, held_out)
+        judge = objective.take(held_out)
+    n_batches = max(len(samples) // batch_size, 1)
+    best, best_epoch, best_params, count = np.inf, 0, params, 0
     for epoch in range(n_epochs):
-        total = 0.0
-        order = rng.permutation(n)
-        for samples in np.array_split(order, n // batch_size):
-            batch = objective.take(samples)
-            if not batch.weights.any():
-                continue
-            outputs, pullback = vjp(params, batch.answers.rows(samples))
-            loss, slopes = batch(outputs)
-            gradient = pullback(slopes) + l2 * params + l1 * np.sign(params)
-            total += loss * len(samples) / n
+        for batch in np.array_split(rng.permutation(samples), n_batches):
+            part = objective.take(batch)
+            outputs, pullback = vjp(params, part.answers.rows(batch))
+            loss, slopes = part(outputs)
+            gradient = pullback(slopes)
+            gradient += l2 * params
+            if np.any(l1):
+                gradient += l1 * np.sign(params)
             count += 1
+            progress = count / (n_epochs * n_batches)
+            rate = learning_rate * 0.5 * (1 + np.cos(np.pi * progress))
+            rate *= np.sqrt(1 - 0.999**count) / (1 - 0.9**count)
             first += 0.1 * (gradient - first)
-            second += 0.001 * (gradient**2 - second)
-            rate = learning_rate * np.sqrt(1 - 0.999**count) / (1 - 0.9**count)
+            second += 0.001 * (gradient * gradient - second)
             params -= rate * first / (np.sqrt(second) + 1e-8)
-            if 2 * epoch >= n_epochs - 1:
-                averaged += 1
-                average += (params - average) / averaged
-        report(total, average if averaged else params)
-    return Result(average, True)
+        if held_out is None:
+            average += (params - average) / max(epoch - n_epochs // 2 + 1, 1)
+            report(loss, average)
+            continue
+        value = judge(vjp(params, judge.answers.rows(held_out))[0])[0]
+        report(value, params)
+        if value < best:
+            best, best_epoch, best_params = value, epoch, params.copy()
+        elif epoch - best_epoch >= patience:
+            break
+    return Result(average if held_out is None else best_params, True)
 
 
 def _ridge(l2, params):

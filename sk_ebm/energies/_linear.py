@@ -7,7 +7,7 @@ import numpy as np
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._design import make_design
 
-_LEAVE_ONE_OUT_COST = 2e9  # multiplications per penalty up to which leave-one-out is used
+_LEAVE_ONE_OUT_COST = 5e8  # multiplications per penalty up to which leave-one-out is used
 _PATH_FACTOR = 10**-0.5  # from one penalty of the path to the next
 _PATH_TOL = 1e-4  # relative accuracy of the objective along the path
 
@@ -17,8 +17,8 @@ class LinearEnergy(Energy):
 
     With ``alpha="auto"`` the penalty is the one of least loss out of sample along a path from
     strong to weak, each fit starting from the last: by approximate leave-one-out (Rad and
-    Maleki, 2020) where that is cheap, else on the first of five folds. A loss without
-    curvature starts at the optimum of the negative log-likelihood and takes its penalty.
+    Maleki, 2020) where that is cheap, else on the first of five folds. A loss that
+    is not smooth starts at the optimum of the negative log-likelihood and takes its penalty.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class LinearEnergy(Energy):
         design = make_design(inputs, objective.weights, rotate=objective.l1_ratio == 0)
         d, n_outputs = design.columns.shape[1], objective.answers.n_outputs
         init = np.zeros((d + 1, n_outputs))
-        if not objective.loss.curved:
+        if not objective.loss.smooth and objective.solver != "newton":
             start = objective.as_likelihood()
             init = self._optimum(design, start, init, rng)
             objective.alpha = start.alpha
@@ -120,7 +120,7 @@ def _leave_one_out_pays(design, objective):
     n, d = design.columns.shape
     return (
         objective.splits is None
-        and objective.loss.curved
+        and objective.loss.smooth
         and objective.l1_ratio == 0
         and hasattr(design, "leverages")
         and 2 * n * d**2 * objective.answers.n_outputs <= _LEAVE_ONE_OUT_COST

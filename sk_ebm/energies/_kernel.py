@@ -1,0 +1,97 @@
+"""The kernel energy: a linear energy on a map of Gaussian kernels."""
+
+import numpy as np
+from scipy import linalg, sparse
+from sklearn.kernel_approximation import RBFSampler
+from sklearn.metrics.pairwise import rbf_kernel
+
+from sk_ebm.energies._linear import LinearEnergy
+
+
+class KernelEnergy(LinearEnergy):
+    """A linear energy on features of the Gaussian kernel exp(-gamma |x - x'|^2).
+
+    Parameters
+    ----------
+    approximation : {"nystroem", "fourier"}, default="nystroem"
+        Nystroem features of a sample of the rows (Williams and Seeger, 2001), which are the whole
+        kernel where the rows are no more than ``n_components``; or random Fourier features
+        (Rahimi and Recht, 2007).
+    n_components : int, default=None
+        Number of features; None means 10 sqrt(n), at least 300.
+    gamma : float, default=None
+        None means 1 / (n_features * variance of all entries), as ``gamma="scale"`` of `SVC`:
+        scale the columns first.
+
+    Attributes
+    ----------
+    gamma_ : float
+    landmarks_ : array or CSR matrix of shape (n_components, n_features), for "nystroem"
+    """
+
+    def __init__(self, approximation="nystroem", n_components=None, gamma=None):
+        self.approximation = approximation
+        self.n_components = n_components
+        self.gamma = gamma
+
+    def check(self):
+        if self.approximation not in ("nystroem", "fourier"):
+            raise ValueError(
+                f"approximation must be 'nystroem' or 'fourier', got {self.approximation!r}."
+            )
+        for name in ("n_components", "gamma"):
+            value = getattr(self, name)
+            if value is not None and not (np.isscalar(value) and 0 < value < np.inf):
+                raise ValueError(f"{name} must be None or a finite number > 0, got {value!r}.")
+
+    def fit(self, inputs, objective, rng):
+        self.gamma_ = self.gamma or _scale_gamma(inputs, objective.weights)
+        size = self.n_components or max(300, int(10 * np.sqrt(inputs.shape[0])))
+        if self.approximation == "fourier":
+            self.sampler_ = RBFSampler(gamma=self.gamma_, n_components=size, random_state=rng)
+            self.sampler_.fit(inputs)
+        else:
+            self._fit_landmarks(inputs, objective.weights, size, rng)
+        return super().fit(self._features(inputs), objective, rng)
+
+    def _fit_landmarks(self, inputs, weights, size, rng):
+        rows = np.flatnonzero(weights)
+        if len(rows) <= 4 * size:  # few enough to leave repeated rows out
+            rows = rows[_distinct(inputs[rows])]
+        if len(rows) > size:
+            share = weights[rows] / weights[rows].sum()
+            rows = np.sort(rng.choice(rows, size, replace=False, p=share))
+        self.landmarks_ = inputs[rows]
+        kernel = rbf_kernel(self.landmarks_, gamma=self.gamma_).astype(np.float64)
+        kernel.flat[:: len(rows) + 1] += 1e-6 if inputs.dtype == np.float32 else 1e-10
+        factor = linalg.cholesky(kernel, check_finite=False)
+        whitening = linalg.solve_triangular(factor, np.eye(len(rows)), check_finite=False)
+        self.whitening_ = whitening.astype(inputs.dtype)
+
+    def _features(self, inputs):
+        if self.approximation == "fourier":
+            return self.sampler_.transform(inputs).astype(inputs.dtype, copy=False)
+        return rbf_kernel(inputs, self.landmarks_, gamma=self.gamma_) @ self.whitening_
+
+    def __call__(self, inputs):
+        return super().__call__(self._features(inputs))
+
+
+def _scale_gamma(inputs, weights):
+    """1 / (n_features * weighted variance of all entries)."""
+    share = weights / weights.sum()
+    squares = inputs.multiply(inputs) if sparse.issparse(inputs) else np.square(inputs)
+    mean = np.mean(share @ inputs)
+    variance = np.mean(share @ squares) - mean**2
+    return 1.0 / (inputs.shape[1] * variance) if variance > 0 else 1.0
+
+
+def _distinct(inputs):
+    """Indices of rows none of which equals another, in the order of their contents."""
+    if sparse.issparse(inputs):
+        inputs = inputs.sorted_indices()
+        bounds = zip(inputs.indptr[:-1], inputs.indptr[1:], strict=True)
+        rows = [inputs.indices[a:b].tobytes() + inputs.data[a:b].tobytes() for a, b in bounds]
+    else:
+        rows = [row.tobytes() for row in np.ascontiguousarray(inputs)]
+    return np.array(sorted({row: i for i, row in enumerate(rows)}.values(), key=rows.__getitem__))

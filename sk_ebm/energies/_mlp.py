@@ -1,0 +1,202 @@
+"""The multi-layer perceptron energy."""
+
+from copy import copy
+
+import numpy as np
+from scipy import sparse
+from sklearn.preprocessing import StandardScaler
+
+from sk_ebm.energies._base import Energy
+
+_ACTIVATIONS = {  # name: (function, derivative from the function's value)
+    "relu": (lambda a: np.maximum(a, 0), lambda h: (h > 0).astype(h.dtype)),
+    "tanh": (np.tanh, lambda h: 1 - h * h),
+}
+
+
+class MLPEnergy(Energy):
+    """Outputs of a multi-layer perceptron on standardised columns.
+
+    Trained by mini-batch Adam with a cosine schedule, keeping the parameters of least loss on
+    held-out samples. Sparse columns are scaled by one number, never centred.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int, default=(128,)
+    activation : {"relu", "tanh"}, default="relu"
+    learning_rate : float, default=3e-3
+        Of the first steps.
+    batch_size : int, default=None
+        None means n / 40, between 32 and 256.
+    n_epochs : int, default=60
+        Length of the schedule; the estimator's ``max_iter`` bounds it.
+    early_stopping : bool, default=True
+        Whether to hold out samples; without, ``beta="auto"`` cross-fits.
+    validation_fraction : float, default=0.1
+    patience : int, default=10
+        Epochs without a lower held-out loss after which training stops.
+
+    Attributes
+    ----------
+    coefs_, intercepts_ : lists of ndarray
+        One weight matrix and one bias vector per layer.
+    alpha_ : float
+        The penalty used; ``alpha="auto"`` means 1e-4.
+    """
+
+    solvers = ("adam", "lbfgs")
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(128,),
+        activation="relu",
+        *,
+        learning_rate=3e-3,
+        batch_size=None,
+        n_epochs=60,
+        early_stopping=True,
+        validation_fraction=0.1,
+        patience=10,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.n_epochs = n_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+
+    def check(self):
+        if self.activation not in _ACTIVATIONS:
+            raise ValueError(
+                f"activation must be one of {sorted(_ACTIVATIONS)}, got {self.activation!r}."
+            )
+        sizes = np.atleast_1d(self.hidden_layer_sizes)
+        if sizes.dtype.kind not in "iu" or (sizes < 1).any():
+            raise ValueError(
+                f"hidden_layer_sizes must be integers >= 1, got {self.hidden_layer_sizes!r}."
+            )
+        for name in ("learning_rate", "n_epochs", "patience"):
+            if not 0 < getattr(self, name) < np.inf:
+                raise ValueError(f"{name} must be > 0, got {getattr(self, name)!r}.")
+        if not 0 < self.validation_fraction < 1:
+            raise ValueError(
+                "validation_fraction must be between 0 and 1, got "
+                f"{self.validation_fraction!r}."
+            )
+        if self.batch_size is not None and not 1 <= self.batch_size < np.inf:
+            raise ValueError(f"batch_size must be None or >= 1, got {self.batch_size!r}.")
+
+    def fit(self, inputs, objective, rng):
+        if objective.alpha == "auto":
+            objective.alpha = 1e-4
+        self.alpha_ = objective.alpha
+        self.scaler_ = _scaler(inputs, objective.weights)
+        columns = self.scaler_.transform(inputs)
+        sizes = np.atleast_1d(self.hidden_layer_sizes)
+        self._sizes = [inputs.shape[1], *sizes, objective.answers.n_outputs]
+        start, scale = self._start(columns, rng)
+
+        def vjp(params, rows=None):
+            return self._vjp(params, columns if rows is None else columns[rows])
+
+        held_out = self._held_out(objective, rng)
+        n = len(objective.answers)
+        params = objective.minimize(
+            start,
+            vjp,
+            scale,
+            self._fitted,
+            rng=rng,
+            held_out=held_out,
+            batch_size=self.batch_size or int(np.clip(n // 40, 32, 256)),
+            learning_rate=self.learning_rate,
+            n_epochs=self.n_epochs,
+            patience=self.patience,
+        )
+        vars(self).update(vars(self._fitted(params)))
+        if held_out is not None:
+            objective.held_out = held_out, vjp(params, objective.answers.rows(held_out))[0]
+        return self
+
+    def _held_out(self, objective, rng):
+        n_splits = int(1 / self.validation_fraction)
+        if not self.early_stopping or len(objective.answers) < 2 * n_splits:
+            return None
+        held_out = objective.answers.splits(n_splits, rng)[0][1]
+        return held_out if objective.weights[held_out].any() else None
+
+    def _start(self, columns, rng):
+        """Initial parameters, all weights before all biases, and which of them are weights.
+
+        Hidden units start with unit variance (He et al., 2015, with the rows' mean square norm
+        in place of the number of columns); the outputs start at zero.
+        """
+        norm = columns.multiply(columns).sum() if sparse.issparse(columns) else np.vdot(columns, columns)
+        fans = [max(float(norm) / columns.shape[0], 1e-12), *self._sizes[1:-1]]
+        shapes = list(zip(self._sizes[:-1], self._sizes[1:], strict=True))
+        weights = [
+            rng.standard_normal(a * b) * np.sqrt(2 / fan)
+            for (a, b), fan in zip(shapes, fans, strict=True)
+        ]
+        weights[-1] *= 0.1
+        n_biases = sum(self._sizes[1:])
+        scale = np.concatenate([np.ones(sum(map(len, weights))), np.zeros(n_biases)])
+        start = np.concatenate([*weights, np.zeros(n_biases)])
+        return start.astype(columns.dtype), scale.astype(columns.dtype)
+
+    def _layers(self, params):
+        """Weight matrices and bias vectors, as views."""
+        weights, biases, i = [], [], 0
+        for a, b in zip(self._sizes[:-1], self._sizes[1:], strict=True):
+            weights.append(params[i : i + a * b].reshape(a, b))
+            i += a * b
+        for b in self._sizes[1:]:
+            biases.append(params[i : i + b])
+            i += b
+        return weights, biases
+
+    def _vjp(self, params, columns):
+        weights, biases = self._layers(params)
+        outputs, hidden = self._forward(weights, biases, columns)
+        slope_of = _ACTIVATIONS[self.activation][1]
+
+        def pullback(slopes):
+            by_weights, by_biases = [], []
+            for i in range(len(weights) - 1, -1, -1):
+                by_weights.append((hidden[i].T @ slopes).ravel())
+                by_biases.append(slopes.sum(axis=0))
+                if i:
+                    slopes = (slopes @ weights[i].T) * slope_of(hidden[i])
+            return np.concatenate(by_weights[::-1] + by_biases[::-1])
+
+        return outputs, pullback
+
+    def _forward(self, weights, biases, columns):
+        """Outputs, and the values of each layer before them."""
+        activate = _ACTIVATIONS[self.activation][0]
+        hidden = [columns]
+        for w, b in zip(weights[:-1], biases[:-1], strict=True):
+            hidden.append(activate(hidden[-1] @ w + b))
+        return hidden[-1] @ weights[-1] + biases[-1], hidden
+
+    def _fitted(self, params):
+        fitted = copy(self)
+        fitted.coefs_, fitted.intercepts_ = self._layers(params.copy())
+        return fitted
+
+    def __call__(self, inputs):
+        return self._forward(self.coefs_, self.intercepts_, self.scaler_.transform(inputs))[0]
+
+
+def _scaler(inputs, weights):
+    """Standardises dense columns; one scale for all sparse ones, by their nonzero entries."""
+    if not sparse.issparse(inputs):
+        return StandardScaler().fit(inputs, sample_weight=weights)
+    scaler = StandardScaler(with_mean=False)
+    scaler.n_features_in_ = inputs.shape[1]
+    size = np.sqrt(np.mean(np.square(inputs.data))) if inputs.nnz else 1.0
+    scaler.scale_ = np.full(inputs.shape[1], size or 1.0)
+    scaler.var_ = scaler.scale_**2
+    return scaler

@@ -1,0 +1,143 @@
+"""The prototype energy: distances to prototypes, with the nearest one as a latent variable."""
+
+from copy import copy
+
+import numpy as np
+from scipy.special import logsumexp
+from sklearn.cluster import KMeans
+from sklearn.metrics.pairwise import euclidean_distances
+
+from sk_ebm.energies._base import Energy
+
+
+class PrototypeEnergy(Energy):
+    """E(x, y) over prototypes c_yz of each answer, z a latent variable (tutorial, section 3.1).
+
+    With E(x, y, z) = gamma |x - c_yz|^2, the latent prototype is minimised over, E(x, y) =
+    min_z E(x, y, z), or summed out as a free energy, -log mean_z exp(-E(x, y, z)). Prototypes
+    start at the means of each class found by k-means. They are not penalised: ``alpha`` acts
+    on weights.
+
+    Parameters
+    ----------
+    n_prototypes : int, default=3
+        Per class; a class with fewer distinct samples gets as many as it has.
+    latent : {"min", "free"}, default="free"
+    gamma : float, default=None
+        None makes the energy of a sample and its nearest prototype of the own class 1 on average
+        at the start, a scale that ``beta`` then corrects.
+
+    Attributes
+    ----------
+    prototypes_ : ndarray of shape (n_all, n_features)
+    classes_of_ : ndarray of shape (n_all,)
+        Which answer each prototype stands for.
+    gamma_ : float
+    """
+
+    anchored = True
+    positive = True
+    solvers = ("lbfgs", "adam")
+
+    def __init__(self, n_prototypes=3, latent="free", gamma=None):
+        self.n_prototypes = n_prototypes
+        self.latent = latent
+        self.gamma = gamma
+
+    def check(self):
+        if self.latent not in ("min", "free"):
+            raise ValueError(f"latent must be 'min' or 'free', got {self.latent!r}.")
+        if not isinstance(self.n_prototypes, int | np.integer) or self.n_prototypes < 1:
+            raise ValueError(f"n_prototypes must be an integer >= 1, got {self.n_prototypes!r}.")
+        if self.gamma is not None and not (np.isscalar(self.gamma) and 0 < self.gamma < np.inf):
+            raise ValueError(f"gamma must be None or a finite number > 0, got {self.gamma!r}.")
+
+    def fit(self, inputs, objective, rng):
+        if objective.alpha == "auto":
+            objective.alpha = 0.0
+        answers = objective.answers
+        centres = [
+            _centres(inputs, objective.weights * (answers.target == k), self.n_prototypes, rng)
+            for k in range(answers.n_classes)
+        ]
+        self.classes_of_ = np.repeat(np.arange(len(centres)), [len(c) for c in centres])
+        start = np.concatenate(centres).astype(np.float64)
+        self.gamma_ = self.gamma or self._unit_gamma(inputs, start, objective)
+        self._dtype = inputs.dtype
+
+        def vjp(params, rows=None):
+            return self._vjp(params, inputs if rows is None else inputs[rows])
+
+        params = objective.minimize(start, vjp, np.zeros((1, 1)), self._fitted, rng=rng)
+        vars(self).update(vars(self._fitted(params)))
+        return self
+
+    def _unit_gamma(self, inputs, centres, objective):
+        squares = euclidean_distances(inputs, centres, squared=True)
+        own = objective.answers.target[:, None] == self.classes_of_
+        nearest = np.where(own, squares, np.inf).min(axis=1)
+        mean = np.average(nearest, weights=objective.weights)
+        mean = mean or np.average(squares.mean(axis=1), weights=objective.weights)
+        return 1 / mean if mean > 0 else 1.0
+
+    def _fitted(self, params):
+        fitted = copy(self)
+        fitted.prototypes_ = params.astype(self._dtype)
+        return fitted
+
+    def __call__(self, inputs):
+        return self._vjp(self.prototypes_, inputs)[0]
+
+    def _vjp(self, prototypes, inputs):
+        """Negative energies (n, K), and the pullback of their slopes to the prototypes."""
+        distances = euclidean_distances(inputs, prototypes, squared=True)
+        energies = self.gamma_ * distances
+        n_classes = self.classes_of_[-1] + 1
+        outputs = np.empty((len(energies), n_classes), dtype=energies.dtype)
+        shares = np.zeros_like(energies)  # how much of y's slope each of its prototypes takes
+        for k in range(n_classes):
+            mine = np.flatnonzero(self.classes_of_ == k)
+            part = energies[:, mine]
+            if self.latent == "min":
+                nearest = part.argmin(axis=1)
+                outputs[:, k] = -part.min(axis=1)
+                shares[np.arange(len(part)), mine[nearest]] = 1.0
+            else:
+                total = logsumexp(-part, axis=1)
+                outputs[:, k] = total - np.log(len(mine))
+                shares[:, mine] = np.exp(-part - total[:, None])
+
+        def pullback(slopes):
+            pulls = shares * slopes[:, self.classes_of_] * (2 * self.gamma_)
+            return pulls.T @ inputs - pulls.sum(axis=0)[:, None] * prototypes
+
+        return outputs, pullback
+
+
+def _centres(inputs, weights, n_centres, rng):
+    """Centres of weighted k-means; the mean of all rows where no row has weight."""
+    rows = np.flatnonzero(weights)
+    if not len(rows):
+        return np.asarray(inputs.mean(axis=0)).reshape(1, -1)
+    part, weights = inputs[rows], weights[rows]
+    mean = (weights / weights.sum()) @ part
+    if n_centres == 1:
+        return mean.reshape(1, -1)
+    start = _farthest_first(part, mean.reshape(1, -1), n_centres)
+    means = KMeans(len(start), init=start, n_init=1).fit(part, sample_weight=weights)
+    return means.cluster_centers_
+
+
+def _farthest_first(inputs, first, n_centres):
+    """Up to n_centres rows: the row farthest from ``first``, then from all chosen so far."""
+    chosen, distances = [], euclidean_distances(inputs, first, squared=True)[:, 0]
+    for _ in range(n_centres):
+        row = int(distances.argmax())
+        if chosen and distances[row] <= 1e-12 * top:
+            break
+        top = distances[row] if not chosen else top
+        chosen.append(row)
+        new = euclidean_distances(inputs, inputs[row : row + 1], squared=True)[:, 0]
+        distances = new if len(chosen) == 1 else np.minimum(distances, new)
+    start = inputs[chosen]
+    return start if isinstance(start, np.ndarray) else start.toarray()
