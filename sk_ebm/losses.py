@@ -36,6 +36,8 @@ class Loss(BaseEstimator):
         Whether the loss only lowers the correct answer, with nothing that raises the others.
     positive : bool
         Whether the loss is defined for positive energies only.
+    shift_invariant : bool
+        Whether adding one number to all energies of a sample changes nothing.
     """
 
     curved = False
@@ -43,6 +45,7 @@ class Loss(BaseEstimator):
     zero_margin = False
     only_pulls = False
     positive = False
+    shift_invariant = True
 
     def __call__(self, gibbs, target):
         raise NotImplementedError(f"{type(self).__name__} must define __call__.")
@@ -92,6 +95,7 @@ class EnergyLoss(Loss):
     """E+ (Table 1, "energy"): pulls the correct answer down and pushes nothing up."""
 
     only_pulls = True
+    shift_invariant = False
 
     def __call__(self, gibbs, target):
         plus = _pick(gibbs.energies, target)
@@ -181,6 +185,7 @@ class SquareSquare(ContrastiveLoss):
     """E+^2 + max(0, margin - E-)^2 (Table 1, "square-square")."""
 
     curved = True
+    shift_invariant = False
 
     def __init__(self, margin=1.0):
         self.margin = margin
@@ -202,6 +207,7 @@ class SquareExponential(ContrastiveLoss):
     """
 
     curved = True
+    shift_invariant = False
     _turn = 30.0
 
     def __init__(self, gamma=1.0):

@@ -32,10 +32,10 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
     outputs, pullback = vjp(params)
     loss, slopes = objective(outputs)
     value = loss + _ridge(l2, params)
-    solve, cg_steps, damping = None, 0, 0.0
-    tol = max(tol, np.finfo(outputs.dtype).eps)
-    if outputs.size * len(params) < 2e6:  # costs next to nothing: solve to rounding
-        tol = np.finfo(outputs.dtype).eps
+    solve, cg_steps, damping, left = None, 0, 0.0, np.inf
+    rounding = np.finfo(outputs.dtype).eps
+    cheap = outputs.size * len(params) < 1e5  # then solve to rounding of the gradient
+    tol = rounding**1.5 if cheap else max(tol, rounding)
     for _ in range(max_iter):
         gradient = pullback(slopes) + l2 * params
         curvature = objective.curvature(outputs, damping)
@@ -47,7 +47,7 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
             return moved, pullback(curvature.product(moved)) + l2 * v
 
         step, moved, cg_steps, unsolved = _conjugate_gradients(
-            hessian, gradient, solve, abs(value), tol
+            hessian, gradient, solve, abs(value), 0.0 if cheap else tol
         )
         decrement = -0.5 * float(np.vdot(gradient, step))
         length, outputs, loss, slopes, new_value = _search(
@@ -57,7 +57,9 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
         damping = _damping(damping, length)
         gain, value = value - new_value, new_value
         report(value, params)
-        if unsolved + abs(gain - decrement) <= tol * abs(value):
+        before, left = left, decrement if cheap else unsolved + abs(gain - decrement)
+        exhausted = gain <= 4 * rounding and left > 0.1 * before and not damping
+        if left <= tol * abs(value) or exhausted:
             return Result(params, True)
     return Result(params, False)
 
@@ -94,12 +96,14 @@ def _conjugate_gradients(hessian, gradient, solve, size, tol, max_steps=400):
 
 def _search(objective, outputs, moved, params, step, l2, value, decrement):
     """Backtracking along the step until the objective falls enough (Armijo)."""
+    # values are sums of logarithms near one, whose rounding errors average out
+    noise = 4 * np.finfo(outputs.dtype).eps * (len(outputs) ** -0.5 + abs(value))
     length = 1.0
     for _ in range(40):
         trial = outputs + length * moved
         loss, slopes = objective(trial)
         new_value = loss + _ridge(l2, params + length * step)
-        if new_value <= value - 2e-4 * length * decrement + 1e-14 * abs(value):
+        if new_value <= value - 2e-4 * length * decrement + noise:
             break
         length *= 0.5
     return length, trial, loss, slopes, new_value
@@ -112,7 +116,7 @@ def _damping(damping, length):
     return damping / 10 if damping > 1e-6 else 0.0
 
 
-def lbfgs(objective, init, vjp, *, l2, l1, tol, max_iter, report, **_):
+def lbfgs(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditioner=None, **_):
     """L-BFGS (Byrd, Lu, Nocedal and Zhu, 1995), for any loss and any parameters.
 
     With l1 > 0 each parameter is the difference of two that are bounded below by zero, so that
@@ -137,7 +141,8 @@ def lbfgs(objective, init, vjp, *, l2, l1, tol, max_iter, report, **_):
         value += float(np.sum(l1 * flat.reshape(2, *shape)))
         return value, np.concatenate([(l1 + gradient).ravel(), (l1 - gradient).ravel()])
 
-    ftol = tol * (0.1 if objective.loss.smooth else 10)  # kinks make the last digits slow
+    convex = preconditioner is not None and objective.loss.smooth
+    ftol = tol * (0.1 if convex else 10)  # kinks and valleys make the last digits slow
     start = np.concatenate([np.clip(init, 0, None), np.clip(-init, 0, None)]) if split else init
     found = minimize(
         value_and_gradient,

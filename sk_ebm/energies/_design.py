@@ -11,12 +11,19 @@ from scipy import linalg, sparse
 _BLOCK = 2048  # rows per block where a weighted copy of the rows is needed
 
 
-def make_design(inputs, weights, *, rotate):
-    """The design that suits the inputs; ``rotate`` allows an orthogonal change of columns."""
+def make_design(inputs, weights, *, rotate, centred=False):
+    """The design that suits the inputs.
+
+    ``rotate`` allows an orthogonal change of columns; ``centred`` says that only differences
+    between outputs matter, so that parameters of mean zero over the outputs are enough.
+    """
     if sparse.issparse(inputs):
-        return SparseDesign(inputs, weights)
-    n, d = inputs.shape
-    return (RotatedDesign if rotate and 1.5 * n < d else DenseDesign)(inputs, weights)
+        design = SparseDesign(inputs, weights)
+    else:
+        n, d = inputs.shape
+        design = (RotatedDesign if rotate and 1.5 * n < d else DenseDesign)(inputs, weights)
+    design.centred = centred
+    return design
 
 
 class Design:
@@ -31,6 +38,16 @@ class Design:
         Weighted variance (dense) or mean square (sparse) of each column times its scale^-2.
     """
 
+    centred = False
+
+    def preconditioner(self, l2, n_outputs):
+        """``solve = preconditioner(diagonal)``; ``solve(gradient)``, as `newton` asks."""
+        return Preconditioner(self, l2, n_outputs)
+
+    def centre_outputs(self, params):
+        """Takes rounding errors out of the direction that changes nothing."""
+        return params - params.mean(axis=1, keepdims=True) if self.centred else params
+
     def vjp(self, params, rows=None):
         """Outputs (n, o) of the rows, and the pullback of slopes (n, o) to the parameters."""
         columns = self.columns if rows is None else self.columns[rows]
@@ -43,7 +60,8 @@ class Design:
 
         def pullback(slopes):
             below = slopes.sum(axis=0, dtype=np.float64)[None]
-            return np.concatenate([columns.T @ slopes, below], dtype=np.float64)
+            gradient = np.concatenate([columns.T @ slopes, below], dtype=np.float64)
+            return self.centre_outputs(gradient)
 
         return outputs, pullback
 
@@ -60,6 +78,7 @@ class DenseDesign(Design):
         self.variances = np.where(square > rounding, square, 0.0)  # constant columns: 0
         deviation = np.sqrt(np.where(self.variances > 0, self.variances, 1.0))
         columns /= deviation.astype(columns.dtype)
+        columns[:, self.variances == 0] = 0.0
         self.columns = columns
         self.scale = np.append(1 / deviation, 0.0)[:, None]
 
@@ -68,8 +87,15 @@ class DenseDesign(Design):
         coef = params[:-1] * self.scale[:-1]
         return coef, params[-1] - self.centre @ coef
 
-    def preconditioner(self, l2, n_outputs):
-        return DensePreconditioner(self.columns, l2, n_outputs)
+    def patience(self, n_outputs):
+        """Conjugate gradient steps that cost as much as a new preconditioner."""
+        n, d = self.columns.shape
+        return 5 + (n + 2 * d) * d // (4 * n * n_outputs)
+
+    def solver(self, diagonal, l2):
+        """One inverse for all outputs, from the largest curvature of each row."""
+        inverse = _inverse(self.columns, diagonal.max(axis=1), l2)
+        return lambda r: inverse @ r
 
     def leverages(self, diagonal, l2):
         """x_i' M_k^-1 x_i (n, o), M_k the matrix of second derivatives of output k alone."""
@@ -114,39 +140,27 @@ class SparseDesign(Design):
     def weights_of(self, params):
         return params[:-1], params[-1]
 
-    def preconditioner(self, l2, n_outputs):
-        return DiagonalPreconditioner(self.squares, l2)
+    def patience(self, n_outputs):
+        return 0
 
-
-class DensePreconditioner:
-    """One inverse for all outputs, from the largest curvature of each row.
-
-    ``patience`` is the number of conjugate gradient steps that cost as much as a new inverse.
-    """
-
-    def __init__(self, columns, l2, n_outputs):
-        self.columns, self.l2 = columns, l2
-        n, d = columns.shape
-        self.patience = 5 + (n + 2 * d) * d // (4 * n * n_outputs)
-
-    def __call__(self, diagonal):
-        inverse = _inverse(self.columns, diagonal.max(axis=1), self.l2)
-        return lambda r: inverse @ r
-
-
-class DiagonalPreconditioner:
-    """The diagonal of the second derivatives, one per output."""
-
-    patience = 0
-
-    def __init__(self, squares, l2):
-        self.squares, self.l2 = squares, l2
-
-    def __call__(self, diagonal):
+    def solver(self, diagonal, l2):
+        """The diagonal of the second derivatives, one per output."""
         top = self.squares.T @ diagonal
-        matrix = np.concatenate([top, diagonal.sum(axis=0)[None]]) + self.l2
+        matrix = np.concatenate([top, diagonal.sum(axis=0)[None]]) + l2
         matrix += 1e-12 * matrix.max() + 1e-300
         return lambda r: r / matrix
+
+
+class Preconditioner:
+    """Approximate solutions with the matrix of second derivatives at some penalty."""
+
+    def __init__(self, design, l2, n_outputs):
+        self.design, self.l2 = design, l2
+        self.patience = design.patience(n_outputs)
+
+    def __call__(self, diagonal):
+        solve = self.design.solver(diagonal, self.l2)
+        return lambda r: self.design.centre_outputs(solve(r))
 
 
 def _inverse(columns, curvature, l2):

@@ -18,7 +18,8 @@ class KernelEnergy(LinearEnergy):
         kernel where the rows are no more than ``n_components``; or random Fourier features
         (Rahimi and Recht, 2007).
     n_components : int, default=None
-        Number of features; None means 10 sqrt(n), at least 300.
+        Number of features; None means 4 sqrt(n), at least 200 and 8 per class. More of them fit
+        better and cost more.
     gamma : float, default=None
         None means 1 / (n_features * variance of all entries), as ``gamma="scale"`` of `SVC`:
         scale the columns first.
@@ -28,6 +29,8 @@ class KernelEnergy(LinearEnergy):
     gamma_ : float
     landmarks_ : array or CSR matrix of shape (n_components, n_features), for "nystroem"
     """
+
+    _tol, _path_factor = 1e-4, 0.1  # the map is an approximation itself
 
     def __init__(self, approximation="nystroem", n_components=None, gamma=None):
         self.approximation = approximation
@@ -45,8 +48,9 @@ class KernelEnergy(LinearEnergy):
                 raise ValueError(f"{name} must be None or a finite number > 0, got {value!r}.")
 
     def fit(self, inputs, objective, rng):
-        self.gamma_ = self.gamma or _scale_gamma(inputs, objective.weights)
-        size = self.n_components or max(300, int(10 * np.sqrt(inputs.shape[0])))
+        self.gamma_ = float(self.gamma or _scale_gamma(inputs, objective.weights))
+        least = max(200, 8 * objective.answers.n_outputs)
+        size = self.n_components or max(least, int(4 * np.sqrt(inputs.shape[0])))
         if self.approximation == "fourier":
             self.sampler_ = RBFSampler(gamma=self.gamma_, n_components=size, random_state=rng)
             self.sampler_.fit(inputs)
@@ -62,11 +66,14 @@ class KernelEnergy(LinearEnergy):
             share = weights[rows] / weights[rows].sum()
             rows = np.sort(rng.choice(rows, size, replace=False, p=share))
         self.landmarks_ = inputs[rows]
-        kernel = rbf_kernel(self.landmarks_, gamma=self.gamma_).astype(np.float64)
-        kernel.flat[:: len(rows) + 1] += 1e-6 if inputs.dtype == np.float32 else 1e-10
+        kernel = rbf_kernel(self.landmarks_.astype(np.float64), gamma=self.gamma_)
+        kernel.flat[:: len(rows) + 1] += 1e-5 if inputs.dtype == np.float32 else 1e-10
         factor = linalg.cholesky(kernel, check_finite=False)
         whitening = linalg.solve_triangular(factor, np.eye(len(rows)), check_finite=False)
         self.whitening_ = whitening.astype(inputs.dtype)
+
+    def _least_alpha(self, design, total):
+        return 1e-2 / total
 
     def _features(self, inputs):
         if self.approximation == "fourier":

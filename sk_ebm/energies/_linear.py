@@ -8,8 +8,8 @@ from sk_ebm.energies._base import Energy
 from sk_ebm.energies._design import make_design
 
 _LEAVE_ONE_OUT_COST = 5e8  # multiplications per penalty up to which leave-one-out is used
-_PATH_FACTOR = 10**-0.5  # from one penalty of the path to the next
 _PATH_TOL = 1e-4  # relative accuracy of the objective along the path
+_LONGEST_PATH = 40
 
 
 class LinearEnergy(Energy):
@@ -29,26 +29,37 @@ class LinearEnergy(Energy):
     """
 
     solvers = ("newton", "lbfgs", "adam")
+    _tol = 0.0  # least relative accuracy of the objective
+    _path_factor = 10**-0.5  # from one penalty of the path to the next
 
     def fit(self, inputs, objective, rng):
-        design = make_design(inputs, objective.weights, rotate=objective.l1_ratio == 0)
-        d, n_outputs = design.columns.shape[1], objective.answers.n_outputs
+        n_outputs = objective.answers.n_outputs
+        design = make_design(
+            inputs,
+            objective.weights,
+            rotate=objective.l1_ratio == 0,
+            centred=n_outputs > 1 and objective.loss.shift_invariant,
+        )
+        d = design.columns.shape[1]
         init = np.zeros((d + 1, n_outputs))
+        objective.tol = max(objective.tol, self._tol)
         if not objective.loss.smooth and objective.solver != "newton":
             start = objective.as_likelihood()
             init = self._optimum(design, start, init, rng)
             objective.alpha = start.alpha
         params = self._optimum(design, objective, init, rng)
-        vars(self).update(vars(self._fitted(design, params, objective.alpha)))
+        vars(self).update(vars(self._fitted(design, params, objective)))
         return self
 
-    def _fitted(self, design, params, alpha):
+    def _fitted(self, design, params, objective):
         fitted = copy(self)
         coef, intercept = design.weights_of(params)
+        if design.centred:  # only their differences are determined
+            intercept = intercept - intercept.mean()
         dtype = design.columns.dtype
         fitted.coef_ = coef.astype(dtype, copy=False)
         fitted.intercept_ = intercept.astype(dtype, copy=False)
-        fitted.alpha_ = alpha
+        fitted.alpha_ = objective.alpha
         return fitted
 
     def _optimum(self, design, objective, init, rng):
@@ -56,13 +67,26 @@ class LinearEnergy(Energy):
         loo = _leave_one_out_pays(design, objective)
         if objective.alpha == "auto":
             splits = None if loo else objective.splits or objective.default_splits(rng)[:1]
-            init = _choose_alpha(design, objective, init, splits, rng)
+            init = _choose_alpha(design, objective, init, self._path(design, objective.weights.sum()), splits, rng)
         params = _minimize(
-            design, objective, init, rng, lambda p: self._fitted(design, p, objective.alpha)
+            design, objective, init, rng, lambda p: self._fitted(design, p, objective)
         )
         if objective.calibrate and objective.held_out is None and loo:
             objective.held_out = _leave_one_out(design, objective, params)
         return params
+
+    def _path(self, design, total):
+        """Penalties from one that leaves nearly nothing of the weights to the least."""
+        high, low = design.variances.sum(), self._least_alpha(design, total)
+        if high == 0:
+            return [1.0]
+        n_steps = int(np.log(low / high) / np.log(self._path_factor)) + 1
+        return high * self._path_factor ** np.arange(np.clip(n_steps, 1, _LONGEST_PATH))
+
+    def _least_alpha(self, design, total):
+        """That of LogisticRegression(C=1e4) on the column of least variance at unit scale."""
+        variances = design.variances[design.variances > 0]
+        return 1e-4 / total * variances.min()
 
     def __call__(self, inputs):
         return np.asarray(inputs @ self.coef_ + self.intercept_)
@@ -80,12 +104,12 @@ def _minimize(design, objective, init, rng, fitted=None):
     )
 
 
-def _choose_alpha(design, objective, init, splits, rng):
+def _choose_alpha(design, objective, init, path, splits, rng):
     """Sets alpha and held-out outputs of the objective; returns where its last fit starts."""
     n_fits = 1 if splits is None else len(splits)
     inits, best, worse = [init] * n_fits, np.inf, 0
-    for alpha in _path(design):
-        trial = objective.with_(alpha=alpha, tol=max(objective.tol, _PATH_TOL), report=None)
+    for alpha in path:
+        trial = objective.with_(alpha=alpha, tol=max(10 * objective.tol, _PATH_TOL), report=None)
         if splits is None:
             inits = [_minimize(design, trial, inits[0], rng)]
             samples, outputs = _leave_one_out(design, trial, inits[0])
@@ -104,16 +128,6 @@ def _choose_alpha(design, objective, init, splits, rng):
         if worse == 2:
             break
     return start
-
-
-def _path(design):
-    """Penalties from one that leaves nearly nothing of the weights to one that leaves all."""
-    variances = design.variances[design.variances > 0]
-    if not len(variances):
-        return [1.0]
-    high, low = variances.sum(), 1e-7 * variances.min()
-    n_steps = min(int(np.log(low / high) / np.log(_PATH_FACTOR)) + 1, 40)
-    return high * _PATH_FACTOR ** np.arange(n_steps)
 
 
 def _leave_one_out_pays(design, objective):

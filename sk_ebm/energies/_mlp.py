@@ -24,16 +24,16 @@ class MLPEnergy(Energy):
     ----------
     hidden_layer_sizes : tuple of int, default=(128,)
     activation : {"relu", "tanh"}, default="relu"
-    learning_rate : float, default=3e-3
+    learning_rate : float, default=5e-3
         Of the first steps.
     batch_size : int, default=None
-        None means n / 40, between 32 and 256.
-    n_epochs : int, default=60
+        None means n / 40, between 32 and 128.
+    n_epochs : int, default=200
         Length of the schedule; the estimator's ``max_iter`` bounds it.
     early_stopping : bool, default=True
         Whether to hold out samples; without, ``beta="auto"`` cross-fits.
     validation_fraction : float, default=0.1
-    patience : int, default=10
+    patience : int, default=20
         Epochs without a lower held-out loss after which training stops.
 
     Attributes
@@ -51,12 +51,12 @@ class MLPEnergy(Energy):
         hidden_layer_sizes=(128,),
         activation="relu",
         *,
-        learning_rate=3e-3,
+        learning_rate=5e-3,
         batch_size=None,
-        n_epochs=60,
+        n_epochs=200,
         early_stopping=True,
         validation_fraction=0.1,
-        patience=10,
+        patience=20,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -110,7 +110,7 @@ class MLPEnergy(Energy):
             self._fitted,
             rng=rng,
             held_out=held_out,
-            batch_size=self.batch_size or int(np.clip(n // 40, 32, 256)),
+            batch_size=self.batch_size or int(np.clip(n // 40, 32, 128)),
             learning_rate=self.learning_rate,
             n_epochs=self.n_epochs,
             patience=self.patience,

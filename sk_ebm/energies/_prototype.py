@@ -62,7 +62,7 @@ class PrototypeEnergy(Energy):
         ]
         self.classes_of_ = np.repeat(np.arange(len(centres)), [len(c) for c in centres])
         start = np.concatenate(centres).astype(np.float64)
-        self.gamma_ = self.gamma or self._unit_gamma(inputs, start, objective)
+        self.gamma_ = float(self.gamma or self._unit_gamma(inputs, start, objective))
         self._dtype = inputs.dtype
 
         def vjp(params, rows=None):
