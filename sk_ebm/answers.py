@@ -79,5 +79,3 @@ class Labels(Answers):
             return curvature.diagonal
         energies, pullback = Labels.arrange(namespace(outputs).ones_like(outputs))
         return pullback(curvature.product(energies))
-
-

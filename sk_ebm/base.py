@@ -122,8 +122,8 @@ def _check_together(energy, loss, solver, l1_ratio):
     names = type(energy).__name__, type(loss).__name__
     if loss.only_pulls and not energy.anchored:
         raise ValueError(
-            "loss='energy' collapses with {}: its energies fall without any other rising. "
-            "Use energy='prototype', or another loss, such as 'nll' or 'hinge'.".format(names[0])
+            f"loss='energy' collapses with {names[0]}: its energies fall without any other rising. "
+            "Use energy='prototype', or another loss, such as 'nll' or 'hinge'."
         )
     if loss.positive and not energy.positive:
         raise ValueError(

@@ -72,7 +72,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         Weights of the negative energy; only where the energy is linear.
     intercept_ : ndarray of shape (1,) or (n_classes,)
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
 
     References
     ----------
@@ -191,7 +191,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         Returns
         -------
         energies : ndarray of shape (n_samples, n_classes)
-            In the arbitrary unit of the loss; beta_ times them is in nats.
+            In the arbitrary unit of the loss; ``beta_`` times them is in nats.
         """
         return np.concatenate([gibbs.energies for gibbs in self._gibbs(X)])
 

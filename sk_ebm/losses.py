@@ -5,6 +5,7 @@ least energy among all others. A loss sees neither inputs nor parameters.
 """
 
 from collections import namedtuple
+from numbers import Real
 
 from sklearn.base import BaseEstimator
 
@@ -53,8 +54,8 @@ class Loss(BaseEstimator):
     def check(self):
         """Raise a ValueError if a parameter is out of range."""
         for name, value in self.get_params().items():
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if number and not 0 < value < float("inf"):
+            number = isinstance(value, Real) and not isinstance(value, bool)
+            if name != "relative" and not (number and 0 < value < float("inf")):
                 raise ValueError(
                     f"{name} of {type(self).__name__} must be a finite number > 0, got {value!r}."
                 )
@@ -165,7 +166,7 @@ class LVQ2(ContrastiveLoss):
         if not self.relative:
             gap, cap, by_plus, by_minus = plus - minus, self.cap, 1.0, -1.0
         else:
-            floor = xp.maximum(minus, minus * 0 + xp.finfo(minus.dtype).smallest_normal**0.25)
+            floor = xp.maximum(minus, minus * 0 + xp.finfo(minus.dtype).smallest_normal ** 0.25)
             gap, cap = (plus - minus) / (self.delta * floor), 1.0
             by_plus, by_minus = 1 / (self.delta * floor), -(plus / floor) / (self.delta * floor)
         inside = xp.astype((gap >= 0) & (gap < cap), gap.dtype)
@@ -293,8 +294,7 @@ def _contrast(gibbs, target):
     xp = namespace(gibbs.energies)
     others = gibbs.present_energies
     others = xp.asarray(others, copy=True)
-    n, k = others.shape
-    others[xp.arange(n), target] = xp.inf
+    others[xp.arange(others.shape[0]), target] = xp.inf
     offending = xp.argmin(others, axis=1)
     return _pick(gibbs.energies, target), _pick(gibbs.energies, offending), offending
 

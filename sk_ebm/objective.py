@@ -119,7 +119,9 @@ class Objective:
         weights = np.zeros_like(self.weights)
         weights[samples] = self.weights[samples]
         if not weights.any():
-            raise ValueError("All samples of a training fold have weight 0; got cv with such a fold.")
+            raise ValueError(
+                "All samples of a training fold have weight 0; got cv with such a fold."
+            )
         return self.with_(weights=weights, report=None)
 
     def as_likelihood(self):
@@ -147,6 +149,7 @@ class Objective:
             What particular solvers use, see there. A ``preconditioner`` says that outputs are
             linear in the parameters, a ``batch_size`` that mini-batches suit them.
         """
+
         def report(value, params):
             self.n_iter += 1
             if self.report is not None:

@@ -6,6 +6,7 @@ l1 |params|, broadcastable to the parameters; it returns a `Result`.
 """
 
 from collections import namedtuple
+from collections.abc import Callable
 
 import numpy as np
 from scipy.optimize import minimize
@@ -225,4 +226,4 @@ def _ridge(l2, params):
     return 0.5 * float(np.sum(l2 * np.square(params)))
 
 
-SOLVERS = {"newton": newton, "lbfgs": lbfgs, "adam": adam}
+SOLVERS: dict[str, Callable[..., Result]] = {"newton": newton, "lbfgs": lbfgs, "adam": adam}

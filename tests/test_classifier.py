@@ -203,7 +203,9 @@ def test_weights_and_class_weights(wine):
     by_weight = EnergyClassifier(alpha=0.1, beta=1).fit(X, y, sample_weight=doubled)
     by_class = EnergyClassifier(alpha=0.1, beta=1, class_weight={0: 2.0, 1: 1.0, 2: 1.0}).fit(X, y)
     np.testing.assert_allclose(by_weight.coef_, by_class.coef_, rtol=1e-6, atol=1e-9)
-    assert np.abs(by_weight.coef_ - EnergyClassifier(alpha=0.1, beta=1).fit(X, y).coef_).max() > 1e-3
+    assert (
+        np.abs(by_weight.coef_ - EnergyClassifier(alpha=0.1, beta=1).fit(X, y).coef_).max() > 1e-3
+    )
 
 
 def test_columns_of_very_different_scale_and_constant_ones(wine):

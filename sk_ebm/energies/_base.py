@@ -43,4 +43,3 @@ class Energy(BaseEstimator):
 
     def check(self):
         """Raise a ValueError or TypeError if a parameter is out of range."""
-

@@ -67,7 +67,9 @@ class LinearEnergy(Energy):
         loo = _leave_one_out_pays(design, objective)
         if objective.alpha == "auto":
             splits = None if loo else objective.splits or objective.default_splits(rng)[:1]
-            init = _choose_alpha(design, objective, init, self._path(design, objective.weights.sum()), splits, rng)
+            init = _choose_alpha(
+                design, objective, init, self._path(design, objective.weights.sum()), splits, rng
+            )
         params = _minimize(
             design, objective, init, rng, lambda p: self._fitted(design, p, objective)
         )

@@ -8,6 +8,8 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_ebm.energies._base import Energy
 
+_ENOUGH = 100  # held-out samples for beta: with fewer, cross-fitting is cheap and steadier
+
 _ACTIVATIONS = {  # name: (function, derivative from the function's value)
     "relu": (lambda a: np.maximum(a, 0), lambda h: (h > 0).astype(h.dtype)),
     "tanh": (np.tanh, lambda h: 1 - h * h),
@@ -82,8 +84,7 @@ class MLPEnergy(Energy):
                 raise ValueError(f"{name} must be > 0, got {getattr(self, name)!r}.")
         if not 0 < self.validation_fraction < 1:
             raise ValueError(
-                "validation_fraction must be between 0 and 1, got "
-                f"{self.validation_fraction!r}."
+                f"validation_fraction must be between 0 and 1, got {self.validation_fraction!r}."
             )
         if self.batch_size is not None and not 1 <= self.batch_size < np.inf:
             raise ValueError(f"batch_size must be None or >= 1, got {self.batch_size!r}.")
@@ -116,7 +117,7 @@ class MLPEnergy(Energy):
             patience=self.patience,
         )
         vars(self).update(vars(self._fitted(params)))
-        if held_out is not None:
+        if held_out is not None and objective.splits is None and len(held_out) >= _ENOUGH:
             objective.held_out = held_out, vjp(params, objective.answers.rows(held_out))[0]
         return self
 
@@ -133,8 +134,9 @@ class MLPEnergy(Energy):
         Hidden units start with unit variance (He et al., 2015, with the rows' mean square norm
         in place of the number of columns); the outputs start at zero.
         """
-        norm = columns.multiply(columns).sum() if sparse.issparse(columns) else np.vdot(columns, columns)
-        fans = [max(float(norm) / columns.shape[0], 1e-12), *self._sizes[1:-1]]
+        entries = columns.data if sparse.issparse(columns) else columns
+        norm = float(np.sum(np.square(entries, dtype=np.float64))) / columns.shape[0]
+        fans = [max(norm, 1e-12), *self._sizes[1:-1]]
         shapes = list(zip(self._sizes[:-1], self._sizes[1:], strict=True))
         weights = [
             rng.standard_normal(a * b) * np.sqrt(2 / fan)

@@ -9,14 +9,16 @@ from sklearn.metrics.pairwise import euclidean_distances
 
 from sk_ebm.energies._base import Energy
 
+_ALPHA = 1e-3
+
 
 class PrototypeEnergy(Energy):
     """E(x, y) over prototypes c_yz of each answer, z a latent variable (tutorial, section 3.1).
 
     With E(x, y, z) = gamma |x - c_yz|^2, the latent prototype is minimised over, E(x, y) =
     min_z E(x, y, z), or summed out as a free energy, -log mean_z exp(-E(x, y, z)). Prototypes
-    start at the means of each class found by k-means. They are not penalised: ``alpha`` acts
-    on weights.
+    start at the means of each class found by k-means; the weights, which ``alpha`` penalises,
+    are their displacements from there, times sqrt(gamma).
 
     Parameters
     ----------
@@ -33,6 +35,8 @@ class PrototypeEnergy(Energy):
     classes_of_ : ndarray of shape (n_all,)
         Which answer each prototype stands for.
     gamma_ : float
+    alpha_ : float
+        The penalty used; ``alpha="auto"`` means 1e-3.
     """
 
     anchored = True
@@ -54,7 +58,8 @@ class PrototypeEnergy(Energy):
 
     def fit(self, inputs, objective, rng):
         if objective.alpha == "auto":
-            objective.alpha = 0.0
+            objective.alpha = _ALPHA
+        self.alpha_ = objective.alpha
         answers = objective.answers
         centres = [
             _centres(inputs, objective.weights * (answers.target == k), self.n_prototypes, rng)
@@ -65,11 +70,16 @@ class PrototypeEnergy(Energy):
         self.gamma_ = float(self.gamma or self._unit_gamma(inputs, start, objective))
         self._dtype = inputs.dtype
 
-        def vjp(params, rows=None):
-            return self._vjp(params, inputs if rows is None else inputs[rows])
+        scale = np.full((1, 1), np.sqrt(self.gamma_))
 
-        params = objective.minimize(start, vjp, np.zeros((1, 1)), self._fitted, rng=rng)
-        vars(self).update(vars(self._fitted(params)))
+        def vjp(params, rows=None):
+            return self._vjp(start + params, inputs if rows is None else inputs[rows])
+
+        def fitted(params):
+            return self._fitted(start + params)
+
+        params = objective.minimize(np.zeros_like(start), vjp, scale, fitted, rng=rng)
+        vars(self).update(vars(fitted(params)))
         return self
 
     def _unit_gamma(self, inputs, centres, objective):
@@ -80,9 +90,9 @@ class PrototypeEnergy(Energy):
         mean = mean or np.average(squares.mean(axis=1), weights=objective.weights)
         return 1 / mean if mean > 0 else 1.0
 
-    def _fitted(self, params):
+    def _fitted(self, prototypes):
         fitted = copy(self)
-        fitted.prototypes_ = params.astype(self._dtype)
+        fitted.prototypes_ = prototypes.astype(self._dtype)
         return fitted
 
     def __call__(self, inputs):
@@ -131,11 +141,11 @@ def _centres(inputs, weights, n_centres, rng):
 def _farthest_first(inputs, first, n_centres):
     """Up to n_centres rows: the row farthest from ``first``, then from all chosen so far."""
     chosen, distances = [], euclidean_distances(inputs, first, squared=True)[:, 0]
+    nothing = 1e-12 * distances.max()
     for _ in range(n_centres):
         row = int(distances.argmax())
-        if chosen and distances[row] <= 1e-12 * top:
+        if chosen and distances[row] <= nothing:
             break
-        top = distances[row] if not chosen else top
         chosen.append(row)
         new = euclidean_distances(inputs, inputs[row : row + 1], squared=True)[:, 0]
         distances = new if len(chosen) == 1 else np.minimum(distances, new)
