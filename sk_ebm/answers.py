@@ -17,18 +17,29 @@ class Answers:
     - ``n_outputs``: how many outputs (m, o) an energy function computes for it;
     - ``len()``: the number of samples n, over which an objective is a sum;
     - ``take(rows)``: the answers of some samples, for mini-batches and folds;
+    - ``rows(samples)``: which rows of the inputs belong to those samples, and ``per_row(values)``;
     - ``splits(n_splits, rng)``: (train, test) pairs of samples, for cross-fitting;
-    - ``rows(samples)``: which rows of the inputs belong to those samples;
     - ``arrange(outputs) -> energies (n, k), pullback``: linear in the outputs; the pullback, its
       adjoint, turns slopes (n, k) into slopes (m, o) of the outputs;
+    - ``shifts``: whether a number added to all outputs of a sample is added to all energies;
     - ``diagonal(curvature, outputs)``: diagonal (m, o) of a loss curvature, seen from the outputs.
     """
 
     log_measure = None
+    shifts = False
 
     def rows(self, samples):
         """Rows of the inputs that belong to the samples: one each, unless overridden."""
         return samples
+
+    def per_row(self, values):
+        """Values (n,) of the samples for each row of the inputs, (m,)."""
+        return values
+
+    def splits(self, n_splits, rng):
+        """Shuffled folds: (train, test) pairs of samples, for cross-fitting."""
+        folds = KFold(n_splits, shuffle=True, random_state=rng)
+        return list(folds.split(np.arange(len(self))))
 
 
 class Labels(Answers):
@@ -51,6 +62,10 @@ class Labels(Answers):
         return self.target.shape[0]
 
     @property
+    def shifts(self):
+        return self.n_classes > 2
+
+    @property
     def n_outputs(self):
         return 1 if self.n_classes == 2 else self.n_classes
 
@@ -60,8 +75,9 @@ class Labels(Answers):
     def splits(self, n_splits, rng):
         """Shuffled folds, stratified where every class has a sample for each of them."""
         counts = np.bincount(self.target)
-        stratified = counts[counts > 0].min() >= n_splits
-        folds = (StratifiedKFold if stratified else KFold)(n_splits, shuffle=True, random_state=rng)
+        if counts[counts > 0].min() < n_splits:
+            return super().splits(n_splits, rng)
+        folds = StratifiedKFold(n_splits, shuffle=True, random_state=rng)
         return list(folds.split(self.target, self.target))
 
     @staticmethod

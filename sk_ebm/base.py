@@ -26,7 +26,8 @@ def resolve(name, value, registry, kind):
     if isinstance(value, kind):
         return clone(value)
     raise ValueError(
-        f"{name} must be one of {sorted(registry)} or an instance of {kind.__name__}, got {value!r}."
+        f"{name} must be one of {sorted(registry)} or an instance of {kind.__name__}, "
+        f"got {value!r}."
     )
 
 
@@ -141,8 +142,9 @@ def _check_together(energy, loss, solver, l1_ratio):
         )
     if loss.zero_margin and solver != "adam" and not energy.anchored:
         raise ValueError(
-            f"{names[1]} is least where all energies are equal, which solver={solver!r} would find. "
-            "Use solver='auto' or 'adam', which count a tie as violated and average, or loss='hinge'."
+            f"{names[1]} is least where all energies are equal, which solver={solver!r} would "
+            "find. Use solver='auto' or 'adam', which count a tie as violated and average, or "
+            "loss='hinge'."
         )
 
 

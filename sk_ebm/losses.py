@@ -294,9 +294,10 @@ def _contrast(gibbs, target):
     xp = namespace(gibbs.energies)
     others = gibbs.present_energies
     others = xp.asarray(others, copy=True)
+    far = xp.finfo(others.dtype).max ** 0.25  # stands for E- where there is no other answer
     others[xp.arange(others.shape[0]), target] = xp.inf
     offending = xp.argmin(others, axis=1)
-    return _pick(gibbs.energies, target), _pick(gibbs.energies, offending), offending
+    return _pick(gibbs.energies, target), xp.clip(_pick(others, offending), max=far), offending
 
 
 def _pick(a, index):
@@ -318,7 +319,8 @@ def _scatter(like, *parts):
 
 
 def _sigmoid(a):
-    return 1 / (1 + namespace(a).exp(-namespace(a).clip(a, min=-80)))
+    xp = namespace(a)
+    return xp.where(a < -80, 0.0, 1 / (1 + xp.exp(-xp.clip(a, min=-80))))
 
 
 def _softplus(a):

@@ -86,21 +86,32 @@ class Objective:
     def curvature(self, outputs, damping=0.0):
         """Curvature of the weighted mean loss by the outputs: diagonal and product, (m, o).
 
-        ``damping`` is added to each sample's second derivatives by its outputs.
+        ``damping`` is added to the second derivatives, over the number of outputs' rows.
         """
         gibbs, pullback = self._gibbs(outputs)
-        energies_curvature = self.loss.curvature(gibbs, self.answers.target)
+        of_energies = self.loss.curvature(gibbs, self.answers.target)
         share = (self.weights / self.weights.sum()).astype(outputs.dtype, copy=False)[:, None]
+        damping = damping / len(outputs)
 
-        def product(v):
-            curved = pullback(energies_curvature.product(self.answers.arrange(v)[0]))
-            if damping:
-                curved += damping * v
+        def weighted(v):
+            curved = of_energies.product(v)
             curved *= share
             return curved
 
-        diagonal = self.answers.diagonal(energies_curvature, outputs) + damping
-        return Curvature(diagonal * share, product)
+        def product(v):
+            curved = pullback(weighted(self.answers.arrange(v)[0]))
+            if damping:
+                curved += damping * v
+            return curved
+
+        of_energies_weighted = Curvature(of_energies.diagonal * share, weighted)
+        diagonal = self.answers.diagonal(of_energies_weighted, outputs)
+        return Curvature(diagonal + damping, product)
+
+    @property
+    def row_weights(self):
+        """Weights of the rows of the inputs, (m,)."""
+        return self.answers.per_row(self.weights)
 
     def with_(self, **changes):
         """A copy with other attributes and a fresh record."""

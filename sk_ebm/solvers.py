@@ -78,7 +78,9 @@ def _conjugate_gradients(hessian, gradient, solve, size, tol, max_steps=400):
     if first <= 0:
         return step, np.zeros_like(hessian(step)[0]), 0, 0.0
     goal = max(first * min(0.05, first / (size or 1.0)), 0.2 * tol * size)
-    for count in range(1, max_steps + 1):
+    count = 0
+    while count < max_steps:
+        count += 1
         moved_along, curved = hessian(direction)
         bend = float(np.vdot(direction, curved))
         if bend <= 0:

@@ -48,14 +48,14 @@ class KernelEnergy(LinearEnergy):
                 raise ValueError(f"{name} must be None or a finite number > 0, got {value!r}.")
 
     def fit(self, inputs, objective, rng):
-        self.gamma_ = float(self.gamma or _scale_gamma(inputs, objective.weights))
+        self.gamma_ = float(self.gamma or _scale_gamma(inputs, objective.row_weights))
         least = max(200, 8 * objective.answers.n_outputs)
         size = self.n_components or max(least, int(4 * np.sqrt(inputs.shape[0])))
         if self.approximation == "fourier":
             self.sampler_ = RBFSampler(gamma=self.gamma_, n_components=size, random_state=rng)
             self.sampler_.fit(inputs)
         else:
-            self._fit_landmarks(inputs, objective.weights, size, rng)
+            self._fit_landmarks(inputs, objective.row_weights, size, rng)
         return super().fit(self._features(inputs), objective, rng)
 
     def _fit_landmarks(self, inputs, weights, size, rng):

@@ -36,9 +36,9 @@ class LinearEnergy(Energy):
         n_outputs = objective.answers.n_outputs
         design = make_design(
             inputs,
-            objective.weights,
+            objective.row_weights,
             rotate=objective.l1_ratio == 0,
-            centred=n_outputs > 1 and objective.loss.shift_invariant,
+            centred=objective.answers.shifts and objective.loss.shift_invariant,
         )
         d = design.columns.shape[1]
         init = np.zeros((d + 1, n_outputs))
@@ -67,9 +67,8 @@ class LinearEnergy(Energy):
         loo = _leave_one_out_pays(design, objective)
         if objective.alpha == "auto":
             splits = None if loo else objective.splits or objective.default_splits(rng)[:1]
-            init = _choose_alpha(
-                design, objective, init, self._path(design, objective.weights.sum()), splits, rng
-            )
+            path = self._path(design, objective.weights.sum())
+            init = _choose_alpha(design, objective, init, path, splits, rng)
         params = _minimize(
             design, objective, init, rng, lambda p: self._fitted(design, p, objective)
         )
@@ -119,9 +118,9 @@ def _choose_alpha(design, objective, init, path, splits, rng):
             folds = [trial.only(train) for train, _ in splits]
             inits = [_minimize(design, f, p, rng) for f, p in zip(folds, inits, strict=True)]
             samples = np.concatenate([test for _, test in splits])
-            outputs = np.concatenate(
-                [design.vjp(p, test)[0] for p, (_, test) in zip(inits, splits, strict=True)]
-            )
+            rows = [objective.answers.rows(test) for _, test in splits]
+            parts = [design.vjp(p, r)[0] for p, r in zip(inits, rows, strict=True)]
+            outputs = np.concatenate(parts)
         value = trial.take(samples)(outputs)[0]
         worse = worse + 1 if value > 1.005 * best else 0
         if value < best:
@@ -137,6 +136,7 @@ def _leave_one_out_pays(design, objective):
     return (
         objective.splits is None
         and objective.loss.smooth
+        and len(objective.answers) == n
         and objective.l1_ratio == 0
         and hasattr(design, "leverages")
         and 2 * n * d**2 * objective.answers.n_outputs <= _LEAVE_ONE_OUT_COST

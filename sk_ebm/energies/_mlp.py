@@ -93,7 +93,7 @@ class MLPEnergy(Energy):
         if objective.alpha == "auto":
             objective.alpha = 1e-4
         self.alpha_ = objective.alpha
-        self.scaler_ = _scaler(inputs, objective.weights)
+        self.scaler_ = _scaler(inputs, objective.row_weights)
         columns = self.scaler_.transform(inputs)
         sizes = np.atleast_1d(self.hidden_layer_sizes)
         self._sizes = [inputs.shape[1], *sizes, objective.answers.n_outputs]
