@@ -2,7 +2,7 @@
 
 import warnings
 from contextlib import contextmanager
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn import get_config
@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state, gen_batches
 
+from sk_ebm._checks import check_number
 from sk_ebm.energies import ENERGIES, Energy
 from sk_ebm.gibbs import learn_beta
 from sk_ebm.losses import LOSSES, Loss
@@ -38,11 +39,11 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         """Energy and loss, after checking every parameter and that they go together."""
         energy = resolve("energy", self.energy, ENERGIES, Energy)
         loss = resolve("loss", self.loss, LOSSES, Loss)
-        _check_range("alpha", self.alpha, 0, closed=True, auto=True)
-        _check_range("beta", self.beta, 0, auto=True)
-        _check_range("l1_ratio", self.l1_ratio, 0, 1, closed=True)
-        _check_range("tol", self.tol, 0)
-        _check_range("max_iter", self.max_iter, 1, closed=True, kind=Integral)
+        check_number("alpha", self.alpha, 0, closed=True, other=("auto",))
+        check_number("beta", self.beta, 0, other=("auto",))
+        check_number("l1_ratio", self.l1_ratio, 0, 1, closed=True)
+        check_number("tol", self.tol, 0)
+        check_number("max_iter", self.max_iter, 1, closed=True, kind=Integral)
         if self.solver != "auto" and self.solver not in SOLVERS:
             raise ValueError(
                 f"solver must be 'auto' or one of {sorted(SOLVERS)}, got {self.solver!r}."
@@ -106,18 +107,6 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         return list(check_cv(self.cv, y, classifier=True).split(X, y))
 
 
-def _check_range(name, value, low, high=np.inf, *, closed=False, auto=False, kind=Real):
-    if auto and isinstance(value, str) and value == "auto":
-        return
-    number = isinstance(value, kind) and not isinstance(value, bool)
-    if number and (low <= value <= high if closed else low < value < high) and value < np.inf:
-        return
-    wanted = "'auto' or " if auto else ""
-    wanted += "an integer" if kind is Integral else "a finite number"
-    bounds = f" {'>=' if closed else '>'} {low}" + (f" and <= {high}" if high < np.inf else "")
-    raise ValueError(f"{name} must be {wanted}{bounds}, got {value!r}.")
-
-
 def _check_together(energy, loss, solver, l1_ratio):
     """Raise where loss, energy and solver cannot give a meaningful optimum."""
     names = type(energy).__name__, type(loss).__name__
@@ -135,9 +124,9 @@ def _check_together(energy, loss, solver, l1_ratio):
         return
     if solver not in energy.solvers:
         raise ValueError(f"{names[0]} takes solver in {energy.solvers} or 'auto', got {solver!r}.")
-    if solver == "newton" and (l1_ratio > 0 or not loss.curved):
+    if solver == "newton" and (l1_ratio > 0 or not loss.smooth):
         raise ValueError(
-            f"solver='newton' needs l1_ratio=0 and a loss with curvature, got l1_ratio={l1_ratio} "
+            f"solver='newton' needs l1_ratio=0 and a smooth loss ('nll'), got l1_ratio={l1_ratio} "
             f"and {names[1]}. Use solver='auto' or 'lbfgs'."
         )
     if loss.zero_margin and solver != "adam" and not energy.anchored:

@@ -5,10 +5,10 @@ least energy among all others. A loss sees neither inputs nor parameters.
 """
 
 from collections import namedtuple
-from numbers import Real
 
 from sklearn.base import BaseEstimator
 
+from sk_ebm._checks import check_number
 from sk_ebm._private import namespace
 
 Curvature = namedtuple("Curvature", ["diagonal", "product"])
@@ -54,11 +54,8 @@ class Loss(BaseEstimator):
     def check(self):
         """Raise a ValueError if a parameter is out of range."""
         for name, value in self.get_params().items():
-            number = isinstance(value, Real) and not isinstance(value, bool)
-            if name != "relative" and not (number and 0 < value < float("inf")):
-                raise ValueError(
-                    f"{name} of {type(self).__name__} must be a finite number > 0, got {value!r}."
-                )
+            if not isinstance(value, bool):
+                check_number(f"{name} of {type(self).__name__}", value, 0)
 
 
 class ContrastiveLoss(Loss):

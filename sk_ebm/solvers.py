@@ -58,7 +58,7 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
         damping = _damping(damping, length)
         gain, value = value - new_value, new_value
         report(value, params)
-        before, left = left, decrement if cheap else unsolved + abs(gain - decrement)
+        before, left = left, decrement if cheap else 10 * unsolved + abs(gain - decrement)
         exhausted = gain <= 4 * rounding and left > 0.1 * before and not damping
         if left <= tol * abs(value) or exhausted:
             return Result(params, True)
@@ -77,7 +77,7 @@ def _conjugate_gradients(hessian, gradient, solve, size, tol, max_steps=400):
     first = rho = float(np.vdot(residual, solved))
     if first <= 0:
         return step, np.zeros_like(hessian(step)[0]), 0, 0.0
-    goal = max(first * min(0.05, first / (size or 1.0)), 0.2 * tol * size)
+    goal = max(first * min(0.05, first / (size or 1.0)), 0.02 * tol * size)
     count = 0
     while count < max_steps:
         count += 1
@@ -198,7 +198,7 @@ def adam(
     for epoch in range(n_epochs):
         for batch in np.array_split(rng.permutation(samples), n_batches):
             part = objective.take(batch)
-            outputs, pullback = vjp(params, part.answers.rows(batch))
+            outputs, pullback = vjp(params, objective.answers.rows(batch))
             loss, slopes = part(outputs)
             gradient = pullback(slopes)
             gradient += l2 * params
@@ -215,7 +215,7 @@ def adam(
             average += (params - average) / max(epoch - n_epochs // 2 + 1, 1)
             report(loss, average)
             continue
-        value = judge(vjp(params, judge.answers.rows(held_out))[0])[0]
+        value = judge(vjp(params, objective.answers.rows(held_out))[0])[0]
         report(value, params)
         if value < best:
             best, best_epoch, best_params = value, epoch, params.copy()

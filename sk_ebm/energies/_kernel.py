@@ -1,10 +1,13 @@
 """The kernel energy: a linear energy on a map of Gaussian kernels."""
 
+from numbers import Integral
+
 import numpy as np
 from scipy import linalg, sparse
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.metrics.pairwise import rbf_kernel
 
+from sk_ebm._checks import check_number
 from sk_ebm.energies._linear import LinearEnergy
 
 
@@ -42,10 +45,8 @@ class KernelEnergy(LinearEnergy):
             raise ValueError(
                 f"approximation must be 'nystroem' or 'fourier', got {self.approximation!r}."
             )
-        for name in ("n_components", "gamma"):
-            value = getattr(self, name)
-            if value is not None and not (np.isscalar(value) and 0 < value < np.inf):
-                raise ValueError(f"{name} must be None or a finite number > 0, got {value!r}.")
+        check_number("n_components", self.n_components, 0, kind=Integral, other=(None,))
+        check_number("gamma", self.gamma, 0, other=(None,))
 
     def fit(self, inputs, objective, rng):
         self.gamma_ = float(self.gamma or _scale_gamma(inputs, objective.row_weights))

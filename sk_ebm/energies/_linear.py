@@ -43,7 +43,7 @@ class LinearEnergy(Energy):
         d = design.columns.shape[1]
         init = np.zeros((d + 1, n_outputs))
         objective.tol = max(objective.tol, self._tol)
-        if not objective.loss.smooth and objective.solver != "newton":
+        if not objective.loss.smooth:
             start = objective.as_likelihood()
             init = self._optimum(design, start, init, rng)
             objective.alpha = start.alpha

@@ -1,11 +1,13 @@
 """The multi-layer perceptron energy."""
 
 from copy import copy
+from numbers import Integral
 
 import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
+from sk_ebm._checks import check_number
 from sk_ebm.energies._base import Energy
 
 _ENOUGH = 100  # held-out samples for beta: with fewer, cross-fitting is cheap and steadier
@@ -79,15 +81,11 @@ class MLPEnergy(Energy):
             raise ValueError(
                 f"hidden_layer_sizes must be integers >= 1, got {self.hidden_layer_sizes!r}."
             )
-        for name in ("learning_rate", "n_epochs", "patience"):
-            if not 0 < getattr(self, name) < np.inf:
-                raise ValueError(f"{name} must be > 0, got {getattr(self, name)!r}.")
-        if not 0 < self.validation_fraction < 1:
-            raise ValueError(
-                f"validation_fraction must be between 0 and 1, got {self.validation_fraction!r}."
-            )
-        if self.batch_size is not None and not 1 <= self.batch_size < np.inf:
-            raise ValueError(f"batch_size must be None or >= 1, got {self.batch_size!r}.")
+        check_number("learning_rate", self.learning_rate, 0)
+        check_number("n_epochs", self.n_epochs, 0, kind=Integral)
+        check_number("patience", self.patience, 0, kind=Integral)
+        check_number("batch_size", self.batch_size, 0, kind=Integral, other=(None,))
+        check_number("validation_fraction", self.validation_fraction, 0, 1)
 
     def fit(self, inputs, objective, rng):
         if objective.alpha == "auto":
@@ -122,10 +120,11 @@ class MLPEnergy(Energy):
         return self
 
     def _held_out(self, objective, rng):
-        n_splits = int(1 / self.validation_fraction)
+        n_splits = max(round(1 / min(self.validation_fraction, 1 - self.validation_fraction)), 2)
         if not self.early_stopping or len(objective.answers) < 2 * n_splits:
             return None
-        held_out = objective.answers.splits(n_splits, rng)[0][1]
+        train, test = objective.answers.splits(n_splits, rng)[0]
+        held_out = test if self.validation_fraction <= 0.5 else train
         return held_out if objective.weights[held_out].any() else None
 
     def _start(self, columns, rng):

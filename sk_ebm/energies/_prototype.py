@@ -1,12 +1,14 @@
 """The prototype energy: distances to prototypes, with the nearest one as a latent variable."""
 
 from copy import copy
+from numbers import Integral
 
 import numpy as np
 from scipy.special import logsumexp
 from sklearn.cluster import KMeans
 from sklearn.metrics.pairwise import euclidean_distances
 
+from sk_ebm._checks import check_number
 from sk_ebm.energies._base import Energy
 
 _ALPHA = 1e-3
@@ -51,10 +53,8 @@ class PrototypeEnergy(Energy):
     def check(self):
         if self.latent not in ("min", "free"):
             raise ValueError(f"latent must be 'min' or 'free', got {self.latent!r}.")
-        if not isinstance(self.n_prototypes, int | np.integer) or self.n_prototypes < 1:
-            raise ValueError(f"n_prototypes must be an integer >= 1, got {self.n_prototypes!r}.")
-        if self.gamma is not None and not (np.isscalar(self.gamma) and 0 < self.gamma < np.inf):
-            raise ValueError(f"gamma must be None or a finite number > 0, got {self.gamma!r}.")
+        check_number("n_prototypes", self.n_prototypes, 0, kind=Integral)
+        check_number("gamma", self.gamma, 0, other=(None,))
 
     def fit(self, inputs, objective, rng):
         if objective.alpha == "auto":
