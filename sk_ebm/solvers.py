@@ -59,7 +59,7 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
         gain, value = value - new_value, new_value
         report(value, params)
         before, left = left, decrement if cheap else 10 * unsolved + abs(gain - decrement)
-        exhausted = gain <= 4 * rounding and left > 0.1 * before and not damping
+        exhausted = gain <= _noise(outputs, value) and left > 0.1 * before and not damping
         if left <= tol * abs(value) or exhausted:
             return Result(params, True)
     return Result(params, False)
@@ -99,8 +99,7 @@ def _conjugate_gradients(hessian, gradient, solve, size, tol, max_steps=400):
 
 def _search(objective, outputs, moved, params, step, l2, value, decrement):
     """Backtracking along the step until the objective falls enough (Armijo)."""
-    # values are sums of logarithms near one, whose rounding errors average out
-    noise = 4 * np.finfo(outputs.dtype).eps * (len(outputs) ** -0.5 + abs(value))
+    noise = _noise(outputs, value)
     length = 1.0
     for _ in range(40):
         trial = outputs + length * moved
@@ -110,6 +109,11 @@ def _search(objective, outputs, moved, params, step, l2, value, decrement):
             break
         length *= 0.5
     return length, trial, loss, slopes, new_value
+
+
+def _noise(outputs, value):
+    """Rounding error of the objective: that of logarithms near one, which averages out."""
+    return 4 * np.finfo(outputs.dtype).eps * (len(outputs) ** -0.5 + abs(value))
 
 
 def _damping(damping, length):

@@ -4,6 +4,8 @@ import os
 
 # Read once, when scipy is imported; without it scikit-learn refuses array API dispatch.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
+# The problems are small: one BLAS thread per test process is faster than several that wait.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

@@ -19,7 +19,10 @@ VARIANTS = {
     "prototype_min": PrototypeEnergy(2, latent="min"),
 }
 every_energy = pytest.mark.parametrize("name", VARIANTS)
-deterministic = pytest.mark.parametrize("name", [n for n in VARIANTS if not n.startswith("mlp")])
+# Mini-batches amplify rounding, and so does the choice of the nearest of two prototypes.
+steady = pytest.mark.parametrize(
+    "name", ["linear", "kernel", "kernel_few", "kernel_fourier", "prototype"]
+)
 n, d, n_classes = 60, 5, 3
 
 
@@ -72,7 +75,7 @@ def test_float32_gives_nearly_the_same_outputs(name, X, objective):
     assert_allclose(fitted(name, X, objective)(X), expected, atol=0.02)
 
 
-@deterministic
+@steady
 def test_sparse_inputs_give_the_outputs_of_dense_ones(name, X, objective):
     expected = fitted(name, X, objective.with_(tol=1e-12))(X)
     X = sparse.csr_array(X)
@@ -280,10 +283,12 @@ def test_prototype_energies_are_never_negative(latent, X, objective, rng):
     assert (energy(X) <= 0).all()
 
 
-def test_a_prototype_has_energy_zero(X, objective, rng):
+def test_a_prototype_has_the_energy_of_its_class_alone(X, objective, rng):
     energy = PrototypeEnergy(2, latent="min").fit(X, objective, rng)
-    own = energy(energy.prototypes_)[np.arange(len(energy.prototypes_)), energy.classes_of_]
-    assert_allclose(own, 0, atol=1e-12)
+    own = -energy(energy.prototypes_)[np.arange(len(energy.prototypes_)), energy.classes_of_]
+    assert_allclose(own, energy.surprise_[energy.classes_of_], atol=1e-12)
+    shares = np.bincount(objective.answers.target, objective.weights) / objective.weights.sum()
+    assert_allclose(energy.surprise_, -np.log(shares))
 
 
 def test_a_class_has_no_more_prototypes_than_distinct_samples(X, objective, rng):

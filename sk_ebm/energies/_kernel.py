@@ -33,7 +33,8 @@ class KernelEnergy(LinearEnergy):
     landmarks_ : array or CSR matrix of shape (n_components, n_features), for "nystroem"
     """
 
-    _tol, _path_factor = 1e-4, 0.1  # the map is an approximation itself
+    _tol, _path_factor = 3e-4, 0.1  # the map is an approximation itself
+    _path_start = 1e-2
 
     def __init__(self, approximation="nystroem", n_components=None, gamma=None):
         self.approximation = approximation

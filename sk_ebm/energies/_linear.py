@@ -31,6 +31,7 @@ class LinearEnergy(Energy):
     solvers = ("newton", "lbfgs", "adam")
     _tol = 0.0  # least relative accuracy of the objective
     _path_factor = 10**-0.5  # from one penalty of the path to the next
+    _path_start = 1.0  # the first penalty over the total variance of the columns
 
     def fit(self, inputs, objective, rng):
         n_outputs = objective.answers.n_outputs
@@ -78,9 +79,10 @@ class LinearEnergy(Energy):
 
     def _path(self, design, total):
         """Penalties from one that leaves nearly nothing of the weights to the least."""
-        high, low = design.variances.sum(), self._least_alpha(design, total)
+        high = self._path_start * design.variances.sum()
         if high == 0:
             return [1.0]
+        low = self._least_alpha(design, total)
         n_steps = int(np.log(low / high) / np.log(self._path_factor)) + 1
         return high * self._path_factor ** np.arange(np.clip(n_steps, 1, _LONGEST_PATH))
 

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from sk_ebm._checks import check_number
 from sk_ebm.energies._base import Energy
 
-_ENOUGH = 100  # held-out samples for beta: with fewer, cross-fitting is cheap and steadier
+_ENOUGH = 20  # held-out samples for beta: with fewer, cross-fitting is cheap and steadier
 
 _ACTIVATIONS = {  # name: (function, derivative from the function's value)
     "relu": (lambda a: np.maximum(a, 0), lambda h: (h > 0).astype(h.dtype)),

@@ -18,9 +18,11 @@ class PrototypeEnergy(Energy):
     """E(x, y) over prototypes c_yz of each answer, z a latent variable (tutorial, section 3.1).
 
     With E(x, y, z) = gamma |x - c_yz|^2, the latent prototype is minimised over, E(x, y) =
-    min_z E(x, y, z), or summed out as a free energy, -log mean_z exp(-E(x, y, z)). Prototypes
-    start at the means of each class found by k-means; the weights, which ``alpha`` penalises,
-    are their displacements from there, times sqrt(gamma).
+    min_z E(x, y, z), or summed out as a free energy, -log mean_z exp(-E(x, y, z)). To it
+    comes -log of the answer's share of the weight, unless the loss only pulls: the energy loss
+    decides for the nearest prototype. Prototypes start at the means of each class found by
+    k-means; the weights, which ``alpha`` penalises, are their displacements from there, times
+    sqrt(gamma).
 
     Parameters
     ----------
@@ -36,6 +38,8 @@ class PrototypeEnergy(Energy):
     prototypes_ : ndarray of shape (n_all, n_features)
     classes_of_ : ndarray of shape (n_all,)
         Which answer each prototype stands for.
+    surprise_ : ndarray of shape (n_classes,)
+        Part of the energy of each answer that does not depend on x, in nats.
     gamma_ : float
     alpha_ : float
         The penalty used; ``alpha="auto"`` means 1e-3.
@@ -65,6 +69,7 @@ class PrototypeEnergy(Energy):
             _centres(inputs, objective.weights * (answers.target == k), self.n_prototypes, rng)
             for k in range(answers.n_classes)
         ]
+        self.surprise_ = _surprise(objective, answers)
         self.classes_of_ = np.repeat(np.arange(len(centres)), [len(c) for c in centres])
         start = np.concatenate(centres).astype(np.float64)
         self.gamma_ = float(self.gamma or self._unit_gamma(inputs, start, objective))
@@ -117,11 +122,21 @@ class PrototypeEnergy(Energy):
                 outputs[:, k] = total - np.log(len(mine))
                 shares[:, mine] = np.exp(-part - total[:, None])
 
+        outputs -= self.surprise_.astype(outputs.dtype)
+
         def pullback(slopes):
             pulls = shares * slopes[:, self.classes_of_] * (2 * self.gamma_)
             return pulls.T @ inputs - pulls.sum(axis=0)[:, None] * prototypes
 
         return outputs, pullback
+
+
+def _surprise(objective, answers):
+    """-log of each class's share of the weight, at most 700; 0 where the loss only pulls."""
+    if objective.loss.only_pulls:
+        return np.zeros(answers.n_classes)
+    totals = np.bincount(answers.target, objective.weights, answers.n_classes)
+    return -np.log(np.maximum(totals / totals.sum(), np.exp(-700.0)))
 
 
 def _centres(inputs, weights, n_centres, rng):
