@@ -31,7 +31,7 @@ class LinearEnergy(Energy):
     solvers = ("newton", "lbfgs", "adam")
     _tol = 0.0  # least relative accuracy of the objective
     _path_factor = 10**-0.5  # from one penalty of the path to the next
-    _path_start = 1.0  # the first penalty over the total variance of the columns
+    _path_start = 0.1  # the first penalty over the total variance of the columns
 
     def fit(self, inputs, objective, rng):
         n_outputs = objective.answers.n_outputs
