@@ -38,8 +38,8 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         cross-fitting. A number costs nothing; 1 is the temperature of training.
     alpha : float or "auto", default="auto"
         Strength of the penalty, >= 0; ``1 / (C n)`` gives `LogisticRegression`'s optimum. "auto"
-        chooses it out of sample for the linear and the kernel energy, along a path of penalties
-        that costs about three fits; the other energies document a constant.
+        chooses it out of sample for the linear and the kernel energy, along a path of penalties,
+        each fit starting from the last; the other energies document a constant.
     l1_ratio : float, default=0.0
         Share of the l1 norm in the penalty, in [0, 1]; > 0 gives weights of exactly zero.
     class_weight : dict, "balanced" or None, default=None

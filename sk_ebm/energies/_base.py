@@ -24,15 +24,12 @@ class Energy(BaseEstimator):
         collapses.
     positive : bool
         Whether energies are never negative.
-    sparse : bool
-        Whether inputs may be CSR matrices.
     solvers : tuple of str
         Names of the solvers it can use.
     """
 
     anchored = False
     positive = False
-    sparse = True
     solvers: tuple[str, ...] = ()
 
     def fit(self, inputs, objective, rng):

@@ -35,7 +35,7 @@ class Design:
     scale : ndarray of shape (d + 1, 1)
         W = scale * params; 0 for the biases, which are not penalised.
     variances : ndarray of shape (d,)
-        Weighted variance (dense) or mean square (sparse) of each column times its scale^-2.
+        Weighted variance (dense) or mean square (sparse) of each column before scaling.
     """
 
     centred = False
