@@ -155,9 +155,17 @@ def _cross_fit(energy, inputs, objective, splits, rng):
         answers = objective.answers
         fold = objective.take(train).with_(splits=None, calibrate=False)
         fitted = clone(energy).fit(inputs[answers.rows(train)], fold, rng)
+        scale = _relative_scale(energy, fitted, inputs) if objective.loss.zero_margin else 1.0
         samples.append(test)
-        outputs.append(fitted(inputs[answers.rows(test)]))
+        outputs.append(scale * fitted(inputs[answers.rows(test)]))
     return np.concatenate(samples), np.concatenate(outputs)
+
+
+def _relative_scale(energy, other, inputs):
+    """How much larger the outputs of an energy are than those of another: a loss of zero margin
+    leaves their scale to chance."""
+    spread = np.std(other(inputs))
+    return np.std(energy(inputs)) / spread if spread > 0 else 1.0
 
 
 def row_blocks(X, n_candidates):

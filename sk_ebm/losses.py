@@ -6,6 +6,7 @@ least energy among all others. A loss sees neither inputs nor parameters.
 
 from collections import namedtuple
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from sk_ebm._checks import check_number
@@ -243,8 +244,7 @@ class NLL(Loss):
         if target.ndim == 2:
             xp = namespace(target)
             return xp.sum(target * gibbs.energies, axis=1) - gibbs.free_energy, slopes + target
-        _add(slopes, target, 1.0)
-        return gibbs.surprise(target) / self.beta, slopes
+        return gibbs.surprise(target) / self.beta, _add(slopes, target, 1.0)
 
     def curvature(self, gibbs, target):
         xp = namespace(gibbs.energies)
@@ -268,8 +268,7 @@ class MEE(Loss):
         p = gibbs.at(self.beta).probabilities
         correct = _pick(p, target)
         slopes = -p * (self.beta * correct)[:, None]
-        _add(slopes, target, self.beta * correct)
-        return 1 - correct, slopes
+        return 1 - correct, _add(slopes, target, self.beta * correct)
 
 
 LOSSES = {
@@ -289,10 +288,8 @@ LOSSES = {
 def _contrast(gibbs, target):
     """E+, E- and the index of the most offending incorrect answer, each (n,)."""
     xp = namespace(gibbs.energies)
-    others = gibbs.present_energies
-    others = xp.asarray(others, copy=True)
+    others = _add(xp.asarray(gibbs.present_energies, copy=True), target, xp.inf)
     far = xp.finfo(others.dtype).max ** 0.25  # stands for E- where there is no other answer
-    others[xp.arange(others.shape[0]), target] = xp.inf
     offending = xp.argmin(others, axis=1)
     return _pick(gibbs.energies, target), xp.clip(_pick(others, offending), max=far), offending
 
@@ -303,15 +300,21 @@ def _pick(a, index):
 
 
 def _add(a, index, amount):
-    """a[i, index[i]] += amount[i] for each row i, in place."""
-    a[namespace(a).arange(a.shape[0]), index] += amount
+    """a with a[i, index[i]] += amount[i] for each row i; in place for numpy, a hot loop."""
+    if isinstance(a, np.ndarray):
+        a[np.arange(len(a)), index] += amount
+        return a
+    xp = namespace(a)
+    amount = xp.broadcast_to(xp.asarray(amount, dtype=a.dtype), index.shape)
+    chosen = xp.arange(a.shape[1])[None, :] == index[:, None]
+    return xp.where(chosen, a + amount[:, None], a)
 
 
 def _scatter(like, *parts):
     """Zeros shaped like ``like``, with each (index, amount) added at one entry per row."""
     out = namespace(like).zeros_like(like)
     for index, amount in parts:
-        _add(out, index, amount)
+        out = _add(out, index, amount)
     return out
 
 

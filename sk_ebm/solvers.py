@@ -188,8 +188,10 @@ def adam(
 
     With ``held_out`` samples, the parameters of least loss on them are kept, and training stops
     ``patience`` epochs after; otherwise the iterates of the second half are averaged, as in
-    the averaged perceptron. The l1 term is descended along its sign.
+    the averaged perceptron. The l1 term is descended along its sign. Where equal energies are a
+    minimum, the rate stays constant: it is what keeps the scale of the energies.
     """
+    anneal = not objective.loss.zero_margin
     params, average = init.copy(), np.zeros_like(init)
     first, second = np.zeros_like(params), np.zeros_like(params)
     n_epochs = min(max_iter, n_epochs)
@@ -210,7 +212,7 @@ def adam(
                 gradient += l1 * np.sign(params)
             count += 1
             progress = count / (n_epochs * n_batches)
-            rate = learning_rate * 0.5 * (1 + np.cos(np.pi * progress))
+            rate = learning_rate * (0.5 * (1 + np.cos(np.pi * progress)) if anneal else 1.0)
             rate *= np.sqrt(1 - 0.999**count) / (1 - 0.9**count)
             first += 0.1 * (gradient - first)
             second += 0.001 * (gradient * gradient - second)

@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
@@ -251,6 +252,25 @@ def test_callbacks_see_each_iteration(wine):
     classifier = EnergyClassifier(alpha=0.1).set_callbacks(monitor)
     classifier.fit(wine[0], wine[2])
     assert len(classifier.loss_curve_) == classifier.n_iter_ > 1
+
+
+def test_a_fit_that_stops_early_warns_what_to_change(wine):
+    with pytest.warns(ConvergenceWarning, match=r"1 iterations did not reach tol=1e-07; increase"):
+        EnergyClassifier(alpha=1e-6, beta=1, max_iter=1).fit(wine[0], wine[2])
+
+
+def test_a_grid_search_may_stand_in_a_cross_validation(wine):
+    search = GridSearchCV(EnergyClassifier(beta=1), {"alpha": [0.01, 100.0]}, cv=2)
+    assert cross_val_score(search, wine[0], wine[2], cv=2).min() > 0.9
+
+
+@pytest.mark.parametrize("energy", ENERGIES)
+def test_memory_maps_are_only_read(wine, energy, tmp_path):
+    maps = []
+    for name, part in zip("Xy", (wine[0], wine[2]), strict=True):
+        np.save(tmp_path / f"{name}.npy", part)
+        maps.append(np.load(tmp_path / f"{name}.npy", mmap_mode="r"))
+    assert EnergyClassifier(energy, random_state=0).fit(*maps).score(*maps) > 0.9
 
 
 @pytest.mark.parametrize(

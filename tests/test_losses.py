@@ -294,3 +294,22 @@ def test_square_exponential_goes_on_as_its_tangent():
     at = loss(Gibbs(np.array([[0.0, -30.0]])), target)
     beyond = loss(Gibbs(np.array([[0.0, -32.0]])), target)[0]
     assert_allclose(beyond, at[0] - 2 * at[1][:, 1], rtol=1e-12)
+
+
+@every_loss
+def test_array_api_arrays_flow_through(loss, rng, target, strict):
+    energies = energies_for(loss, rng)
+    found = loss(Gibbs(strict.asarray(energies)), strict.asarray(target))
+    for part, expected in zip(found, loss(Gibbs(energies), target), strict=True):
+        assert isinstance(part, type(strict.asarray(1.0)))
+        assert_allclose(np.asarray(part), expected, rtol=1e-12, atol=1e-14)
+
+
+@every_curved
+def test_curvatures_of_array_api_arrays_flow_through(loss, rng, target, strict):
+    energies, along = rng.standard_normal((2, n, k))
+    found = loss.curvature(Gibbs(strict.asarray(energies)), strict.asarray(target))
+    expected = loss.curvature(Gibbs(energies), target)
+    assert_allclose(np.asarray(found.diagonal), expected.diagonal, rtol=1e-12, atol=1e-14)
+    product = found.product(strict.asarray(along))
+    assert_allclose(np.asarray(product), expected.product(along), rtol=1e-12, atol=1e-14)
