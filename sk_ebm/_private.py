@@ -1,8 +1,10 @@
 """The private helpers of scikit-learn that the package uses, each for want of a public one."""
 
 import numpy as np
+from sklearn.utils import _safe_indexing
 from sklearn.utils._array_api import get_namespace
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.metaestimators import _BaseComposition as NamedParts  # noqa: F401
+from sklearn.utils.validation import _check_sample_weight, _num_samples
 
 
 def namespace(*arrays):
@@ -13,3 +15,13 @@ def namespace(*arrays):
 def check_sample_weight(sample_weight, X):
     """Weights of the rows of X, ones for None: `validate_data` does not take them."""
     return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+
+
+def take_rows(X, rows):
+    """Some rows of an array, a sparse matrix or a frame of any library."""
+    return _safe_indexing(X, rows)
+
+
+def count_rows(X):
+    """The number of rows of an array, a sparse matrix or a frame of any library."""
+    return _num_samples(X)

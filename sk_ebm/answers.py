@@ -21,6 +21,7 @@ class Answers:
     - ``splits(n_splits, rng)``: (train, test) pairs of samples, for cross-fitting;
     - ``arrange(outputs) -> energies (n, k), pullback``: linear in the outputs; the pullback, its
       adjoint, turns slopes (n, k) into slopes (m, o) of the outputs;
+    - ``aligned(parts)``: outputs of several energies with the same columns, so that they add;
     - ``shifts``: whether a number added to all outputs of a sample is added to all energies;
     - ``diagonal(curvature, outputs)``: diagonal (m, o) of a loss curvature, seen from the outputs.
     """
@@ -36,6 +37,11 @@ class Answers:
         """Values (n,) of the samples for each row of the inputs, (m,)."""
         return values
 
+    @staticmethod
+    def aligned(parts):
+        """Outputs of several energies for the same rows, all with the same columns."""
+        return parts
+
     def splits(self, n_splits, rng):
         """Shuffled folds: (train, test) pairs of samples, for cross-fitting."""
         folds = KFold(n_splits, shuffle=True, random_state=rng)
@@ -46,17 +52,21 @@ class Labels(Answers):
     """Classes as answers.
 
     One output o stands for two classes, E_0 = o/2 and E_1 = -o/2, so that penalty and weights
-    are those of logistic regression; otherwise the outputs are negative energies.
+    are those of logistic regression; otherwise the outputs are negative energies, as an energy of
+    two classes may give them too.
 
     Parameters
     ----------
     target : ndarray of int, shape (n,)
     n_classes : int
+    classes : ndarray of shape (n_classes,), default=None
+        The labels that the classes stand for; None means their indices.
     """
 
-    def __init__(self, target, n_classes):
+    def __init__(self, target, n_classes, classes=None):
         self.target = target
         self.n_classes = n_classes
+        self.classes = np.arange(n_classes) if classes is None else classes
 
     def __len__(self):
         return self.target.shape[0]
@@ -70,7 +80,7 @@ class Labels(Answers):
         return 1 if self.n_classes == 2 else self.n_classes
 
     def take(self, samples):
-        return Labels(self.target[samples], self.n_classes)
+        return Labels(self.target[samples], self.n_classes, self.classes)
 
     def splits(self, n_splits, rng):
         """Shuffled folds, stratified where every class has a sample for each of them."""
@@ -79,6 +89,12 @@ class Labels(Answers):
             return super().splits(n_splits, rng)
         folds = StratifiedKFold(n_splits, shuffle=True, random_state=rng)
         return list(folds.split(self.target, self.target))
+
+    @staticmethod
+    def aligned(parts):
+        if len({part.shape[1] for part in parts}) == 1:
+            return parts
+        return [part if part.shape[1] > 1 else np.hstack([-part, part]) / 2 for part in parts]
 
     @staticmethod
     def arrange(outputs):

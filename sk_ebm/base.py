@@ -1,35 +1,35 @@
 """What the estimators share: components by name, parameter checks, fitting, energies in blocks."""
 
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from numbers import Integral
 
 import numpy as np
+from scipy import sparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import check_cv
-from sklearn.utils import check_random_state, gen_batches
+from sklearn.model_selection import StratifiedGroupKFold, check_cv
+from sklearn.utils import check_consistent_length, check_random_state, gen_batches, get_tags
+from sklearn.utils.validation import validate_data
 
 from sk_ebm._checks import check_number
-from sk_ebm.energies import ENERGIES, Energy
+from sk_ebm._private import count_rows
+from sk_ebm.energies import SumEnergy, as_energy
 from sk_ebm.gibbs import learn_beta
 from sk_ebm.losses import LOSSES, Loss
 from sk_ebm.objective import Objective
 from sk_ebm.solvers import SOLVERS
 
 
-def resolve(name, value, registry, kind):
-    """A fresh component from a name, or a clone of one; ``name`` is the parameter's."""
-    if isinstance(value, str) and value in registry:
-        return registry[value]()
-    if isinstance(value, kind):
+def resolve_loss(value):
+    """A fresh loss from a name, or a clone of one."""
+    if isinstance(value, str) and value in LOSSES:
+        return LOSSES[value]()
+    if isinstance(value, Loss):
         return clone(value)
-    raise ValueError(
-        f"{name} must be one of {sorted(registry)} or an instance of {kind.__name__}, "
-        f"got {value!r}."
-    )
+    raise ValueError(f"loss must be one of {sorted(LOSSES)} or an instance of Loss, got {value!r}.")
 
 
 class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
@@ -37,8 +37,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _components(self):
         """Energy and loss, after checking every parameter and that they go together."""
-        energy = resolve("energy", self.energy, ENERGIES, Energy)
-        loss = resolve("loss", self.loss, LOSSES, Loss)
+        energy, loss = clone(as_energy(self.energy)), resolve_loss(self.loss)
         check_number("alpha", self.alpha, 0, closed=True, other=("auto",))
         check_number("beta", self.beta, 0, other=("auto",))
         check_number("l1_ratio", self.l1_ratio, 0, 1, closed=True)
@@ -81,6 +80,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             splits=splits,
             calibrate=self.beta == "auto",
             report=report,
+            n_jobs=self.n_jobs,
         )
         energy.fit(inputs, objective, rng)
         beta = self.beta
@@ -100,40 +100,100 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         context.call_on_fit_task_end(**data, reconstruction_attributes={})
         return self
 
-    def _splits(self, X, y):
-        """The samples of the folds of ``cv``, or None."""
-        if self.cv is None:
+    def get_params(self, deep=True):
+        """As in scikit-learn; the terms of a list of named pairs are reached through ``energy``."""
+        params = super().get_params(deep)
+        if deep and isinstance(self.energy, (list, tuple)):
+            inner = SumEnergy(self.energy).get_params()
+            own = SumEnergy([]).get_params()
+            params.update({f"energy__{k}": v for k, v in inner.items() if k not in own})
+        return params
+
+    def set_params(self, **params):
+        """As in scikit-learn; the terms of a list of named pairs are reached through ``energy``."""
+        if "energy" in params:
+            self.energy = params.pop("energy")
+        if isinstance(self.energy, (list, tuple)):
+            inner = {k: params.pop(k) for k in list(params) if k.startswith("energy__")}
+            inner = {k.removeprefix("energy__"): v for k, v in inner.items()}
+            self.energy = SumEnergy(self.energy).set_params(**inner).terms
+        return super().set_params(**params)
+
+    def _validated(self, energy, X, y="no_validation", reset=True):
+        """X as the energy takes it, and y: the tags of the energy say what may come."""
+        tags = get_tags(energy).input_tags
+        if energy.raw and not _is_numeric(X):
+            y = validate_data(self, y=y) if reset else y
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
+            check_consistent_length(X, y if reset else None)
+            return (X, y) if reset else X
+        return validate_data(
+            self,
+            X,
+            y,
+            reset=reset,
+            accept_sparse="csr" if tags.sparse else False,
+            dtype=[np.float64, np.float32],
+            ensure_all_finite="allow-nan" if tags.allow_nan else True,
+            order="C",
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        with suppress(ValueError):  # a bad energy is for fit to refuse
+            tags.input_tags = get_tags(as_energy(self.energy)).input_tags
+        return tags
+
+    def _splits(self, X, y, groups):
+        """The samples of the folds of ``cv``, or None; groups are never split."""
+        if self.cv is None and groups is None:
             return None
-        return list(check_cv(self.cv, y, classifier=True).split(X, y))
+        if groups is None or not (self.cv is None or isinstance(self.cv, Integral)):
+            return list(check_cv(self.cv, y, classifier=True).split(X, y, groups))
+        n_splits = min(self.cv or 5, len(np.unique(groups)))
+        rng = check_random_state(self.random_state)
+        folds = StratifiedGroupKFold(n_splits, shuffle=True, random_state=rng)
+        return list(folds.split(np.zeros(len(y)), y, groups))
 
 
 def _check_together(energy, loss, solver, l1_ratio):
     """Raise where loss, energy and solver cannot give a meaningful optimum."""
-    names = type(energy).__name__, type(loss).__name__
+    for part in energy.parts():
+        _check_part(part, loss)
+    taken = [name for part in energy.parts() for name in part.solvers]
+    if solver == "auto":
+        return
+    if solver not in taken:
+        raise ValueError(
+            f"{type(energy).__name__} takes solver in {sorted(set(taken))} or 'auto', "
+            f"got {solver!r}."
+        )
+    if solver == "newton" and (l1_ratio > 0 or not loss.smooth):
+        raise ValueError(
+            f"solver='newton' needs l1_ratio=0 and a smooth loss ('nll'), got l1_ratio={l1_ratio} "
+            f"and {type(loss).__name__}. Use solver='auto' or 'lbfgs'."
+        )
+    if loss.zero_margin and solver != "adam" and not energy.anchored:
+        raise ValueError(
+            f"{type(loss).__name__} is least where all energies are equal, which "
+            f"solver={solver!r} would find. Use solver='auto' or 'adam', which count a tie as "
+            "violated and average, or loss='hinge'."
+        )
+
+
+def _check_part(energy, loss):
+    """Raise where an energy that is fitted on the loss has no meaningful optimum."""
+    name = type(energy).__name__
     if loss.only_pulls and not energy.anchored:
         raise ValueError(
-            f"loss='energy' collapses with {names[0]}: its energies fall without any other rising. "
+            f"loss='energy' collapses with {name}: its energies fall without any other rising. "
             "Use energy='prototype', or another loss, such as 'nll' or 'hinge'."
         )
     if loss.positive and not energy.positive:
         raise ValueError(
-            "{1} in its relative form needs energies that are never negative, not those of {0}. "
-            "Use energy='prototype', or relative=False.".format(*names)
-        )
-    if solver == "auto":
-        return
-    if solver not in energy.solvers:
-        raise ValueError(f"{names[0]} takes solver in {energy.solvers} or 'auto', got {solver!r}.")
-    if solver == "newton" and (l1_ratio > 0 or not loss.smooth):
-        raise ValueError(
-            f"solver='newton' needs l1_ratio=0 and a smooth loss ('nll'), got l1_ratio={l1_ratio} "
-            f"and {names[1]}. Use solver='auto' or 'lbfgs'."
-        )
-    if loss.zero_margin and solver != "adam" and not energy.anchored:
-        raise ValueError(
-            f"{names[1]} is least where all energies are equal, which solver={solver!r} would "
-            "find. Use solver='auto' or 'adam', which count a tie as violated and average, or "
-            "loss='hinge'."
+            f"{type(loss).__name__} in its relative form needs energies that are never negative, "
+            f"not those of {name}. Use energy='prototype', or relative=False."
         )
 
 
@@ -141,37 +201,24 @@ def _calibrated_beta(energy, inputs, objective, rng):
     """beta learned on the energies of samples that the energy was not fitted on."""
     if objective.held_out is None:
         splits = objective.splits or objective.default_splits(rng)
-        samples, outputs = _cross_fit(energy, inputs, objective, splits, rng)
+        samples, outputs = objective.cross_fit(energy, inputs, splits, rng)
     else:
         samples, outputs = objective.held_out
     part = objective.take(samples)
     return learn_beta(part.answers.arrange(outputs)[0], part.answers.target, part.weights)
 
 
-def _cross_fit(energy, inputs, objective, splits, rng):
-    """Samples and their outputs, each from an energy fitted on the other folds."""
-    samples, outputs = [], []
-    for train, test in splits:
-        answers = objective.answers
-        fold = objective.take(train).with_(splits=None, calibrate=False)
-        fitted = clone(energy).fit(inputs[answers.rows(train)], fold, rng)
-        scale = _relative_scale(energy, fitted, inputs) if objective.loss.zero_margin else 1.0
-        samples.append(test)
-        outputs.append(scale * fitted(inputs[answers.rows(test)]))
-    return np.concatenate(samples), np.concatenate(outputs)
-
-
-def _relative_scale(energy, other, inputs):
-    """How much larger the outputs of an energy are than those of another: a loss of zero margin
-    leaves their scale to chance."""
-    spread = np.std(other(inputs))
-    return np.std(energy(inputs)) / spread if spread > 0 else 1.0
+def _is_numeric(X):
+    """Whether X is an array, a list or a sparse matrix of numbers, not a frame."""
+    if hasattr(X, "columns"):
+        return False
+    return sparse.issparse(X) or np.asarray(X).dtype.kind in "biufc"
 
 
 def row_blocks(X, n_candidates):
     """Slices of rows whose energies fit into scikit-learn's ``working_memory``."""
     n_rows = int(get_config()["working_memory"] * 2**20 / (4 * 8 * max(n_candidates, 1)))
-    return gen_batches(X.shape[0], max(n_rows, 1))
+    return gen_batches(count_rows(X), max(n_rows, 1))
 
 
 @contextmanager

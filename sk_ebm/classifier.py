@@ -4,14 +4,26 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
 from sklearn.utils import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from sk_ebm._private import check_sample_weight
+from sk_ebm._private import check_sample_weight, take_rows
 from sk_ebm.answers import Labels
 from sk_ebm.base import EnergyEstimator, keep_fitted, row_blocks
 from sk_ebm.energies import LinearEnergy
 from sk_ebm.gibbs import Gibbs
+
+
+def _has_free_energy(classifier):
+    """Raises an AttributeError, as `available_if` asks, where a free energy would say nothing."""
+    energy = vars(classifier).get("energy_")
+    if energy is not None and energy.normalised:
+        raise AttributeError(
+            "The energies are -log p(y given x) of an expert: their free energy is 0 for every x "
+            "and says nothing. Use least_energy(X)."
+        )
+    return True
 
 
 class EnergyClassifier(ClassifierMixin, EnergyEstimator):
@@ -25,9 +37,12 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
 
     Parameters
     ----------
-    energy : {"linear", "kernel", "mlp", "prototype"} or Energy, default="linear"
+    energy : {"linear", "kernel", "mlp", "prototype", "trees"}, Energy, estimator or list, \
+            default="linear"
         The energy function; a component, such as ``MLPEnergy(hidden_layer_sizes=(50,))``, has
-        parameters of its own, ``energy__hidden_layer_sizes`` in a grid search.
+        parameters of its own, ``energy__hidden_layer_sizes`` in a grid search. A scikit-learn
+        classifier or density stands for `ExpertEnergy` of it, and a list of any of these, or of
+        (name, energy) pairs, for their `SumEnergy`.
     loss : {"nll", "hinge", "log", "perceptron", "lvq2", "mce", "mee", "square_square", \
             "square_exponential", "energy"} or Loss, default="nll"
         Table 1 of [1]_. "energy" needs an energy function that cannot collapse: "prototype".
@@ -45,8 +60,8 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with ``sample_weight``.
     cv : int, splitter or iterable, default=None
-        Folds on which alpha and beta are chosen. None means leave-one-out where that is cheap,
-        else one or all of five shuffled folds.
+        Folds on which alpha, beta and the weights of a sum are chosen. None means leave-one-out
+        where that is cheap, else one or all of five shuffled folds, stratified where possible.
     solver : {"auto", "newton", "lbfgs", "adam"}, default="auto"
         "auto" takes Newton steps for smooth losses of linear energies, L-BFGS for the other
         losses, mini-batch Adam for "mlp" and for losses that only an average of iterates solves.
@@ -54,6 +69,8 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         Bound on the iterations of the final fit (epochs, for "adam").
     tol : float, default=1e-7
         Relative gap of the objective to its minimum at which iterations stop.
+    n_jobs : int, default=None
+        Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
         Draws folds, landmarks, initial weights and mini-batches.
 
@@ -105,6 +122,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         solver="auto",
         max_iter=1000,
         tol=1e-7,
+        n_jobs=None,
         random_state=None,
     ):
         self.energy = energy
@@ -117,20 +135,24 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         self.solver = solver
         self.max_iter = max_iter
         self.tol = tol
+        self.n_jobs = n_jobs
         self.random_state = random_state
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, groups=None):
         """Fit the energy function and learn beta.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-            float32 stays float32, sparse stays sparse.
+            float32 stays float32, sparse stays sparse. Trees, experts and sums of them also take
+            frames and text as they are.
         y : array-like of shape (n_samples,)
             At least two classes.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, not all zero. A row of weight 2 equals two rows.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group stay together in the folds of ``cv``.
 
         Returns
         -------
@@ -143,7 +165,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         """
         with keep_fitted(self):
             energy, loss = self._components()
-            X, y = self._validated(X, y)
+            X, y = self._validated(energy, X, y)
             check_classification_targets(y)
             weights = self._weights(X, y, sample_weight)
             self.classes_, target = np.unique(y, return_inverse=True)
@@ -152,19 +174,9 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
                     f"y must hold at least two classes with positive weight, got one class: "
                     f"{self.classes_.tolist()}."
                 )
-            answers = Labels(target, len(self.classes_))
-            return self._fit_energy(energy, loss, X, answers, weights, self._splits(X, y), y)
-
-    def _validated(self, X, y="no_validation", reset=True):
-        return validate_data(
-            self,
-            X,
-            y,
-            reset=reset,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            order="C",
-        )
+            answers = Labels(target, len(self.classes_), self.classes_)
+            splits = self._splits(X, y, groups)
+            return self._fit_energy(energy, loss, X, answers, weights, splits, y)
 
     def _weights(self, X, y, sample_weight):
         weights = check_sample_weight(sample_weight, X)
@@ -177,9 +189,9 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     def _gibbs(self, X):
         """The Gibbs distribution of each block of rows."""
         check_is_fitted(self)
-        X = self._validated(X, reset=False)
+        X = self._validated(self.energy_, X, reset=False)
         for rows in row_blocks(X, len(self.classes_)):
-            yield Gibbs(Labels.arrange(self.energy_(X[rows]))[0], beta=self.beta_)
+            yield Gibbs(Labels.arrange(self.energy_(take_rows(X, rows)))[0], beta=self.beta_)
 
     def energies(self, X):
         """Energies of all classes, low where the class fits.
@@ -195,8 +207,25 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         """
         return np.concatenate([gibbs.energies for gibbs in self._gibbs(X)])
 
+    def least_energy(self, X):
+        """min_y E(x, y), the energy of the decision: low where some class fits x.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        least_energy : ndarray of shape (n_samples,)
+        """
+        return np.concatenate([gibbs.energies.min(axis=1) for gibbs in self._gibbs(X)])
+
+    @available_if(_has_free_energy)
     def free_energy(self, X):
         """F(x) = -(1/beta) log sum_y exp(-beta E(x, y)): low where some class fits x.
+
+        Not there where the energy is a classifier with probabilities: its energies are
+        normalised, so that F(x) is the same for every x; `least_energy` is what remains.
 
         Parameters
         ----------
@@ -276,8 +305,3 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         if type(energy) is not LinearEnergy:
             raise AttributeError(f"{name} exists once a linear energy is fitted.")
         return getattr(energy, name)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags

@@ -40,6 +40,9 @@ class Loss(BaseEstimator):
         Whether the loss is defined for positive energies only.
     shift_invariant : bool
         Whether adding one number to all energies of a sample changes nothing.
+    steepness : float
+        Stands for the second derivative by an energy, for boosted trees, where the loss is not
+        curved: a bound of it or, where slopes jump, their jump over the width of the loss.
     """
 
     curved = False
@@ -48,6 +51,7 @@ class Loss(BaseEstimator):
     only_pulls = False
     positive = False
     shift_invariant = True
+    steepness = 1.0
 
     def __call__(self, gibbs, target):
         raise NotImplementedError(f"{type(self).__name__} must define __call__.")
@@ -119,6 +123,10 @@ class Hinge(ContrastiveLoss):
     def __init__(self, margin=1.0):
         self.margin = margin
 
+    @property
+    def steepness(self):
+        return 1 / self.margin
+
     def pair(self, plus, minus):
         xp = namespace(plus)
         gap = plus - minus + self.margin
@@ -159,6 +167,10 @@ class LVQ2(ContrastiveLoss):
     def positive(self):
         return self.relative
 
+    @property
+    def steepness(self):
+        return 1.0 if self.relative else 1 / self.cap
+
     def pair(self, plus, minus):
         xp = namespace(plus)
         if not self.relative:
@@ -173,6 +185,8 @@ class LVQ2(ContrastiveLoss):
 
 class MCE(ContrastiveLoss):
     """1 / (1 + exp(-(E+ - E-))) (Table 1, "MCE": minimum classification error)."""
+
+    steepness = 108**-0.5  # the largest second derivative of the logistic function
 
     def pair(self, plus, minus):
         probability = _sigmoid(plus - minus)
@@ -263,6 +277,10 @@ class MEE(Loss):
 
     def __init__(self, beta=1.0):
         self.beta = beta
+
+    @property
+    def steepness(self):
+        return self.beta**2 * MCE.steepness
 
     def __call__(self, gibbs, target):
         p = gibbs.at(self.beta).probabilities

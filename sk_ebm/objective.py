@@ -3,8 +3,11 @@
 from copy import copy
 
 import numpy as np
+from scipy.optimize import minimize
+from sklearn.utils.parallel import Parallel, delayed
 
-from sk_ebm.gibbs import Gibbs
+from sk_ebm._private import take_rows
+from sk_ebm.gibbs import Gibbs, learn_beta
 from sk_ebm.losses import NLL, Curvature
 from sk_ebm.solvers import SOLVERS
 
@@ -30,6 +33,10 @@ class Objective:
         Samples to choose and calibrate on; None leaves it to the energy.
     calibrate : bool, default=False
         Whether held-out outputs are wanted.
+    offset : ndarray of shape (m, o), default=None
+        Outputs of other energies, whose energies are added to those of the one that fits.
+    n_jobs : int, default=None
+        Processes that fit folds, as in joblib.
     report : callable, default=None
         Called with (value, fitted) after each iteration, ``fitted()`` building the energy.
 
@@ -55,6 +62,8 @@ class Objective:
         splits=None,
         calibrate=False,
         report=None,
+        offset=None,
+        n_jobs=None,
     ):
         self.answers = answers
         self.loss = loss
@@ -67,12 +76,16 @@ class Objective:
         self.splits = splits
         self.calibrate = calibrate
         self.report = report
+        self.offset = offset
+        self.n_jobs = n_jobs
         self.held_out = None
         self.n_iter = 0
         self.converged = True
 
     def _gibbs(self, outputs):
         energies, pullback = self.answers.arrange(outputs)
+        if self.offset is not None:
+            energies = energies + self.answers.arrange(self.offset)[0]
         return Gibbs(energies, self.answers.log_measure), pullback
 
     def __call__(self, outputs):
@@ -108,6 +121,26 @@ class Objective:
         diagonal = self.answers.diagonal(of_energies_weighted, outputs)
         return Curvature(diagonal + damping, product)
 
+    def second_order(self, outputs):
+        """Weighted mean loss, and slopes and second derivatives (m, o) of the weighted *sum*.
+
+        What a descent needs that moves all outputs of a row at once, each by its own second
+        derivative: diagonals are raised by o / (o - 1) where adding one number to all outputs
+        changes nothing (Friedman, 2001), and losses without curvature have a constant one.
+        """
+        gibbs, pullback = self._gibbs(outputs)
+        values, slopes = self.loss(gibbs, self.answers.target)
+        if self.loss.curved:
+            curvature = self.loss.curvature(gibbs, self.answers.target)
+            diagonal = self.answers.diagonal(curvature, outputs)
+        else:
+            diagonal = np.full(outputs.shape, self.loss.steepness, dtype=outputs.dtype)
+        if self.answers.shifts:
+            diagonal = diagonal * (outputs.shape[1] / (outputs.shape[1] - 1))
+        mean = float(np.average(values, weights=self.weights))
+        weights = self.row_weights.astype(outputs.dtype, copy=False)[:, None]
+        return mean, pullback(slopes) * weights, diagonal * weights
+
     @property
     def row_weights(self):
         """Weights of the rows of the inputs, (m,)."""
@@ -122,18 +155,26 @@ class Objective:
 
     def take(self, samples):
         """The objective of some samples, without reports."""
-        answers = self.answers.take(samples)
-        return self.with_(answers=answers, weights=self.weights[samples], report=None)
+        offset = None if self.offset is None else self.offset[self.answers.rows(samples)]
+        return self.with_(
+            answers=self.answers.take(samples),
+            weights=self.weights[samples],
+            offset=offset,
+            report=None,
+        )
 
     def only(self, samples):
         """The objective in which all other samples weigh nothing."""
+        self._check_fold(samples)
         weights = np.zeros_like(self.weights)
         weights[samples] = self.weights[samples]
-        if not weights.any():
+        return self.with_(weights=weights, report=None)
+
+    def _check_fold(self, samples):
+        if not self.weights[samples].any():
             raise ValueError(
                 "All samples of a training fold have weight 0; got cv with such a fold."
             )
-        return self.with_(weights=weights, report=None)
 
     def as_likelihood(self):
         """The same with the negative log-likelihood as its loss."""
@@ -142,6 +183,99 @@ class Objective:
     def default_splits(self, rng):
         """Five folds of the samples, stratified where every class is frequent enough."""
         return self.answers.splits(min(5, len(self.answers)), rng)
+
+    def hold_out(self, fraction, rng):
+        """About that fraction of the samples, to stop on; None if too few, or without weight."""
+        n_splits = max(round(1 / min(fraction, 1 - fraction)), 2)
+        if len(self.answers) < 2 * n_splits:
+            return None
+        train, test = self.answers.splits(n_splits, rng)[0]
+        held_out = test if fraction <= 0.5 else train
+        return held_out if self.weights[held_out].any() else None
+
+    def unseen_loss(self, outputs):
+        """Mean loss of samples that the outputs were not fitted on, to stop on.
+
+        A loss without a margin grows with the scale of the energies: then it is the negative
+        log-likelihood at the inverse temperature that suits them.
+        """
+        if not self.loss.zero_margin:
+            return self(outputs)[0]
+        energies = self.answers.arrange(outputs)[0]
+        beta = learn_beta(energies, self.answers.target, self.weights)
+        return self.as_likelihood()(beta * outputs)[0]
+
+    def cross_fit(self, energy, inputs, splits, rng):
+        """Samples and their outputs, each from a clone of the energy fitted on the other folds.
+
+        Clones take what the fitted energy has settled (`Energy.settled`). A loss without a margin
+        leaves the scale of the energies to chance: then the outputs of the clones are brought to
+        the scale of the energy itself.
+
+        Parameters
+        ----------
+        energy : Energy
+            Fitted on all rows.
+        inputs : rows as the energy reads them
+        splits : list of (train, test)
+            Samples.
+        rng : RandomState
+
+        Returns
+        -------
+        samples : ndarray of int
+        outputs : ndarray, those of ``answers.rows(samples)``
+        """
+        seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits))
+        for train, _ in splits:
+            self._check_fold(train)
+        spread = np.std(energy(inputs)) if self.loss.zero_margin else None
+        fold = self.with_(splits=None, calibrate=False, report=None, n_jobs=None)
+        outputs = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fit_and_call)(energy.settled(), inputs, fold, *split, seed, spread)
+            for split, seed in zip(splits, seeds, strict=True)
+        )
+        return np.concatenate([test for _, test in splits]), np.concatenate(outputs)
+
+    def pool(self, parts):
+        """Weights w_k >= 0 of energies, given by their outputs, whose sum has the least loss.
+
+        Each energy is first brought to the inverse temperature b_k that calibrates it alone. The
+        penalty (M / n) / 2 * sum_k (w_k / b_k - 1 / M)^2 draws M energies towards equal weights.
+        Losses without a margin, which are least where all weights vanish, pool by likelihood.
+
+        Parameters
+        ----------
+        parts : list of ndarray of shape (m, o)
+            Outputs of samples that the energies were not fitted on.
+
+        Returns
+        -------
+        weights : ndarray of shape (M,)
+        """
+        scale_free = self.loss.zero_margin or self.loss.only_pulls
+        objective = self.as_likelihood() if scale_free else self
+        target, n_parts = self.answers.target, len(parts)
+        energies = [self.answers.arrange(part)[0] for part in parts]
+        scales = np.array([learn_beta(e, target, self.weights) for e in energies])
+        parts = scales[:, None, None] * parts
+        shrink = n_parts / self.weights.sum()
+
+        def value_and_slopes(weights):
+            value, slopes = objective(np.tensordot(weights, parts, 1))
+            away = weights - 1 / n_parts
+            pulled = np.array([np.vdot(slopes, part) for part in parts])
+            return value + shrink / 2 * away @ away, pulled + shrink * away
+
+        start, bounds = np.full(n_parts, 1 / n_parts), [(0, None)] * n_parts
+        found = minimize(value_and_slopes, start, jac=True, method="L-BFGS-B", bounds=bounds)
+        return scales * found.x
+
+    def record(self, value, fitted):
+        """Counts an iteration and reports it; ``fitted()`` builds the energy."""
+        self.n_iter += 1
+        if self.report is not None:
+            self.report(value, fitted)
 
     def minimize(self, init, vjp, scale, fitted, **details):
         """Parameters of least objective, by the solver.
@@ -161,11 +295,6 @@ class Objective:
             linear in the parameters, a ``batch_size`` that mini-batches suit them.
         """
 
-        def report(value, params):
-            self.n_iter += 1
-            if self.report is not None:
-                self.report(value, lambda: fitted(params))
-
         result = SOLVERS[self._solver(details)](
             self,
             init,
@@ -174,7 +303,7 @@ class Objective:
             l1=self._penalty * self.l1_ratio * np.abs(scale),
             tol=self.tol,
             max_iter=self.max_iter,
-            report=report,
+            report=lambda value, params: self.record(value, lambda: fitted(params)),
             **details,
         )
         self.converged &= result.converged
@@ -192,3 +321,15 @@ class Objective:
             return "adam"
         smooth = self.loss.smooth and self._penalty * self.l1_ratio == 0
         return "newton" if smooth and "preconditioner" in details else "lbfgs"
+
+
+def _fit_and_call(energy, inputs, objective, train, test, seed, spread):
+    """Outputs of the test samples, of an energy fitted on the training samples; of that spread."""
+    answers = objective.answers
+    rng = np.random.RandomState(seed)
+    energy.fit(take_rows(inputs, answers.rows(train)), objective.take(train), rng)
+    outputs = energy(take_rows(inputs, answers.rows(test)))
+    if spread is None:
+        return outputs
+    own = np.std(energy(inputs))
+    return outputs * (spread / own) if own > 0 else outputs

@@ -221,7 +221,7 @@ def adam(
             average += (params - average) / max(epoch - n_epochs // 2 + 1, 1)
             report(loss, average)
             continue
-        value = judge(vjp(params, objective.answers.rows(held_out))[0])[0]
+        value = judge.unseen_loss(vjp(params, objective.answers.rows(held_out))[0])
         report(value, params)
         if value < best:
             best, best_epoch, best_params = value, epoch, params.copy()

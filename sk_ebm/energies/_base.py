@@ -1,6 +1,6 @@
 """What every energy function has in common."""
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 
 class Energy(BaseEstimator):
@@ -11,11 +11,13 @@ class Energy(BaseEstimator):
     - ``fit(inputs, objective, rng)`` finds the outputs of low objective and returns self, with
       fitted attributes ending in an underscore. *The loss sees energies; the energy decides how
       to descend*: along parameters through ``objective.minimize``, or along the slopes that
-      ``objective(outputs)`` returns.
+      ``objective(outputs)`` and ``objective.second_order(outputs)`` return.
     - ``energy(inputs)`` returns the outputs (m, o), which the answers turn into energies.
 
     An energy whose own fit yields outputs of samples it was not fitted on leaves them, with the
-    samples, in ``objective.held_out``.
+    samples, in ``objective.held_out``. Energies add: ``LinearEnergy() + TreesEnergy()`` is a
+    `SumEnergy`. scikit-learn's input tags say whether missing values and sparse matrices are
+    taken (`__sklearn_tags__`); by default sparse matrices are.
 
     Attributes
     ----------
@@ -26,11 +28,20 @@ class Energy(BaseEstimator):
         Whether energies are never negative.
     solvers : tuple of str
         Names of the solvers it can use.
+    raw : bool
+        Whether it also reads frames and arrays of objects itself, as the user gave them.
+    takes_offset : bool
+        Whether it can be fitted to what other energies left.
+    normalised : bool
+        Whether outputs are logarithms of probabilities, which leave nothing for a free energy.
     """
 
     anchored = False
     positive = False
     solvers: tuple[str, ...] = ()
+    raw = False
+    takes_offset = True
+    normalised = False
 
     def fit(self, inputs, objective, rng):
         raise NotImplementedError(f"{type(self).__name__} must define fit.")
@@ -40,3 +51,26 @@ class Energy(BaseEstimator):
 
     def check(self):
         """Raise a ValueError or TypeError if a parameter is out of range."""
+
+    def settled(self):
+        """An unfitted clone, for folds, that does not choose again what the fit has chosen."""
+        return clone(self)
+
+    def parts(self):
+        """The energies that are fitted on the loss: itself, or the terms of a sum."""
+        return [self]
+
+    def __add__(self, other):
+        from sk_ebm.energies._sum import add  # a sum is made of energies, so it comes later
+
+        return add(self, other)
+
+    def __radd__(self, other):
+        from sk_ebm.energies._sum import add
+
+        return add(other, self)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

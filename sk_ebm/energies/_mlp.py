@@ -100,7 +100,9 @@ class MLPEnergy(Energy):
         def vjp(params, rows=None):
             return self._vjp(params, columns if rows is None else columns[rows])
 
-        held_out = self._held_out(objective, rng)
+        held_out = (
+            objective.hold_out(self.validation_fraction, rng) if self.early_stopping else None
+        )
         n = len(objective.answers)
         params = objective.minimize(
             start,
@@ -118,14 +120,6 @@ class MLPEnergy(Energy):
         if held_out is not None and objective.splits is None and len(held_out) >= _ENOUGH:
             objective.held_out = held_out, vjp(params, objective.answers.rows(held_out))[0]
         return self
-
-    def _held_out(self, objective, rng):
-        n_splits = max(round(1 / min(self.validation_fraction, 1 - self.validation_fraction)), 2)
-        if not self.early_stopping or len(objective.answers) < 2 * n_splits:
-            return None
-        train, test = objective.answers.splits(n_splits, rng)[0]
-        held_out = test if self.validation_fraction <= 0.5 else train
-        return held_out if objective.weights[held_out].any() else None
 
     def _start(self, columns, rng):
         """Initial parameters, all weights before all biases, and which of them are weights.

@@ -1,0 +1,174 @@
+"""Estimators of scikit-learn as energies."""
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import clone, is_classifier, is_outlier_detector
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.validation import has_fit_parameter
+
+from sk_ebm._private import take_rows
+from sk_ebm.energies._base import Energy
+
+
+class ExpertEnergy(Energy):
+    """The energy of a scikit-learn-compatible estimator, which is fitted as it fits itself.
+
+    - A classifier: E(x, y) = -log p(y given x), or the negative `decision_function` where there
+      are no probabilities. Probabilities are mixed with one virtual sample of equal shares among
+      the n it was fitted on, (n p + 1/K) / (n + 1), so that zeros and ones give finite energies;
+      a class that it has not seen has p = 0, or the highest energy of the others plus one.
+    - A density (`score_samples`): one clone is fitted to each class, and E(x, y) is the sum of
+      -log p(x given y) and -log p(y), p(y) the class's share of the weight. The free energy is
+      -log p(x).
+
+    The loss, ``alpha`` and the solver do not act on it. It reads inputs as the user gave them.
+    Weights are passed on where ``fit`` takes (with metadata routing: requests) ``sample_weight``;
+    rows of weight zero are left out. A `FrozenEstimator` is not fitted again.
+
+    Parameters
+    ----------
+    estimator : classifier or density
+        Parameters called ``random_state`` that are None are drawn from the estimator's own.
+
+    Attributes
+    ----------
+    estimator_ : fitted estimator, or list of them, one per class
+    """
+
+    anchored = True
+    raw = True
+    takes_offset = False
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    @property
+    def normalised(self):
+        return is_classifier(self.estimator) and hasattr(self.estimator, "predict_proba")
+
+    def check(self):
+        if isinstance(self.estimator, type) or not hasattr(self.estimator, "fit"):
+            raise ValueError(
+                f"An expert must be an estimator, as in energy=SVC(), got {self.estimator!r}."
+            )
+        wanted = ("score_samples",)
+        if is_classifier(self.estimator):
+            wanted = ("predict_proba", "decision_function")
+        found = any(hasattr(self.estimator, method) for method in wanted)
+        if not found or is_outlier_detector(self.estimator):
+            raise ValueError(
+                "An expert must be a classifier with predict_proba or decision_function, or a "
+                f"density with score_samples, got {self.estimator!r}."
+            )
+
+    def fit(self, inputs, objective, rng):
+        answers, weights = objective.answers, objective.weights
+        self._n_classes = answers.n_classes
+        rows = np.flatnonzero(weights)
+        if is_classifier(self.estimator):
+            y = answers.classes[answers.target[rows]]
+            self.estimator_ = self._fit_one(inputs, rows, y, weights, rng)
+            self._smoothing = 1 / (len(rows) + 1)
+            self._place(answers.classes)
+        else:
+            shares = np.bincount(answers.target, weights, answers.n_classes) / weights.sum()
+            self._known = np.flatnonzero(shares)
+            self._log_shares = np.log(shares[self._known])
+            members = [rows[answers.target[rows] == k] for k in self._known]
+            self.estimator_ = [self._fit_one(inputs, m, None, weights, rng) for m in members]
+        objective.record(objective(self(inputs))[0], lambda: self)
+        return self
+
+    def _fit_one(self, inputs, rows, y, weights, rng):
+        """A clone fitted on some rows."""
+        estimator = _seeded(clone(self.estimator), rng)
+        arguments = _weight_arguments(estimator, weights[rows])
+        if len(rows) < len(weights):
+            inputs = take_rows(inputs, rows)
+        try:
+            return estimator.fit(inputs, y, **arguments)
+        except Exception as error:
+            error.add_note(f"Raised while the expert {self.estimator!r} was fitted.")
+            raise
+
+    def _place(self, classes):
+        """Which of the expert's columns are used, and for which of the classes."""
+        theirs = self.estimator_.classes_
+        self._used = np.flatnonzero(np.isin(theirs, classes))
+        if not len(self._used):
+            raise ValueError(
+                f"The expert {self.estimator!r} knows the classes {theirs.tolist()}, none of which "
+                f"is in y: {classes.tolist()}."
+            )
+        self._known = np.searchsorted(classes, theirs[self._used])
+
+    def __call__(self, inputs):
+        if not is_classifier(self.estimator):
+            scores = [estimator.score_samples(inputs) for estimator in self.estimator_]
+            return self._among_all(np.stack(scores, axis=1) + self._log_shares)
+        if self.normalised:
+            known = self.estimator_.predict_proba(inputs)[:, self._used]
+            known = known / np.maximum(known.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+            p = np.full((len(known), self._n_classes), self._smoothing / self._n_classes)
+            p[:, self._known] += (1 - self._smoothing) * known
+            return np.log(p)
+        return self._among_all(self._decisions(inputs)[:, self._used])
+
+    def _decisions(self, inputs):
+        """One column for each class of the expert."""
+        decisions = np.asarray(self.estimator_.decision_function(inputs))
+        if decisions.ndim == 1:
+            decisions = np.stack([-decisions / 2, decisions / 2], axis=1)
+        if decisions.shape[1] != len(self.estimator_.classes_):
+            raise ValueError(
+                f"decision_function of {self.estimator!r} must give a column for each of the "
+                f"{len(self.estimator_.classes_)} classes, got {decisions.shape[1]}."
+            )
+        return decisions
+
+    def _among_all(self, known):
+        """Outputs of all classes: those that the expert has not seen are the least compatible."""
+        outputs = np.repeat(known.min(axis=1, keepdims=True) - 1, self._n_classes, axis=1)
+        outputs[:, self._known] = known
+        return outputs
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
+
+
+def _seeded(estimator, rng):
+    """The estimator with seeds where it would have drawn them itself."""
+    if isinstance(estimator, FrozenEstimator):
+        return estimator
+    names = sorted(
+        name
+        for name, value in estimator.get_params().items()
+        if (name == "random_state" or name.endswith("__random_state")) and value is None
+    )
+    seeds = rng.randint(np.iinfo(np.int32).max, size=len(names))
+    return estimator.set_params(**dict(zip(names, map(int, seeds), strict=True)))
+
+
+def _weight_arguments(estimator, weights):
+    """What carries the weights of the rows to the estimator's fit."""
+    if isinstance(estimator, FrozenEstimator) or (weights == 1).all():
+        return {}
+    if get_config()["enable_metadata_routing"]:
+        takes = get_routing_for_object(estimator).consumes("fit", ["sample_weight"])
+    else:
+        takes = has_fit_parameter(estimator, "sample_weight")
+        if isinstance(estimator, Pipeline) and has_fit_parameter(estimator[-1], "sample_weight"):
+            return {f"{estimator.steps[-1][0]}__sample_weight": weights}
+    if takes:
+        return {"sample_weight": weights}
+    if np.ptp(weights) == 0:
+        return {}
+    raise ValueError(
+        f"sample_weight or class_weight cannot be passed to {estimator!r}: its fit must take "
+        "sample_weight and, with metadata routing, request it."
+    )

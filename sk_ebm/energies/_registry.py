@@ -1,0 +1,15 @@
+"""Names of the energy functions."""
+
+from sk_ebm.energies._kernel import KernelEnergy
+from sk_ebm.energies._linear import LinearEnergy
+from sk_ebm.energies._mlp import MLPEnergy
+from sk_ebm.energies._prototype import PrototypeEnergy
+from sk_ebm.energies._trees import TreesEnergy
+
+ENERGIES = {
+    "linear": LinearEnergy,
+    "kernel": KernelEnergy,
+    "mlp": MLPEnergy,
+    "prototype": PrototypeEnergy,
+    "trees": TreesEnergy,
+}

@@ -1,0 +1,201 @@
+"""Sums of energies: results of different models, combined through the Gibbs distribution."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import get_tags
+
+from sk_ebm._private import NamedParts
+from sk_ebm.energies._base import Energy
+from sk_ebm.energies._expert import ExpertEnergy
+from sk_ebm.energies._registry import ENERGIES
+
+
+class SumEnergy(NamedParts, Energy):
+    """A weighted sum of energies, E(x, y) = sum_k w_k E_k(x, y): a product of experts.
+
+    - *pooled*: the terms are fitted independently, on all rows; their weights w_k >= 0 minimise the
+      loss of energies that are cross-fitted, each by a term that has not seen the row. The
+      Gibbs distribution of the sum is a logarithmic opinion pool (Genest and Zidek, 1986). Terms
+      are first brought to their own calibrated scale, in which the weights are shrunk towards
+      equal ones, as one sample for each term would; if none is of use, they stay equal.
+    - *residual*: each term is fitted with the earlier ones as offset, so it learns what they left,
+      and all weights are 1. The offset is cross-fitted. Experts can only come first.
+
+    Parameters
+    ----------
+    terms : list of energies, or of (name, energy) pairs
+        An energy may be given by its name, and a scikit-learn estimator stands for
+        ``ExpertEnergy(estimator)``. Names make parameters of the terms reachable,
+        ``energy__trees__learning_rate``.
+    combine : {"pooled", "residual"}, default="pooled"
+
+    Attributes
+    ----------
+    terms_ : dict of str to Energy
+        The fitted terms by name.
+    weights_ : dict of str to float
+        What each term's energy is multiplied with.
+
+    References
+    ----------
+    Hinton, "Training products of experts by minimizing contrastive divergence", 2002.
+    Genest and Zidek, "Combining probability distributions", 1986.
+    """
+
+    def __init__(self, terms, combine="pooled"):
+        self.terms = terms
+        self.combine = combine
+
+    def get_params(self, deep=True):
+        return self._get_params("terms", deep=deep)
+
+    def set_params(self, **params):
+        return self._set_params("terms", **params)
+
+    def named_terms(self):
+        """(name, energy) pairs, energies as components; names are made where none are given."""
+        if not isinstance(self.terms, (list, tuple)) or not len(self.terms):
+            raise ValueError(f"terms must be a list of at least one energy, got {self.terms!r}.")
+        if all(_is_pair(term) for term in self.terms):
+            pairs = [(name, as_energy(energy)) for name, energy in self.terms]
+            self._validate_names([name for name, _ in pairs])
+            return pairs
+        energies = [as_energy(term) for term in self.terms]
+        return list(zip(_names(energies), energies, strict=True))
+
+    @property
+    def _energies(self):
+        return [energy for _, energy in self.named_terms()]
+
+    def parts(self):
+        return [part for energy in self._energies for part in energy.parts()]
+
+    @property
+    def raw(self):
+        return all(energy.raw for energy in self._energies)
+
+    @property
+    def takes_offset(self):
+        return all(energy.takes_offset for energy in self._energies)
+
+    def check(self):
+        if self.combine not in ("pooled", "residual"):
+            raise ValueError(f"combine must be 'pooled' or 'residual', got {self.combine!r}.")
+        terms = self.named_terms()
+        for _, energy in terms:
+            energy.check()
+        if self.combine == "residual":
+            for name, energy in terms[1:]:
+                if not energy.takes_offset:
+                    raise ValueError(
+                        f"The term {name!r} cannot be fitted to what others left: put it first, "
+                        "or use combine='pooled'."
+                    )
+
+    def fit(self, inputs, objective, rng):
+        self._aligned = objective.answers.aligned
+        splits = objective.splits or objective.default_splits(rng)
+        terms = {name: clone(energy) for name, energy in self.named_terms()}
+        fit = self._fit_pooled if self.combine == "pooled" else self._fit_residual
+        fit(terms, inputs, objective, splits, rng)
+        self.terms_ = terms
+        return self
+
+    def _fit_pooled(self, terms, inputs, objective, splits, rng):
+        parts = []
+        for energy in terms.values():
+            own = _fit_term(energy, inputs, objective, objective.offset, rng)
+            samples, outputs = own.cross_fit(energy, inputs, splits, rng)
+            parts.append(outputs)
+        parts = self._aligned(parts)
+        weights = objective.take(samples).pool(parts)
+        self.weights_ = dict(zip(terms, weights.tolist(), strict=True))
+        objective.held_out = samples, np.tensordot(weights, parts, 1)
+
+    def _fit_residual(self, terms, inputs, objective, splits, rng):
+        self.weights_ = dict.fromkeys(terms, 1.0)
+        outside = [] if objective.offset is None else [objective.offset]
+        *first, last = terms.values()
+        earlier = []
+        for energy in first:
+            own = _fit_term(energy, inputs, objective, self._total(outside + earlier), rng)
+            samples, outputs = own.cross_fit(energy, inputs, splits, rng)
+            unseen = energy(inputs)  # rows that are in no fold's test part keep these outputs
+            unseen[objective.answers.rows(samples)] = outputs
+            earlier.append(unseen)
+        own = _fit_term(last, inputs, objective, self._total(outside + earlier), rng)
+        if own.held_out is not None:
+            samples, outputs = own.held_out
+            rows = objective.answers.rows(samples)
+            objective.held_out = samples, self._total([*(e[rows] for e in earlier), outputs])
+
+    def _total(self, parts):
+        return np.sum(self._aligned(parts), axis=0) if parts else None
+
+    def __call__(self, inputs):
+        weights = self.weights_.values()
+        terms = zip(weights, self.terms_.values(), strict=True)
+        return self._total([weight * energy(inputs) for weight, energy in terms])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        every = [get_tags(energy).input_tags for energy in self._energies]
+        for name in ("sparse", "allow_nan", "categorical", "string"):
+            setattr(tags.input_tags, name, all(getattr(t, name) for t in every))
+        for name in ("positive_only", "pairwise"):
+            setattr(tags.input_tags, name, any(getattr(t, name) for t in every))
+        return tags
+
+
+def as_energy(value):
+    """An energy from a name, an energy, an estimator, or a list of these or of named pairs."""
+    if isinstance(value, str) and value in ENERGIES:
+        return ENERGIES[value]()
+    if isinstance(value, Energy):
+        return value
+    if isinstance(value, (list, tuple)) and len(value):
+        return SumEnergy(value)
+    if hasattr(value, "fit") and hasattr(value, "get_params") and not isinstance(value, type):
+        return ExpertEnergy(value)
+    raise ValueError(
+        f"energy must be one of {sorted(ENERGIES)}, an instance of Energy, a scikit-learn "
+        f"estimator or a list of these, got {value!r}."
+    )
+
+
+def add(first, second):
+    """The sum of two energies; the terms of pooled sums without names stand beside the new one."""
+    terms = []
+    for value in (first, second):
+        energy = as_energy(value)
+        flat = isinstance(energy, SumEnergy) and energy.combine == "pooled"
+        terms += list(energy.terms) if flat else [energy]
+    return SumEnergy(terms)
+
+
+def _fit_term(energy, inputs, objective, offset, rng):
+    """Fits a term; returns the objective that it had, with what it settled and left there."""
+    solvers = [name for part in energy.parts() for name in part.solvers]
+    solver = objective.solver if objective.solver in solvers else "auto"
+    own = objective.with_(offset=offset, solver=solver)
+    energy.fit(inputs, own, rng)
+    objective.n_iter += own.n_iter
+    objective.converged &= own.converged
+    return own
+
+
+def _is_pair(term):
+    return isinstance(term, (list, tuple)) and len(term) == 2 and isinstance(term[0], str)
+
+
+def _names(energies):
+    """The registered name, or that of the class in lower case, numbered where it recurs."""
+    registered = {kind: name for name, kind in ENERGIES.items()}
+    found = []
+    for energy in energies:
+        named = energy.estimator if isinstance(energy, ExpertEnergy) else energy
+        found.append(registered.get(type(energy), type(named).__name__.lower()))
+    return [
+        f"{name}-{found[: i + 1].count(name)}" if found.count(name) > 1 else name
+        for i, name in enumerate(found)
+    ]

@@ -1,0 +1,311 @@
+"""Boosted trees, grown by LightGBM on the slopes and curvatures of any objective."""
+
+from copy import copy
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
+from sklearn.utils import check_array
+
+from sk_ebm._checks import check_number
+from sk_ebm.energies._base import Energy
+
+_ENOUGH = 20  # held-out samples for beta, or samples to stop early at all
+_MANY = 2000  # samples from which one held-out part of them is enough to stop on
+
+
+class TreesEnergy(Energy):
+    """Outputs that are sums of boosted regression trees, one per output and round.
+
+    Each round takes a Newton step of the objective in function space (Friedman, 2001): LightGBM
+    (Ke et al., 2017) grows a tree for each output on its slopes and second derivatives. Losses
+    that are not curved have a constant second derivative, `Loss.steepness`. The penalty acts on
+    the values of the leaves: with ``alpha`` and n samples of weight 1, LightGBM's ``lambda_l2`` is
+    ``alpha (1 - l1_ratio) n``. Needs the extra ``trees`` (LightGBM).
+
+    Frames are read as they are: columns of categories are split by subsets of their values, and
+    missing values go to the side that lowers the objective.
+
+    Parameters
+    ----------
+    n_estimators : int, default=500
+        Rounds; with early stopping the most of them.
+    learning_rate : float, default=0.1
+    max_leaf_nodes : int, default=31
+    max_depth : int, default=None
+        None leaves the depth free.
+    min_samples_leaf : int, default=20
+    subsample : float, default=1.0
+        Share of the rows drawn for each round, in (0, 1].
+    colsample : float, default=1.0
+        Share of the columns drawn for each tree, in (0, 1].
+    max_bins : int, default=255
+        Of each column's histogram.
+    categorical_features : "from_dtype" or list of int or str, default="from_dtype"
+        Columns of categories: those of a category, string or object type in a frame, or by index
+        or name.
+    early_stopping : bool, default=True
+        Whether to grow trees for as many rounds as give the least loss on samples held out: a
+        part of 2,000 or more samples, or each of five folds of fewer, and then the mean. Without
+        it, ``beta="auto"`` cross-fits.
+    validation_fraction : float, default=0.1
+        The part held out.
+    patience : int, default=20
+        Rounds without a lower held-out loss after which training stops.
+    n_jobs : int, default=None
+        LightGBM's threads; None means all cores.
+
+    Attributes
+    ----------
+    booster_ : lightgbm.Booster
+    intercept_ : ndarray of shape (n_outputs,)
+        Constant outputs of least loss, from which boosting starts.
+    n_estimators_ : int
+        Rounds kept.
+    alpha_ : float
+        The penalty used; ``alpha="auto"`` means 0.
+
+    References
+    ----------
+    Friedman, "Greedy function approximation: a gradient boosting machine", 2001.
+    Ke et al., "LightGBM: a highly efficient gradient boosting decision tree", 2017.
+    """
+
+    raw = True
+
+    def __init__(
+        self,
+        n_estimators=500,
+        learning_rate=0.1,
+        max_leaf_nodes=31,
+        *,
+        max_depth=None,
+        min_samples_leaf=20,
+        subsample=1.0,
+        colsample=1.0,
+        max_bins=255,
+        categorical_features="from_dtype",
+        early_stopping=True,
+        validation_fraction=0.1,
+        patience=20,
+        n_jobs=None,
+    ):
+        self.n_estimators = n_estimators
+        self.learning_rate = learning_rate
+        self.max_leaf_nodes = max_leaf_nodes
+        self.max_depth = max_depth
+        self.min_samples_leaf = min_samples_leaf
+        self.subsample = subsample
+        self.colsample = colsample
+        self.max_bins = max_bins
+        self.categorical_features = categorical_features
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.n_jobs = n_jobs
+
+    def check(self):
+        _lightgbm()
+        check_number("n_estimators", self.n_estimators, 1, closed=True, kind=Integral)
+        check_number("learning_rate", self.learning_rate, 0)
+        check_number("max_leaf_nodes", self.max_leaf_nodes, 2, closed=True, kind=Integral)
+        check_number("max_depth", self.max_depth, 1, closed=True, kind=Integral, other=(None,))
+        check_number("min_samples_leaf", self.min_samples_leaf, 1, closed=True, kind=Integral)
+        for name in ("subsample", "colsample"):
+            value = getattr(self, name)
+            check_number(name, 0.5 if value == 1 else value, 0, 1)
+        check_number("max_bins", self.max_bins, 2, 65535, closed=True, kind=Integral)
+        check_number("validation_fraction", self.validation_fraction, 0, 1)
+        check_number("patience", self.patience, 1, closed=True, kind=Integral)
+        columns = self.categorical_features
+        if isinstance(columns, str) and columns != "from_dtype":
+            raise ValueError(
+                f"categorical_features must be 'from_dtype' or a list of columns, got {columns!r}."
+            )
+
+    def fit(self, inputs, objective, rng):
+        objective.alpha = self.alpha_ = 0.0 if objective.alpha == "auto" else objective.alpha
+        columns = self._read(inputs, fit=True)
+        splits = self._splits(objective, rng)
+        judged = [self._judged(columns, objective, train, test, rng) for train, test in splits]
+        rounds = [trees.n_estimators_ for trees in judged] or [self.n_estimators]
+        self._grow(columns, objective, rng, round(np.mean(rounds)))
+        if splits and objective.splits is None:
+            outputs = [
+                trees._outputs(columns[objective.answers.rows(test)])
+                for trees, (_, test) in zip(judged, splits, strict=True)
+            ]
+            samples = np.concatenate([test for _, test in splits])
+            if len(samples) >= _ENOUGH:
+                objective.held_out = samples, np.concatenate(outputs)
+        return self
+
+    def _splits(self, objective, rng):
+        """Samples to train and to stop on: folds of few, a part of many, none of very few."""
+        if not self.early_stopping or len(objective.answers) < _ENOUGH:
+            return []
+        if len(objective.answers) < _MANY:
+            splits = objective.default_splits(rng)
+        else:
+            test = objective.hold_out(self.validation_fraction, rng)
+            splits = [(np.setdiff1d(np.arange(len(objective.answers)), test), test)]
+        weights = objective.weights
+        return [(a, b) for a, b in splits if weights[a].any() and weights[b].any()]
+
+    def _judged(self, columns, objective, train, test, rng):
+        """A copy grown on some samples for as long as the loss of others falls."""
+        rows = objective.answers.rows
+        judge = columns[rows(test)], objective.take(test)
+        part = objective.take(train)
+        return copy(self)._grow(columns[rows(train)], part, rng, self.n_estimators, judge)
+
+    def _grow(self, columns, objective, rng, n_rounds, judge=None):
+        """Grows trees, at most so many rounds, or until the loss on the judge's rows has risen."""
+        self._dtype = columns.dtype
+        self.intercept_ = _constant_outputs(objective)
+        self.booster_ = booster = self._booster(columns, objective, rng, judge)
+        self.n_estimators_, best, value = 0, np.inf, None
+
+        def slopes(outputs, _):
+            nonlocal value
+            # Single precision, which is all that LightGBM takes.
+            outputs32 = self._shifted(outputs).astype(np.float32)
+            value, *first_and_second = objective.second_order(outputs32)
+            return [part.reshape(outputs.shape) for part in first_and_second]
+
+        def held_out_loss(outputs, _):
+            return "loss", judge[1].unseen_loss(self._shifted(outputs)), False
+
+        for n_grown in range(1, (n_rounds if booster else 0) + 1):
+            finished = booster.update(fobj=slopes)
+            if judge is not None:
+                value = booster.eval_valid(held_out_loss)[0][2]
+            if judge is None or value < best:
+                self.n_estimators_, best = n_grown, value
+            objective.record(value, lambda: copy(self))
+            if n_grown - self.n_estimators_ >= self.patience or (finished and not self._draws):
+                break
+        if booster:
+            booster.free_dataset()
+        return self
+
+    def settled(self):
+        return clone(self).set_params(n_estimators=max(self.n_estimators_, 1), early_stopping=False)
+
+    def _booster(self, columns, objective, rng, judge):
+        total = objective.weights.sum()
+        parameters = {
+            "objective": "none",
+            "metric": "none",
+            "num_class": objective.answers.n_outputs,
+            "learning_rate": self.learning_rate,
+            "num_leaves": self.max_leaf_nodes,
+            "max_depth": self.max_depth or -1,
+            "min_data_in_leaf": self.min_samples_leaf,
+            "bagging_fraction": self.subsample,
+            "bagging_freq": int(self.subsample < 1),
+            "feature_fraction": self.colsample,
+            "max_bin": self.max_bins,
+            "lambda_l1": objective.alpha * objective.l1_ratio * total,
+            "lambda_l2": objective.alpha * (1 - objective.l1_ratio) * total,
+            "seed": int(rng.randint(np.iinfo(np.int32).max)),
+            "num_threads": self.n_jobs or 0,
+            "deterministic": True,
+            "force_col_wise": True,
+            "verbosity": -1,
+        }
+        lightgbm = _lightgbm()
+        categories = list(range(self._n_categorical))
+        data = lightgbm.Dataset(columns, categorical_feature=categories, params=parameters)
+        data.construct()
+        if all(data.feature_num_bin(i) < 2 for i in range(data.num_feature())):
+            return None  # nothing to split: too few rows, or constant columns
+        booster = lightgbm.Booster(parameters, data)
+        if judge is not None:
+            booster.add_valid(data.create_valid(judge[0], params=parameters), "held out")
+        return booster
+
+    @property
+    def _draws(self):
+        return self.subsample < 1 or self.colsample < 1
+
+    def _shifted(self, outputs):
+        """LightGBM's outputs, (n,) if there is one, with the constant part: (n, o)."""
+        return outputs.reshape(len(outputs), -1) + self.intercept_
+
+    def __call__(self, inputs):
+        return self._outputs(self._read(inputs))
+
+    def _outputs(self, columns):
+        raw = np.zeros((columns.shape[0], len(self.intercept_)))
+        if self.n_estimators_:
+            raw = self.booster_.predict(
+                columns,
+                raw_score=True,
+                num_iteration=self.n_estimators_,
+                num_threads=self.n_jobs or 0,
+            )
+        return self._shifted(raw).astype(self._dtype, copy=False)
+
+    def _read(self, inputs, fit=False):
+        """Columns as numbers, those of categories first and by index; nan where missing."""
+        if fit:
+            columns = self._categorical_columns(inputs)
+            self._n_categorical = len(columns)
+            self._encoder = None
+            if len(columns):
+                encoder = OrdinalEncoder(
+                    handle_unknown="use_encoded_value",
+                    unknown_value=np.nan,
+                    encoded_missing_value=np.nan,
+                )
+                numbers = FunctionTransformer(_numbers)
+                self._encoder = ColumnTransformer([("", encoder, columns)], remainder=numbers)
+                self._encoder.fit(inputs)
+        return _numbers(self._encoder.transform(inputs) if self._encoder else inputs)
+
+    def _categorical_columns(self, inputs):
+        if self.categorical_features != "from_dtype":
+            return list(self.categorical_features)
+        if not hasattr(inputs, "columns"):
+            return []
+        return [
+            name
+            for name in inputs.columns
+            if str(inputs[name].dtype).lower().startswith(("cat", "str", "obj", "enum"))
+        ]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        return tags
+
+
+def _lightgbm():
+    try:
+        import lightgbm
+    except ImportError as error:
+        raise ImportError("The energy 'trees' needs LightGBM: pip install sk-ebm[trees]") from error
+    return lightgbm
+
+
+def _numbers(columns):
+    return check_array(
+        columns, accept_sparse="csr", dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
+    )
+
+
+def _constant_outputs(objective):
+    """Outputs (o,), the same for all rows, of least objective, or likelihood if that is safer."""
+    if not objective.loss.curved:
+        objective = objective.as_likelihood()
+    shape = len(objective.row_weights), objective.answers.n_outputs
+
+    def vjp(params):
+        return np.broadcast_to(params, shape), lambda slopes: slopes.sum(axis=0, keepdims=True)
+
+    constant = objective.with_(solver="lbfgs", report=None)
+    return constant.minimize(np.zeros((1, shape[1])), vjp, np.zeros((1, 1)), None)[0]

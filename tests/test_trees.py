@@ -1,0 +1,212 @@
+"""Boosted trees: LightGBM's own where the loss is its own, and every objective beyond."""
+
+import builtins
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+
+from sk_ebm import EnergyClassifier
+from sk_ebm.answers import Labels
+from sk_ebm.energies import TreesEnergy
+from sk_ebm.losses import LOSSES
+from sk_ebm.objective import Objective
+
+lightgbm = pytest.importorskip("lightgbm")
+ROUNDS = {"n_estimators": 30, "early_stopping": False}
+
+
+@pytest.mark.parametrize("load", [load_wine, load_breast_cancer], ids=["multiclass", "binary"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_nll_gives_the_probabilities_of_lightgbm(load, weighted, rng):
+    X, y = load(return_X_y=True)
+    weights = rng.uniform(0.5, 2, size=len(y)) if weighted else None
+    ours = EnergyClassifier(TreesEnergy(**ROUNDS), beta=1).fit(X, y, sample_weight=weights)
+    peer = lightgbm.LGBMClassifier(n_estimators=30, verbose=-1).fit(X, y, sample_weight=weights)
+    assert_allclose(ours.predict_proba(X), peer.predict_proba(X), atol=1e-4)
+
+
+def test_alpha_acts_on_leaves_as_on_weights():
+    X, y = load_breast_cancer(return_X_y=True)
+    ours = EnergyClassifier(TreesEnergy(**ROUNDS), beta=1, alpha=0.1, l1_ratio=0.3).fit(X, y)
+    penalty = 0.1 * len(y)
+    peer = lightgbm.LGBMClassifier(
+        n_estimators=30, reg_lambda=0.7 * penalty, reg_alpha=0.3 * penalty, verbose=-1
+    )
+    assert_allclose(ours.predict_proba(X), peer.fit(X, y).predict_proba(X), atol=1e-4)
+
+
+WITH_MARGIN = [n for n, loss in LOSSES.items() if not (loss.only_pulls or loss.zero_margin)]
+
+
+@pytest.mark.parametrize("loss", WITH_MARGIN)
+def test_every_round_lowers_the_loss(loss):
+    X, y = load_iris(return_X_y=True)
+    trees = TreesEnergy(30, early_stopping=False, learning_rate=0.05)
+    curve = EnergyClassifier(trees, loss, beta=1).fit(X, y).loss_curve_
+    assert (np.diff(curve) < 0).all()
+    assert curve[-1] < 0.5 * curve[0]
+
+
+@pytest.mark.parametrize("loss", ["perceptron", "lvq2"])
+def test_losses_without_a_margin_end_where_nothing_is_violated(loss):
+    X, y = load_breast_cancer(return_X_y=True)
+    trees = TreesEnergy(200, min_samples_leaf=1, early_stopping=False)
+    classifier = EnergyClassifier(trees, loss, beta=1).fit(X, y)
+    assert classifier.score(X, y) == 1
+    assert classifier.n_iter_ < 200
+
+
+@pytest.mark.parametrize("n", [400, 2500], ids=["folds", "part"])
+def test_early_stopping_ends_before_the_loss_of_unseen_rows_rises(n, rng):
+    X = rng.standard_normal((n, 5))
+    y = X[:, 0] + 2 * rng.logistic(size=n) > 0
+    classifier = EnergyClassifier("trees", random_state=0).fit(X, y)
+    assert classifier.n_iter_ == classifier.energy_.n_estimators_ < 50
+    assert classifier.beta_ > 0.5
+    X, noise = rng.standard_normal((2000, 5)), 2 * rng.logistic(size=2000)
+    full = EnergyClassifier(TreesEnergy(early_stopping=False), beta=1).fit(X, X[:, 0] + noise > 0)
+    y = X[:, 0] + 2 * rng.logistic(size=2000) > 0
+    stopped, full = (log_loss(y, model.predict_proba(X)) for model in (classifier, full))
+    assert stopped < full
+
+
+def test_too_few_rows_to_split_leave_the_shares_of_the_classes():
+    X, y = np.arange(12.0)[:, None], np.arange(12) % 3 == 0
+    classifier = EnergyClassifier("trees", beta=1).fit(X, y)
+    assert_allclose(classifier.predict_proba(X), np.tile([2 / 3, 1 / 3], (12, 1)), atol=1e-5)
+
+
+def frame(make, rng):
+    """A label that depends on the category of a column, whose order says nothing, and a number."""
+    names = np.array(["red", "green", "blue", "pink", "grey"])[rng.randint(5, size=600)]
+    number = rng.standard_normal(600)
+    y = np.isin(names, ["red", "blue"]) ^ (number > 1)
+    if make == "pandas":
+        return pd.DataFrame({"number": number, "name": pd.Categorical(names)}), y
+    if make == "pandas strings":
+        return pd.DataFrame({"number": number, "name": names}), y
+    return pl.DataFrame({"number": number, "name": names}), y
+
+
+@pytest.mark.parametrize("make", ["pandas", "pandas strings", "polars"])
+def test_categories_are_read_from_frames(make, rng):
+    X, y = frame(make, rng)
+    classifier = EnergyClassifier("trees", random_state=0).fit(X[:400], y[:400])
+    assert classifier.score(X[400:], y[400:]) > 0.97
+    assert classifier.feature_names_in_.tolist() == ["number", "name"]
+
+
+def test_unseen_and_missing_categories_are_missing_values(rng):
+    X, y = frame("pandas strings", rng)
+    classifier = EnergyClassifier("trees", random_state=0).fit(X, y)
+    other = pd.DataFrame({"number": [0.0, 0.0], "name": ["black", None]})
+    found = classifier.predict_proba(other)
+    assert_array_equal(found[0], found[1])
+
+
+@pytest.mark.parametrize("columns", [[1], ["name"]], ids=["index", "name"])
+def test_categorical_features_name_columns_of_codes(columns, rng):
+    X, y = frame("pandas", rng)
+    X = X.assign(name=X["name"].cat.codes)
+    trees = TreesEnergy(1, max_leaf_nodes=2, categorical_features=columns, early_stopping=False)
+    X = X if columns == ["name"] else X.to_numpy()
+    energy = EnergyClassifier(trees, beta=1).fit(X, y).energy_
+    assert energy.booster_.trees_to_dataframe()["decision_type"][0] == "=="
+
+
+def test_missing_values_are_taken_natively(rng):
+    X = rng.standard_normal((400, 2))
+    y = X[:, 0] > 0
+    X[y & (rng.uniform(size=400) < 0.5), 0] = np.nan
+    classifier = EnergyClassifier("trees", random_state=0).fit(X[:300], y[:300])
+    assert classifier.score(X[300:], y[300:]) > 0.95
+    with pytest.raises(ValueError, match="NaN"):
+        EnergyClassifier(["trees", "linear"]).fit(X, y)
+
+
+def test_draws_follow_the_seed():
+    X, y = load_wine(return_X_y=True)
+    trees = TreesEnergy(20, subsample=0.5, colsample=0.5, early_stopping=False)
+    one, same, other = (
+        EnergyClassifier(trees, beta=1, random_state=seed).fit(X, y).energies(X)
+        for seed in (0, 0, 1)
+    )
+    assert_array_equal(one, same)
+    assert np.abs(one - other).max() > 1e-3
+
+
+def test_second_order_sums_what_the_objective_averages(rng):
+    answers = Labels(rng.randint(3, size=50), 3)
+    objective = Objective(answers, LOSSES["nll"](), rng.uniform(0.5, 2, size=50))
+    outputs = rng.standard_normal((50, 3))
+    total = objective.weights.sum()
+    value, slopes, curvature = objective.second_order(outputs)
+    assert_allclose(value, objective(outputs)[0], rtol=1e-12)
+    assert_allclose(slopes, objective(outputs)[1] * total, rtol=1e-10)
+    expected = 1.5 * objective.curvature(outputs).diagonal * total
+    assert_allclose(curvature, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "loss", [pytest.param(loss(), id=name) for name, loss in LOSSES.items() if not loss.curved]
+)
+def test_steepness_bounds_second_derivatives(loss, rng, derivative):
+    """Of losses whose slopes do not jump; the others have jumps over their width."""
+    if type(loss).__name__ not in ("MCE", "MEE"):
+        assert loss.steepness == 1
+        return
+    objective = Objective(Labels(rng.randint(3, size=500), 3), loss, np.ones(500))
+    outputs = 3 * rng.standard_normal((500, 3))
+    for along in np.eye(3):
+        bend = derivative(lambda o: objective(o)[1] * 500, outputs, np.tile(along, (500, 1)))
+        assert (np.abs(bend @ along) <= loss.steepness + 1e-6).all()
+
+
+def test_without_lightgbm_the_error_says_what_to_install(monkeypatch):
+    original = builtins.__import__
+
+    def refuse(name, *args, **kwargs):
+        if name == "lightgbm":
+            raise ImportError(name)
+        return original(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(ImportError, match=r"pip install sk-ebm\[trees\]"):
+        EnergyClassifier("trees").fit(*load_iris(return_X_y=True))
+
+
+BAD = {
+    "n_estimators": [0, 1.5, None],
+    "learning_rate": [0, np.nan, "fast"],
+    "max_leaf_nodes": [1, None],
+    "max_depth": [0, -1],
+    "min_samples_leaf": [0, 0.5],
+    "subsample": [0, 1.5],
+    "colsample": [0, 2],
+    "max_bins": [1, 1e5],
+    "categorical_features": ["all"],
+    "validation_fraction": [0, 1],
+    "patience": [0],
+}
+
+
+@pytest.mark.parametrize(
+    "name, value", [(name, value) for name, values in BAD.items() for value in values]
+)
+def test_check_names_the_bad_parameter(name, value):
+    with pytest.raises(ValueError, match=name):
+        TreesEnergy(**{name: value}).check()
+
+
+def test_pickled_trees_predict_the_same():
+    X_train, X_test, y_train, _ = train_test_split(*load_wine(return_X_y=True), random_state=0)
+    classifier = EnergyClassifier("trees", random_state=0).fit(X_train, y_train)
+    copied = pickle.loads(pickle.dumps(classifier))
+    assert_array_equal(copied.energies(X_test), classifier.energies(X_test))
