@@ -238,11 +238,12 @@ class Objective:
         return np.concatenate([test for _, test in splits]), np.concatenate(outputs)
 
     def pool(self, parts):
-        """Weights w_k >= 0 of energies, given by their outputs, whose sum has the least loss.
+        """Weights w_k >= 0 and a constant c: of least loss are the outputs sum_k w_k o_k + c.
 
         Each energy is first brought to the inverse temperature b_k that calibrates it alone. The
-        penalty (M / n) / 2 * sum_k (w_k / b_k - 1 / M)^2 draws M energies towards equal weights.
-        Losses without a margin, which are least where all weights vanish, pool by likelihood.
+        penalty (M / n) / 2 * sum_k (w_k / b_k - 1 / M)^2 + |c|^2 / (2 n) draws M energies towards
+        equal weights. Losses without a margin, which are least where all weights vanish, pool by
+        likelihood.
 
         Parameters
         ----------
@@ -252,6 +253,7 @@ class Objective:
         Returns
         -------
         weights : ndarray of shape (M,)
+        constant : ndarray of shape (o,)
         """
         scale_free = self.loss.zero_margin or self.loss.only_pulls
         objective = self.as_likelihood() if scale_free else self
@@ -259,17 +261,20 @@ class Objective:
         energies = [self.answers.arrange(part)[0] for part in parts]
         scales = np.array([learn_beta(e, target, self.weights) for e in energies])
         parts = scales[:, None, None] * parts
-        shrink = n_parts / self.weights.sum()
+        equal = np.concatenate([np.full(n_parts, 1 / n_parts), np.zeros(parts.shape[2])])
+        shrink = np.where(equal > 0, n_parts, 1) / self.weights.sum()
 
-        def value_and_slopes(weights):
-            value, slopes = objective(np.tensordot(weights, parts, 1))
-            away = weights - 1 / n_parts
+        def value_and_slopes(params):
+            weights, constant = params[:n_parts], params[n_parts:]
+            value, slopes = objective(np.tensordot(weights, parts, 1) + constant)
+            away = params - equal
             pulled = np.array([np.vdot(slopes, part) for part in parts])
-            return value + shrink / 2 * away @ away, pulled + shrink * away
+            gradient = np.concatenate([pulled, slopes.sum(axis=0)]) + shrink * away
+            return value + 0.5 * float(shrink @ away**2), gradient
 
-        start, bounds = np.full(n_parts, 1 / n_parts), [(0, None)] * n_parts
-        found = minimize(value_and_slopes, start, jac=True, method="L-BFGS-B", bounds=bounds)
-        return scales * found.x
+        bounds = [(0, None)] * n_parts + [(None, None)] * parts.shape[2]
+        found = minimize(value_and_slopes, equal, jac=True, method="L-BFGS-B", bounds=bounds)
+        return scales * found.x[:n_parts], found.x[n_parts:]
 
     def record(self, value, fitted):
         """Counts an iteration and reports it; ``fitted()`` builds the energy."""

@@ -31,7 +31,6 @@ from sk_ebm.energies import (
     ExpertEnergy,
     KernelEnergy,
     LinearEnergy,
-    PrototypeEnergy,
     SumEnergy,
     TreesEnergy,
 )
@@ -338,14 +337,16 @@ def test_pooled_energies_are_the_weighted_sum_of_the_terms(cancer):
         weight * Labels.arrange(pool.energy_.terms_[name](X_test))[0]
         for name, weight in pool.energy_.weights_.items()
     ]
-    assert_allclose(pool.energies(X_test), np.sum(energies, axis=0), rtol=1e-10, atol=1e-12)
+    constant = Labels.arrange(pool.energy_.constant_[None])[0]
+    expected = np.sum(energies, axis=0) + constant
+    assert_allclose(pool.energies(X_test), expected, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("loss", [name for name, loss in LOSSES.items() if not loss.only_pulls])
 def test_sums_train_on_every_loss(loss, wine):
     X, X_test, y, y_test = wine
     for combine in ("pooled", "residual"):
-        energy = SumEnergy([PrototypeEnergy(2), "linear"], combine)
+        energy = SumEnergy([LogisticRegression(), "linear"], combine)
         classifier = EnergyClassifier(energy, loss, random_state=0).fit(X, y)
         assert classifier.score(X_test, y_test) > 0.9
         assert log_loss(y_test, classifier.predict_proba(X_test)) < 0.4
@@ -358,13 +359,26 @@ def test_weights_minimise_the_loss_of_unseen_energies(rng):
     cumulative = (p / p.sum(axis=1, keepdims=True)).cumsum(axis=1)
     target = (cumulative < rng.uniform(size=(4000, 1))).sum(axis=1)
     objective = Objective(Labels(target, 3), NLL(), np.ones(4000))
-    assert_allclose(objective.pool(list(parts)), [1, 0.5], atol=0.1)
+    weights, constant = objective.pool(list(parts))
+    assert_allclose(weights, [1, 0.5], atol=0.1)
+    assert_allclose(constant, 0, atol=0.1)
+
+
+def test_the_constant_corrects_the_shares_of_the_answers(rng):
+    """A term that says nothing, so that only the shares are left."""
+    target = (rng.uniform(size=4000) < 0.2).astype(int)
+    objective = Objective(Labels(target, 2), NLL(), np.ones(4000))
+    weights, constant = objective.pool([rng.standard_normal((4000, 2))])
+    assert_allclose(
+        constant[1] - constant[0], np.log(target.mean() / (1 - target.mean())), atol=0.02
+    )
+    assert weights[0] < 0.1
 
 
 def test_few_samples_leave_weights_nearly_equal(rng):
     target = np.array([0, 1])
     parts = [np.eye(2)[target], 1.5 * np.eye(2)[target]]
-    weights = Objective(Labels(target, 2), NLL(), np.ones(2)).pool(parts)
+    weights, _ = Objective(Labels(target, 2), NLL(), np.ones(2)).pool(parts)
     assert_allclose(weights[0], 1.5 * weights[1], rtol=0.01)
 
 

@@ -17,7 +17,8 @@ class SumEnergy(NamedParts, Energy):
       loss of energies that are cross-fitted, each by a term that has not seen the row. The
       Gibbs distribution of the sum is a logarithmic opinion pool (Genest and Zidek, 1986). Terms
       are first brought to their own calibrated scale, in which the weights are shrunk towards
-      equal ones, as one sample for each term would; if none is of use, they stay equal.
+      equal ones, as one sample for each term would; if none is of use, they stay equal. A constant
+      energy for each answer, learned with them, corrects the shares of the answers.
     - *residual*: each term is fitted with the earlier ones as offset, so it learns what they left,
       and all weights are 1. The offset is cross-fitted. Experts can only come first.
 
@@ -35,6 +36,8 @@ class SumEnergy(NamedParts, Energy):
         The fitted terms by name.
     weights_ : dict of str to float
         What each term's energy is multiplied with.
+    constant_ : ndarray of shape (n_outputs,), or 0.0 for residual sums
+        Outputs that do not depend on x.
 
     References
     ----------
@@ -108,12 +111,12 @@ class SumEnergy(NamedParts, Energy):
             samples, outputs = own.cross_fit(energy, inputs, splits, rng)
             parts.append(outputs)
         parts = self._aligned(parts)
-        weights = objective.take(samples).pool(parts)
+        weights, self.constant_ = objective.take(samples).pool(parts)
         self.weights_ = dict(zip(terms, weights.tolist(), strict=True))
-        objective.held_out = samples, np.tensordot(weights, parts, 1)
+        objective.held_out = samples, np.tensordot(weights, parts, 1) + self.constant_
 
     def _fit_residual(self, terms, inputs, objective, splits, rng):
-        self.weights_ = dict.fromkeys(terms, 1.0)
+        self.weights_, self.constant_ = dict.fromkeys(terms, 1.0), 0.0
         outside = [] if objective.offset is None else [objective.offset]
         *first, last = terms.values()
         earlier = []
@@ -135,7 +138,8 @@ class SumEnergy(NamedParts, Energy):
     def __call__(self, inputs):
         weights = self.weights_.values()
         terms = zip(weights, self.terms_.values(), strict=True)
-        return self._total([weight * energy(inputs) for weight, energy in terms])
+        total = self._total([weight * energy(inputs) for weight, energy in terms])
+        return total + np.asarray(self.constant_, dtype=total.dtype)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 from sk_ebm._checks import check_number
 from sk_ebm.energies._base import Energy
 
-_ENOUGH = 20  # held-out samples for beta, or samples to stop early at all
+_FEW = 20  # samples below which there is no early stopping
 _MANY = 2000  # samples from which one held-out part of them is enough to stop on
 
 
@@ -138,21 +138,19 @@ class TreesEnergy(Energy):
                 for trees, (_, test) in zip(judged, splits, strict=True)
             ]
             samples = np.concatenate([test for _, test in splits])
-            if len(samples) >= _ENOUGH:
-                objective.held_out = samples, np.concatenate(outputs)
+            objective.held_out = samples, np.concatenate(outputs)
         return self
 
     def _splits(self, objective, rng):
         """Samples to train and to stop on: folds of few, a part of many, none of very few."""
-        if not self.early_stopping or len(objective.answers) < _ENOUGH:
+        n, weights = len(objective.answers), objective.weights
+        if not self.early_stopping or n < _FEW:
             return []
-        if len(objective.answers) < _MANY:
+        if n < _MANY:
             splits = objective.default_splits(rng)
-        else:
-            test = objective.hold_out(self.validation_fraction, rng)
-            splits = [(np.setdiff1d(np.arange(len(objective.answers)), test), test)]
-        weights = objective.weights
-        return [(a, b) for a, b in splits if weights[a].any() and weights[b].any()]
+            return [(a, b) for a, b in splits if weights[a].any() and weights[b].any()]
+        test = objective.hold_out(self.validation_fraction, rng)
+        return [] if test is None else [(np.setdiff1d(np.arange(n), test), test)]
 
     def _judged(self, columns, objective, train, test, rng):
         """A copy grown on some samples for as long as the loss of others falls."""
@@ -178,6 +176,7 @@ class TreesEnergy(Energy):
         def held_out_loss(outputs, _):
             return "loss", judge[1].unseen_loss(self._shifted(outputs)), False
 
+        draws = self.subsample < 1 or self.colsample < 1  # so that other trees may come
         for n_grown in range(1, (n_rounds if booster else 0) + 1):
             finished = booster.update(fobj=slopes)
             if judge is not None:
@@ -185,7 +184,7 @@ class TreesEnergy(Energy):
             if judge is None or value < best:
                 self.n_estimators_, best = n_grown, value
             objective.record(value, lambda: copy(self))
-            if n_grown - self.n_estimators_ >= self.patience or (finished and not self._draws):
+            if n_grown - self.n_estimators_ >= self.patience or (finished and not draws):
                 break
         if booster:
             booster.free_dataset()
@@ -226,10 +225,6 @@ class TreesEnergy(Energy):
         if judge is not None:
             booster.add_valid(data.create_valid(judge[0], params=parameters), "held out")
         return booster
-
-    @property
-    def _draws(self):
-        return self.subsample < 1 or self.colsample < 1
 
     def _shifted(self, outputs):
         """LightGBM's outputs, (n,) if there is one, with the constant part: (n, o)."""
