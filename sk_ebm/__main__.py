@@ -10,10 +10,12 @@ from time import perf_counter
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.decomposition import PCA
+from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
+from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import train_test_split
-from sklearn.neighbors import NearestCentroid
+from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -28,7 +30,26 @@ COUNTERPARTS = {
     "kernel": SVC(),
     "mlp": MLPClassifier(max_iter=500, random_state=0),
     "prototype": NearestCentroid(),
+    "trees": HistGradientBoostingClassifier(random_state=0),
 }
+if find_spec("lightgbm") is None:
+    del COUNTERPARTS["trees"]
+
+# Their sum beside the mean of their probabilities.
+SUM = [("linear", "linear"), ("kernel", "kernel"), ("neighbors", KNeighborsClassifier())]
+VOTE = VotingClassifier(
+    [
+        ("linear", LogisticRegression(max_iter=1000)),
+        (
+            "kernel",
+            make_pipeline(
+                Nystroem(n_components=50, random_state=0), LogisticRegression(max_iter=1000)
+            ),
+        ),
+        ("neighbors", KNeighborsClassifier()),
+    ],
+    voting="soft",
+)
 
 PICTURE = "sk_ebm.png"
 COLORS = np.array([[0.00, 0.45, 0.70], [0.90, 0.62, 0.00], [0.00, 0.62, 0.45]])
@@ -40,6 +61,8 @@ def main():
     for name, load in DATA.items():
         print_rows(name, load)
     print("Half of the rows, standardised, for training and half for testing; one fixed split.")
+    if "trees" not in COUNTERPARTS:
+        print("For boosted trees: pip install sk-ebm[trees]")
     if find_spec("matplotlib") is None:
         print("For a picture of the energies: pip install sk-ebm[plot]")
         return
@@ -51,10 +74,11 @@ def print_rows(name, load):
     """The rows of one data set: each energy, and below it its counterpart."""
     X, y = load(return_X_y=True)
     split = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
-    for energy, counterpart in COUNTERPARTS.items():
+    pairs = [(energy, energy, peer) for energy, peer in COUNTERPARTS.items()]
+    for energy, words, counterpart in [*pairs, (SUM, "sum of three", VOTE)]:
         classifier = EnergyClassifier(energy=energy, random_state=0)
         for label, model in [
-            (f"EnergyClassifier {energy}", classifier),
+            (f"EnergyClassifier {words}", classifier),
             (type(counterpart).__name__, counterpart),
         ]:
             accuracy, loss, seconds = measure(model, *split)
@@ -83,7 +107,7 @@ def draw(path):
 
     wine = load_wine()
     X = make_pipeline(StandardScaler(), PCA(2)).fit_transform(wine.data)
-    figure = Figure(figsize=(12, 4.0), layout="constrained")
+    figure = Figure(figsize=(14, 4.0), layout="constrained")
     panels = figure.subplots(1, len(COUNTERPARTS), sharex=True, sharey=True)
     for panel, energy in zip(panels, COUNTERPARTS, strict=True):
         loss = "energy" if energy == "prototype" else "nll"  # the others collapse with "energy"

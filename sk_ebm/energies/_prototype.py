@@ -4,7 +4,6 @@ from copy import copy
 from numbers import Integral
 
 import numpy as np
-from scipy.special import logsumexp
 from sklearn.cluster import KMeans
 from sklearn.metrics.pairwise import euclidean_distances
 
@@ -105,23 +104,20 @@ class PrototypeEnergy(Energy):
 
     def _vjp(self, prototypes, inputs):
         """Negative energies (n, K), and the pullback of their slopes to the prototypes."""
-        distances = euclidean_distances(inputs, prototypes, squared=True)
-        energies = self.gamma_ * distances
-        n_classes = self.classes_of_[-1] + 1
-        outputs = np.empty((len(energies), n_classes), dtype=energies.dtype)
-        shares = np.zeros_like(energies)  # how much of y's slope each of its prototypes takes
-        for k in range(n_classes):
-            mine = np.flatnonzero(self.classes_of_ == k)
-            part = energies[:, mine]
-            if self.latent == "min":
-                nearest = part.argmin(axis=1)
-                outputs[:, k] = -part.min(axis=1)
-                shares[np.arange(len(part)), mine[nearest]] = 1.0
-            else:
-                total = logsumexp(-part, axis=1)
-                outputs[:, k] = total - np.log(len(mine))
-                shares[:, mine] = np.exp(-part - total[:, None])
-
+        energies = self.gamma_ * euclidean_distances(inputs, prototypes, squared=True)
+        counts = np.bincount(self.classes_of_)
+        starts = np.cumsum(counts) - counts
+        least = np.minimum.reduceat(energies, starts, axis=1)
+        shares = least[:, self.classes_of_] - energies  # of y's slope that its prototypes take
+        outputs = -least
+        if self.latent == "min":
+            shares = (shares == 0).astype(energies.dtype)
+        else:
+            np.exp(shares, out=shares)
+        totals = np.add.reduceat(shares, starts, axis=1)
+        shares /= totals[:, self.classes_of_]
+        if self.latent == "free":
+            outputs += np.log(totals / counts).astype(outputs.dtype)
         outputs -= self.surprise_.astype(outputs.dtype)
 
         def pullback(slopes):

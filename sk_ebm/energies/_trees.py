@@ -12,6 +12,7 @@ from sklearn.utils import check_array
 from sk_ebm._checks import check_number
 from sk_ebm.energies._base import Energy
 
+_LARGEST_STEP = 1.0  # of a leaf beside an offset, before the learning rate
 _FEW = 20  # samples below which there is no early stopping
 _MANY = 2000  # samples from which one held-out part of them is enough to stop on
 
@@ -207,6 +208,8 @@ class TreesEnergy(Energy):
             "bagging_freq": int(self.subsample < 1),
             "feature_fraction": self.colsample,
             "max_bin": self.max_bins,
+            # Where an offset is sure and wrong, second derivatives vanish and Newton steps explode.
+            "max_delta_step": 0.0 if objective.offset is None else _LARGEST_STEP,
             "lambda_l1": objective.alpha * objective.l1_ratio * total,
             "lambda_l2": objective.alpha * (1 - objective.l1_ratio) * total,
             "seed": int(rng.randint(np.iinfo(np.int32).max)),
