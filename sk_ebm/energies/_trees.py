@@ -49,8 +49,8 @@ class TreesEnergy(Energy):
         or name.
     early_stopping : bool, default=True
         Whether to grow trees for as many rounds as give the least loss on samples held out: a
-        part of 2,000 or more samples, or each of five folds of fewer, and then the mean. Without
-        it, ``beta="auto"`` cross-fits.
+        part of 2,000 or more samples, or each of five folds of fewer, and then the mean; or each
+        of the estimator's ``cv``. Without it, ``beta="auto"`` cross-fits.
     validation_fraction : float, default=0.1
         The part held out.
     patience : int, default=20
@@ -133,7 +133,7 @@ class TreesEnergy(Energy):
         judged = [self._judged(columns, objective, train, test, rng) for train, test in splits]
         rounds = [trees.n_estimators_ for trees in judged] or [self.n_estimators]
         self._grow(columns, objective, rng, round(np.mean(rounds)))
-        if splits and objective.splits is None:
+        if splits:
             outputs = [
                 trees._outputs(columns[objective.answers.rows(test)])
                 for trees, (_, test) in zip(judged, splits, strict=True)
@@ -143,15 +143,17 @@ class TreesEnergy(Energy):
         return self
 
     def _splits(self, objective, rng):
-        """Samples to train and to stop on: folds of few, a part of many, none of very few."""
+        """Samples to train and to stop on: those of ``cv``, folds of few or a part of many."""
         n, weights = len(objective.answers), objective.weights
         if not self.early_stopping or n < _FEW:
             return []
-        if n < _MANY:
+        splits = objective.splits
+        if splits is None and n < _MANY:
             splits = objective.default_splits(rng)
-            return [(a, b) for a, b in splits if weights[a].any() and weights[b].any()]
-        test = objective.hold_out(self.validation_fraction, rng)
-        return [] if test is None else [(np.setdiff1d(np.arange(n), test), test)]
+        elif splits is None:
+            test = objective.hold_out(self.validation_fraction, rng)
+            splits = [] if test is None else [(np.setdiff1d(np.arange(n), test), test)]
+        return [(a, b) for a, b in splits if weights[a].any() and weights[b].any()]
 
     def _judged(self, columns, objective, train, test, rng):
         """A copy grown on some samples for as long as the loss of others falls."""
