@@ -449,6 +449,15 @@ def test_a_list_of_terms_is_cloned_with_its_estimator():
         copied.set_params(energy__c=1)
 
 
+def test_terms_without_names_can_be_replaced_together():
+    classifier = EnergyClassifier(["linear", SVC()]).set_params(energy=["linear", "kernel"], beta=1)
+    assert (classifier.energy, classifier.beta) == (["linear", "kernel"], 1)
+    total = (LinearEnergy() + SVC()).set_params(combine="residual")
+    assert (total.combine, len(total.terms)) == ("residual", 2)
+    with pytest.raises(ValueError, match="Invalid parameter"):
+        classifier.set_params(energy__linear__C=1)
+
+
 def test_groups_stay_together_in_the_folds(rng):
     """Labels are noise, the same in all rows of a group: only split groups make a forest sure."""
     groups = np.repeat(np.arange(40), 5)

@@ -1,7 +1,7 @@
 """Sums of energies: results of different models, combined through the Gibbs distribution."""
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import get_tags
 
 from sk_ebm._private import NamedParts
@@ -53,6 +53,9 @@ class SumEnergy(NamedParts, Energy):
         return self._get_params("terms", deep=deep)
 
     def set_params(self, **params):
+        terms = params.get("terms", self.terms)
+        if not all(_is_pair(term) for term in terms):
+            return BaseEstimator.set_params(self, **params)
         return self._set_params("terms", **params)
 
     def named_terms(self):
