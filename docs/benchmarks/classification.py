@@ -242,18 +242,19 @@ PARTS = {
 }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(parts, description):
+    """Prints the tables that the command line asks for."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", help="folder that holds classification/*.npz")
-    parser.add_argument("--part", choices=PARTS, help="one table (default: all)")
+    parser.add_argument("--part", choices=parts, help="one table (default: all)")
     parser.add_argument("--sets", help="names, separated by commas (default: all)")
     options = parser.parse_args()
     sets = list(stored(Path(options.data) / "classification") if options.data else bundled())
     if options.sets:
         sets = [s for s in sets if s[0] in options.sets.split(",")]
-    for name in [options.part] if options.part else PARTS:
-        PARTS[name](sets)
+    for name in [options.part] if options.part else parts:
+        parts[name](sets)
 
 
 if __name__ == "__main__":
-    main()
+    main(PARTS, __doc__)

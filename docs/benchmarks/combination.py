@@ -5,11 +5,8 @@
 Data and splits are those of classification.py, scaled. All figures are on test rows.
 """
 
-import argparse
-from pathlib import Path
-
 import numpy as np
-from classification import bundled, log_loss, prepared, stored, timed_fit
+from classification import log_loss, main, prepared, timed_fit
 from scipy.stats import rankdata
 from sklearn.ensemble import RandomForestClassifier, StackingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -97,18 +94,5 @@ PARTS = {
 }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="folder that holds classification/*.npz")
-    parser.add_argument("--part", choices=PARTS, help="one table (default: all)")
-    parser.add_argument("--sets", help="names, separated by commas (default: all)")
-    options = parser.parse_args()
-    sets = list(stored(Path(options.data) / "classification") if options.data else bundled())
-    if options.sets:
-        sets = [s for s in sets if s[0] in options.sets.split(",")]
-    for name in [options.part] if options.part else PARTS:
-        PARTS[name](sets)
-
-
 if __name__ == "__main__":
-    main()
+    main(PARTS, __doc__)
