@@ -19,7 +19,7 @@ from sk_ebm.losses import LOSSES
 from sk_ebm.objective import Objective
 
 lightgbm = pytest.importorskip("lightgbm")
-ROUNDS = {"n_estimators": 30, "early_stopping": False}
+ROUNDS = {"n_estimators": 30, "early_stopping": False, "max_step": None}
 
 
 @pytest.mark.parametrize("load", [load_wine, load_breast_cancer], ids=["multiclass", "binary"])
@@ -75,6 +75,15 @@ def test_early_stopping_ends_before_the_loss_of_unseen_rows_rises(n, rng):
     y = X[:, 0] + 2 * rng.logistic(size=2000) > 0
     stopped, full = (log_loss(y, model.predict_proba(X)) for model in (classifier, full))
     assert stopped < full
+
+
+def test_steps_are_bounded_where_second_derivatives_vanish(rng):
+    """A wrong and sure offset: Newton steps are as large as the surprise is improbable."""
+    y = np.arange(200) % 2
+    answers, offset = Labels(y, 2), np.where(y, -7.0, 7.0)[:, None]
+    objective = Objective(answers, LOSSES["nll"](), np.ones(200), offset=offset)
+    trees = TreesEnergy(1, early_stopping=False, learning_rate=1.0).fit(y[:, None], objective, rng)
+    assert_allclose(np.abs(trees(y[:, None]) - trees.intercept_), 3)
 
 
 def test_too_few_rows_to_split_leave_the_shares_of_the_classes():
@@ -190,6 +199,7 @@ BAD = {
     "min_samples_leaf": [0, 0.5],
     "subsample": [0, 1.5],
     "colsample": [0, 2],
+    "max_step": [0, np.inf],
     "max_bins": [1, 1e5],
     "categorical_features": ["all"],
     "validation_fraction": [0, 1],

@@ -12,7 +12,6 @@ from sklearn.utils import check_array
 from sk_ebm._checks import check_number
 from sk_ebm.energies._base import Energy
 
-_LARGEST_STEP = 1.0  # of a leaf beside an offset, before the learning rate
 _FEW = 20  # samples below which there is no early stopping
 _MANY = 2000  # samples from which one held-out part of them is enough to stop on
 
@@ -42,6 +41,10 @@ class TreesEnergy(Energy):
         Share of the rows drawn for each round, in (0, 1].
     colsample : float, default=1.0
         Share of the columns drawn for each tree, in (0, 1].
+    max_step : float, default=3.0
+        Largest value of a leaf before the learning rate, > 0. Where outputs are sure and wrong,
+        second derivatives vanish and Newton steps explode; None leaves them free, as LightGBM's
+        own objectives do.
     max_bins : int, default=255
         Of each column's histogram.
     categorical_features : "from_dtype" or list of int or str, default="from_dtype"
@@ -86,6 +89,7 @@ class TreesEnergy(Energy):
         min_samples_leaf=20,
         subsample=1.0,
         colsample=1.0,
+        max_step=3.0,
         max_bins=255,
         categorical_features="from_dtype",
         early_stopping=True,
@@ -100,6 +104,7 @@ class TreesEnergy(Energy):
         self.min_samples_leaf = min_samples_leaf
         self.subsample = subsample
         self.colsample = colsample
+        self.max_step = max_step
         self.max_bins = max_bins
         self.categorical_features = categorical_features
         self.early_stopping = early_stopping
@@ -117,6 +122,7 @@ class TreesEnergy(Energy):
         for name in ("subsample", "colsample"):
             value = getattr(self, name)
             check_number(name, 0.5 if value == 1 else value, 0, 1)
+        check_number("max_step", self.max_step, 0, other=(None,))
         check_number("max_bins", self.max_bins, 2, 65535, closed=True, kind=Integral)
         check_number("validation_fraction", self.validation_fraction, 0, 1)
         check_number("patience", self.patience, 1, closed=True, kind=Integral)
@@ -210,8 +216,7 @@ class TreesEnergy(Energy):
             "bagging_freq": int(self.subsample < 1),
             "feature_fraction": self.colsample,
             "max_bin": self.max_bins,
-            # Where an offset is sure and wrong, second derivatives vanish and Newton steps explode.
-            "max_delta_step": 0.0 if objective.offset is None else _LARGEST_STEP,
+            "max_delta_step": self.max_step or 0.0,
             "lambda_l1": objective.alpha * objective.l1_ratio * total,
             "lambda_l2": objective.alpha * (1 - objective.l1_ratio) * total,
             "seed": int(rng.randint(np.iinfo(np.int32).max)),
