@@ -1,4 +1,4 @@
-"""The main job, ``python -m sk_ebm``: each energy beside its counterpart in scikit-learn.
+"""The main job, ``python -m sk_ebm``: energies and a sum beside scikit-learn's counterparts.
 
 Prints one table on scikit-learn's bundled data and draws the energies into ``sk_ebm.png``.
 """

@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.utils import _safe_indexing
 from sklearn.utils._array_api import get_namespace
+
+# Reaches the parameters of named parts of a list, as in Pipeline: there is no public base class.
 from sklearn.utils.metaestimators import _BaseComposition as NamedParts  # noqa: F401
 from sklearn.utils.validation import _check_sample_weight, _num_samples
 
