@@ -1,6 +1,6 @@
 """The main job, ``python -m sk_ebm``: energies and a sum beside scikit-learn's counterparts.
 
-Prints one table on scikit-learn's bundled data and draws the energies into ``sk_ebm.png``.
+Prints tables on scikit-learn's bundled data and draws the energies into ``sk_ebm.png``.
 """
 
 import warnings
@@ -8,12 +8,16 @@ from importlib.util import find_spec
 from time import perf_counter
 
 import numpy as np
-from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from scipy.stats import norm
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, log_loss
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.neural_network import MLPClassifier
@@ -21,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sk_ebm import EnergyClassifier
+from sk_ebm import EnergyClassifier, EnergyDensityEstimator
 
 DATA = {"breast_cancer": load_breast_cancer, "wine": load_wine, "digits": load_digits}
 
@@ -60,6 +64,9 @@ def main():
     print(f"{'':13} {'model':30} {'accuracy':>8} {'log-loss':>8} {'fit [s]':>8}")
     for name, load in DATA.items():
         print_rows(name, load)
+    print(f"\n{'':13} {'model':30} {'nats':>8} {'fit [s]':>17}")
+    print_densities()
+    print("nats: mean log-density of the test rows; the higher, the better.")
     print("Half of the rows, standardised, for training and half for testing; one fixed split.")
     if "trees" not in COUNTERPARTS:
         print("For boosted trees: pip install sk-ebm[trees]")
@@ -85,6 +92,34 @@ def print_rows(name, load):
             loss = "-" if loss is None else f"{loss:.3f}"
             print(f"{name:13} {label:30} {accuracy:8.3f} {loss:>8} {seconds:8.3f}", flush=True)
             name = ""
+
+
+def print_densities():
+    """A predictive density beside a Gaussian process, and a joint one beside a mixture."""
+    X, y = load_diabetes(return_X_y=True)
+    split = train_test_split(X, y, test_size=0.5, random_state=0)
+    process = GaussianProcessRegressor(
+        RBF(0.1, (1e-3, 1e3)) + WhiteKernel(), normalize_y=True, random_state=0
+    )
+    models = [EnergyDensityEstimator(random_state=0), process]
+    print_density_rows("diabetes", models, *split)
+    X = StandardScaler().fit_transform(load_wine().data)
+    split = train_test_split(X, np.zeros(len(X)), test_size=0.5, random_state=0)
+    joint = EnergyDensityEstimator(conditional=False, random_state=0)
+    print_density_rows("wine, p(x)", [joint, GaussianMixture(3, random_state=0)], *split)
+
+
+def print_density_rows(name, models, X_train, X_test, y_train, y_test):
+    for model in models:
+        start = perf_counter()
+        model.fit(X_train, y_train)
+        seconds = perf_counter() - start
+        if isinstance(model, GaussianProcessRegressor):
+            nats = norm.logpdf(y_test, *model.predict(X_test, return_std=True)).mean()
+        else:
+            nats = model.score(X_test, y_test)
+        print(f"{name:13} {type(model).__name__:30} {nats:8.3f} {seconds:17.3f}", flush=True)
+        name = ""
 
 
 def measure(model, X_train, X_test, y_train, y_test):

@@ -111,3 +111,59 @@ class Labels(Answers):
             return curvature.diagonal
         energies, pullback = Labels.arrange(namespace(outputs).ones_like(outputs))
         return pullback(curvature.product(energies))
+
+
+class Grid(Answers):
+    """Values of a continuous answer, by their normal scores z: E(x, z) = -<outputs, phi(z)>.
+
+    The candidates are the nodes of a quadrature, the same for every sample, with the observed z
+    beside them: correct, and of measure zero, so it counts in E+ and not in Z.
+
+    Parameters
+    ----------
+    z : ndarray of shape (n,)
+    splines : NormalSplines
+        phi, and the nodes with their log weights.
+    trust : float, default=None
+        One virtual sample from the standard normal law stands beside the n samples, so that no
+        sharper law around few values is always better: phi has mean zero there, so it makes the
+        energy of an observed z n / (n + 1) times what it is. None means that; a part keeps it.
+    """
+
+    def __init__(self, z, splines, trust=None):
+        self.z = z
+        self.splines = splines
+        self.trust = len(z) / (len(z) + 1) if trust is None else trust
+        self.target = np.full(len(z), len(splines.nodes))
+        self.log_measure = np.append(splines.log_weights, -np.inf)
+        self._at_z = self.trust * splines(z)
+
+    def __len__(self):
+        return len(self.z)
+
+    @property
+    def n_outputs(self):
+        return self.splines.n_basis
+
+    def take(self, samples):
+        return Grid(self.z[samples], self.splines, self.trust)
+
+    def arrange(self, outputs):
+        at_nodes, at_z = self.splines.at_nodes, self._at_z
+        energies = np.empty((len(outputs), len(at_nodes) + 1))
+        np.matmul(outputs, -at_nodes.T, out=energies[:, :-1])
+        energies[:, -1] = -np.einsum("nk,nk->n", outputs, at_z)
+
+        def pullback(slopes):
+            return -slopes[:, :-1] @ at_nodes - slopes[:, -1:] * at_z
+
+        return energies, pullback
+
+    def diagonal(self, curvature, outputs):
+        diagonal = np.empty(outputs.shape)
+        for o in range(outputs.shape[1]):
+            unit = np.zeros_like(outputs)
+            unit[:, o] = 1
+            energies, pullback = self.arrange(unit)
+            diagonal[:, o] = pullback(curvature.product(energies))[:, o]
+        return diagonal

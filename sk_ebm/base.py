@@ -7,17 +7,16 @@ from numbers import Integral
 import numpy as np
 from scipy import sparse
 from sklearn import get_config
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import StratifiedGroupKFold, check_cv
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 from sklearn.utils import check_consistent_length, check_random_state, gen_batches, get_tags
 from sklearn.utils.validation import validate_data
 
 from sk_ebm._checks import check_number
 from sk_ebm._private import count_rows
 from sk_ebm.energies import SumEnergy, as_energy
-from sk_ebm.gibbs import learn_beta
 from sk_ebm.losses import LOSSES, Loss
 from sk_ebm.objective import Objective
 from sk_ebm.solvers import SOLVERS
@@ -52,21 +51,32 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         _check_together(energy, loss, self.solver, self.l1_ratio)
         return energy, loss
 
-    def _fit_energy(self, energy, loss, inputs, answers, weights, splits, y):
-        """Fit the energy and learn beta; sets the fitted attributes all at once, at the end."""
-        rng = check_random_state(self.random_state)
+    @contextmanager
+    def _reporting(self, X, y):
+        """Runs a fit within a callback context; gives what is called after each iteration."""
         context = self._init_callback_context(max_subtasks=None)
-        data = {"estimator": self, "X": inputs, "y": y}
+        data = {"estimator": self, "X": X, "y": y}
         context.call_on_fit_task_begin(**data)
+
+        def report(value, attributes):
+            task = context.subcontext(task_name="iteration").call_on_fit_task_begin(estimator=self)
+            task.call_on_fit_task_end(**data, reconstruction_attributes=attributes)
+
+        yield report
+        context.call_on_fit_task_end(**data, reconstruction_attributes={})
+
+    def _fit_energy(self, energy, loss, inputs, answers, weights, splits, report):
+        """Fit the energy and learn beta; the fitted attributes as a dict.
+
+        ``report(value, attributes)`` is called after each iteration, ``attributes()`` making the
+        attributes of an estimator that ends there.
+        """
+        rng = check_random_state(self.random_state)
         curve = []
 
-        def report(value, fitted):
+        def record(value, fitted):
             curve.append(value)
-            task = context.subcontext(task_name="iteration").call_on_fit_task_begin(estimator=self)
-            task.call_on_fit_task_end(
-                **data,
-                reconstruction_attributes=lambda: {"energy_": fitted(), "beta_": 1.0},
-            )
+            report(value, lambda: {"energy_": fitted(), "beta_": 1.0})
 
         objective = Objective(
             answers,
@@ -79,7 +89,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             tol=self.tol,
             splits=splits,
             calibrate=self.beta == "auto",
-            report=report,
+            report=record,
             n_jobs=self.n_jobs,
         )
         energy.fit(inputs, objective, rng)
@@ -91,14 +101,14 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
                 f"{objective.n_iter} iterations did not reach tol={self.tol}; "
                 f"increase max_iter (now {self.max_iter}) or tol.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
-        self.energy_ = energy
-        self.beta_ = float(beta)
-        self.n_iter_ = objective.n_iter
-        self.loss_curve_ = curve
-        context.call_on_fit_task_end(**data, reconstruction_attributes={})
-        return self
+        return {
+            "energy_": energy,
+            "beta_": float(beta),
+            "n_iter_": objective.n_iter,
+            "loss_curve_": curve,
+        }
 
     def get_params(self, deep=True):
         """As in scikit-learn; the terms of a list of named pairs are reached through ``energy``."""
@@ -150,10 +160,11 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         if self.cv is None and groups is None:
             return None
         if groups is None or not (self.cv is None or isinstance(self.cv, Integral)):
-            return list(check_cv(self.cv, y, classifier=True).split(X, y, groups))
+            return list(check_cv(self.cv, y, classifier=is_classifier(self)).split(X, y, groups))
         n_splits = min(self.cv or 5, len(np.unique(groups)))
         rng = check_random_state(self.random_state)
-        folds = StratifiedGroupKFold(n_splits, shuffle=True, random_state=rng)
+        kind = StratifiedGroupKFold if is_classifier(self) else GroupKFold
+        folds = kind(n_splits, shuffle=True, random_state=rng)
         return list(folds.split(np.zeros(len(y)), y, groups))
 
 
@@ -205,7 +216,7 @@ def _calibrated_beta(energy, inputs, objective, rng):
     else:
         samples, outputs = objective.held_out
     part = objective.take(samples)
-    return learn_beta(part.answers.arrange(outputs)[0], part.answers.target, part.weights)
+    return part.learn_beta(outputs)
 
 
 def _is_numeric(X):

@@ -176,7 +176,10 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
                 )
             answers = Labels(target, len(self.classes_), self.classes_)
             splits = self._splits(X, y, groups)
-            return self._fit_energy(energy, loss, X, answers, weights, splits, y)
+            with self._reporting(X, y) as report:
+                fitted = self._fit_energy(energy, loss, X, answers, weights, splits, report)
+                vars(self).update(fitted)
+            return self
 
     def _weights(self, X, y, sample_weight):
         weights = check_sample_weight(sample_weight, X)

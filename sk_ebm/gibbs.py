@@ -96,12 +96,12 @@ def _exp(xp, a):
     return np.exp(a, out=a) if isinstance(a, np.ndarray) else xp.exp(a)
 
 
-def learn_beta(energies, target, sample_weight):
+def learn_beta(energies, target, sample_weight, log_measure=None):
     """The beta that minimises the mean negative log-likelihood of the target answers.
 
-    The problem is convex in beta. One virtual sample of unit weight whose answer is drawn
-    uniformly stands beside the data (the smoothing of Platt, 1999), so beta stays finite where
-    every target has the least energy, and shrinks to nearly zero where energies say nothing.
+    The problem is convex in beta. One virtual sample of unit weight whose answer is drawn from
+    the base measure stands beside the data (the smoothing of Platt, 1999), so beta stays finite
+    where every target has the least energy, and shrinks to nearly zero where energies say nothing.
 
     Parameters
     ----------
@@ -111,6 +111,8 @@ def learn_beta(energies, target, sample_weight):
         Index of the correct answer.
     sample_weight : ndarray of shape (n,)
         Non-negative weights, not all zero.
+    log_measure : ndarray broadcastable to (n, k), default=None
+        Log base measure of the answers; None means 0.
 
     Returns
     -------
@@ -120,13 +122,14 @@ def learn_beta(energies, target, sample_weight):
     energies = np.asarray(energies, dtype=np.float64)
     chosen = np.take_along_axis(energies, target[:, None], axis=1)[:, 0]
     smoothing = 1.0 / (sample_weight.sum() + 1.0)
-    wanted = chosen + smoothing * (energies.mean(axis=1) - chosen)
+    at_random = Gibbs(np.zeros_like(energies), log_measure).probabilities
+    wanted = chosen + smoothing * (np.sum(at_random * energies, axis=1) - chosen)
     spread = np.average(np.ptp(energies, axis=1), weights=sample_weight)
     if spread == 0:
         return 1.0
 
     def slope(log_beta):  # d NLL / d beta = E+ - <E>
-        p = Gibbs(energies, beta=np.exp(log_beta) / spread).probabilities
+        p = Gibbs(energies, log_measure, np.exp(log_beta) / spread).probabilities
         return np.average(wanted - np.sum(p * energies, axis=1), weights=sample_weight) / spread
 
     low, high = -3.0, 3.0

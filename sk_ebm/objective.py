@@ -201,9 +201,12 @@ class Objective:
         """
         if not self.loss.zero_margin:
             return self(outputs)[0]
-        energies = self.answers.arrange(outputs)[0]
-        beta = learn_beta(energies, self.answers.target, self.weights)
-        return self.as_likelihood()(beta * outputs)[0]
+        return self.as_likelihood()(self.learn_beta(outputs) * outputs)[0]
+
+    def learn_beta(self, outputs):
+        """The inverse temperature that suits outputs of samples they were not fitted on."""
+        energies, answers = self.answers.arrange(outputs)[0], self.answers
+        return learn_beta(energies, answers.target, self.weights, answers.log_measure)
 
     def cross_fit(self, energy, inputs, splits, rng):
         """Samples and their outputs, each from a clone of the energy fitted on the other folds.
@@ -257,9 +260,8 @@ class Objective:
         """
         scale_free = self.loss.zero_margin or self.loss.only_pulls
         objective = self.as_likelihood() if scale_free else self
-        target, n_parts = self.answers.target, len(parts)
-        energies = [self.answers.arrange(part)[0] for part in parts]
-        scales = np.array([learn_beta(e, target, self.weights) for e in energies])
+        n_parts = len(parts)
+        scales = np.array([self.learn_beta(part) for part in parts])
         parts = scales[:, None, None] * parts
         equal = np.concatenate([np.full(n_parts, 1 / n_parts), np.zeros(parts.shape[2])])
         shrink = np.where(equal > 0, n_parts, 1) / self.weights.sum()

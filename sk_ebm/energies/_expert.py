@@ -1,14 +1,10 @@
 """Estimators of scikit-learn as energies."""
 
 import numpy as np
-from sklearn import get_config
 from sklearn.base import clone, is_classifier, is_outlier_detector
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
-from sklearn.utils.metadata_routing import get_routing_for_object
-from sklearn.utils.validation import has_fit_parameter
 
+from sk_ebm._foreign import seeded, weight_arguments
 from sk_ebm._private import take_rows
 from sk_ebm.energies._base import Energy
 
@@ -85,8 +81,8 @@ class ExpertEnergy(Energy):
 
     def _fit_one(self, inputs, rows, y, weights, rng):
         """A clone fitted on some rows."""
-        estimator = _seeded(clone(self.estimator), rng)
-        arguments = _weight_arguments(estimator, weights[rows])
+        estimator = seeded(clone(self.estimator), rng)
+        arguments = weight_arguments(estimator, weights[rows])
         if len(rows) < len(weights):
             inputs = take_rows(inputs, rows)
         try:
@@ -140,36 +136,3 @@ class ExpertEnergy(Energy):
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.estimator).input_tags
         return tags
-
-
-def _seeded(estimator, rng):
-    """The estimator with seeds where it would have drawn them itself."""
-    if isinstance(estimator, FrozenEstimator):
-        return estimator
-    names = sorted(
-        name
-        for name, value in estimator.get_params().items()
-        if (name == "random_state" or name.endswith("__random_state")) and value is None
-    )
-    seeds = rng.randint(np.iinfo(np.int32).max, size=len(names))
-    return estimator.set_params(**dict(zip(names, map(int, seeds), strict=True)))
-
-
-def _weight_arguments(estimator, weights):
-    """What carries the weights of the rows to the estimator's fit."""
-    if isinstance(estimator, FrozenEstimator) or (weights == 1).all():
-        return {}
-    if get_config()["enable_metadata_routing"]:
-        takes = get_routing_for_object(estimator).consumes("fit", ["sample_weight"])
-    else:
-        takes = has_fit_parameter(estimator, "sample_weight")
-        if isinstance(estimator, Pipeline) and has_fit_parameter(estimator[-1], "sample_weight"):
-            return {f"{estimator.steps[-1][0]}__sample_weight": weights}
-    if takes:
-        return {"sample_weight": weights}
-    if np.ptp(weights) == 0:
-        return {}
-    raise ValueError(
-        f"sample_weight or class_weight cannot be passed to {estimator!r}: its fit must take "
-        "sample_weight and, with metadata routing, request it."
-    )

@@ -1,0 +1,262 @@
+"""EnergyDensityEstimator beside other predictive distributions and densities.
+
+    python docs/benchmarks/density.py [--data DIR] [--part PART] [--sets a,b] [--splits N]
+        [--models a,b]
+
+DIR holds ``regression/*.npz`` (X, y, train_idx_k, test_idx_k) and ``density/*.npz`` (train, valid,
+test); without it, scikit-learn's bundled sets are used. NGBoost, CatBoost and quantile-forest are
+compared where they are installed. Times are in seconds; figures are of rows never seen.
+"""
+
+import argparse
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+from sklearn.datasets import load_diabetes, load_iris, load_wine
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+from sklearn.metrics import roc_auc_score
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV, ShuffleSplit, cross_val_predict, train_test_split
+from sklearn.neighbors import KernelDensity
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sk_ebm import EnergyDensityEstimator
+
+LEVELS = np.linspace(0.005, 0.995, 100)  # whose pinball losses give a CRPS
+
+
+class Ours:
+    def fit(self, X, y):
+        self.model = EnergyDensityEstimator(random_state=0).fit(X, y)
+        return self
+
+    def figures(self, X, y):
+        below = self.model.cdf(X, y)
+        return -self.model.score(X, y), self.model.crps(X, y).mean(), covered(below)
+
+
+class Normal:
+    """A model of a mean and a standard deviation."""
+
+    def figures(self, X, y):
+        mean, std = self.moments(X)
+        z = (y - mean) / std
+        crps = std * (z * (2 * stats.norm.cdf(z) - 1) + 2 * stats.norm.pdf(z) - np.pi**-0.5)
+        nll = 0.5 * z**2 + np.log(std) + 0.5 * np.log(2 * np.pi)
+        return nll.mean(), crps.mean(), covered(stats.norm.cdf(z))
+
+
+class NGBoost(Normal):
+    def fit(self, X, y):
+        from ngboost import NGBRegressor
+
+        self.model = NGBRegressor(verbose=False, random_state=0).fit(X, y)
+        return self
+
+    def moments(self, X):
+        params = self.model.pred_dist(X).params
+        return params["loc"], params["scale"]
+
+
+class CatBoost(Normal):
+    def fit(self, X, y):
+        from catboost import CatBoostRegressor
+
+        model = CatBoostRegressor(
+            loss_function="RMSEWithUncertainty", verbose=0, allow_writing_files=False, random_seed=0
+        )
+        self.model = model.fit(X, y)
+        return self
+
+    def moments(self, X):
+        mean, variance = self.model.predict(X).T
+        return mean, np.sqrt(variance)
+
+
+class Boosting(Normal):
+    """Boosted trees with one standard deviation, that of cross-validated residuals."""
+
+    def fit(self, X, y):
+        model = HistGradientBoostingRegressor(random_state=0)
+        self.std = np.std(y - cross_val_predict(model, X, y))
+        self.model = model.fit(X, y)
+        return self
+
+    def moments(self, X):
+        return self.model.predict(X), np.full(len(X), self.std)
+
+
+class GaussianProcess(Normal):
+    def fit(self, X, y):
+        if len(y) > 2000:
+            raise ImportError("too many rows")
+        kernel = ConstantKernel() * RBF() + WhiteKernel()
+        model = GaussianProcessRegressor(kernel, normalize_y=True)
+        self.model = make_pipeline(StandardScaler(), model).fit(X, y)
+        return self
+
+    def moments(self, X):
+        return self.model.predict(X, return_std=True)
+
+
+class QuantileForest:
+    """No density: its NLL is left out."""
+
+    def fit(self, X, y):
+        from quantile_forest import RandomForestQuantileRegressor
+
+        self.model = RandomForestQuantileRegressor(random_state=0).fit(X, y)
+        return self
+
+    def figures(self, X, y):
+        quantiles = self.model.predict(X, quantiles=LEVELS.tolist())
+        short = y[:, None] - quantiles
+        pinball = np.maximum(LEVELS * short, (LEVELS - 1) * short)
+        low, high = self.model.predict(X, quantiles=[0.05, 0.95]).T
+        return np.nan, 2 * pinball.mean(), np.mean((low <= y) & (y <= high))
+
+
+def covered(below):
+    return np.mean((below > 0.05) & (below < 0.95))
+
+
+MODELS = {
+    "ours": Ours,
+    "ngboost": NGBoost,
+    "catboost": CatBoost,
+    "boosting": Boosting,
+    "gp": GaussianProcess,
+    "forest": QuantileForest,
+}
+
+
+def conditional(sets, n_splits, models):
+    """NLL, CRPS, coverage of the 90 % interval and time, means over the splits."""
+    print("\n## p(y given x), defaults: NLL in nats, CRPS, coverage of the 90 % interval, fit s")
+    head = [f"{figure} {name}" for figure in ("nll", "crps", "cov", "s") for name in models]
+    print("set," + ",".join(head))
+    table = []
+    for name, splits in sets:
+        found = {model: [] for model in models}
+        for train_X, train_y, test_X, test_y in splits[:n_splits]:
+            for model, make in models.items():
+                start = time.perf_counter()
+                try:
+                    fitted = make().fit(train_X, train_y)
+                except ImportError:
+                    found[model].append([np.nan] * 4)
+                    continue
+                seconds = time.perf_counter() - start
+                found[model].append([*fitted.figures(test_X, test_y), seconds])
+        means = np.array([np.mean(rows, axis=0) for rows in found.values()])
+        table.append(means)
+        print(f"{name}," + ",".join(f"{v:.4g}" for v in means.T.ravel()), flush=True)
+    table = np.array(table)  # (sets, models, figures)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of peers that are not there
+        print("mean," + ",".join(f"{v:.4g}" for v in np.nanmean(table, axis=0).T.ravel()))
+        print("\ngeometric means of ours / theirs")
+        for i, model in enumerate(models):
+            crps, seconds = np.exp(np.nanmean(np.log(table[:, 0] / table[:, i])[:, [1, 3]], axis=0))
+            print(f"{model:10} CRPS {crps:6.3f}  time {seconds:6.3f}")
+
+
+def joint(sets):
+    """Mean test log-likelihood and AUC of samples against test rows."""
+    print("\n## p(x): mean test log-likelihood in nats, AUC of samples against test rows, fit s")
+    head = "ours", "mixture", "kde", "gauss", "auc", "auc mix", "s", "s mix"
+    print(f"{'set':12}" + "".join(f"{h:>10}" for h in head))
+    for name, train, test in sets:
+        part = [next(ShuffleSplit(1, test_size=0.18, random_state=0).split(train))]
+        models = {
+            "ours": EnergyDensityEstimator(conditional=False, random_state=0),
+            "mixture": GridSearchCV(
+                GaussianMixture(random_state=0, max_iter=300),
+                {"n_components": [1, 2, 3, 5, 8, 12, 16, 24, 32], "reg_covar": [1e-6, 1e-3]},
+                cv=part,
+            ),
+            "kde": GridSearchCV(KernelDensity(), {"bandwidth": np.geomspace(0.02, 1, 12)}, cv=part),
+            "gauss": GaussianMixture(1),
+        }
+        seconds = {}
+        for key, model in models.items():
+            start = time.perf_counter()
+            model.fit(train)
+            seconds[key] = time.perf_counter() - start
+        likelihoods = [model.score_samples(test).mean() for model in models.values()]
+        n_draws = min(10_000, 3 * len(test))
+        aucs = [
+            told_apart(test, models["ours"].sample(n_draws, random_state=0)),
+            told_apart(test, models["mixture"].best_estimator_.sample(n_draws)[0]),
+        ]
+        row = [*likelihoods, *aucs, seconds["ours"], seconds["mixture"]]
+        print(f"{name:12}" + "".join(f"{v:10.3f}" for v in row), flush=True)
+
+
+def told_apart(real, drawn):
+    """Cross-validated AUC of a classifier between real and drawn rows; 0.5 is perfect."""
+    X = np.concatenate([real, drawn])
+    y = np.repeat([1, 0], [len(real), len(drawn)])
+    model = HistGradientBoostingClassifier(random_state=0)
+    return roc_auc_score(y, cross_val_predict(model, X, y, method="predict_proba")[:, 1])
+
+
+def regression_sets(folder):
+    if folder is None:
+        X, y = load_diabetes(return_X_y=True)
+        parts = [train_test_split(X, y, test_size=0.1, random_state=k) for k in range(20)]
+        return [("diabetes", [(a, c, b, d) for a, b, c, d in parts])]
+    sets = []
+    for path in sorted((Path(folder) / "regression").glob("*.npz")):
+        with np.load(path) as stored:
+            X, y = (stored[key].astype(np.float64) for key in ("X", "y"))
+            rows = [
+                (stored[f"train_idx_{k}"], stored[f"test_idx_{k}"])
+                for k in range(int(stored["n_splits"]))
+            ]
+        sets.append((path.stem, [(X[a], y[a], X[b], y[b]) for a, b in rows]))
+    return sets
+
+
+def density_sets(folder):
+    if folder is None:
+        bundled = {"iris": load_iris, "wine": load_wine}
+        return [
+            (name, *train_test_split(load(return_X_y=True)[0], test_size=0.3, random_state=0))
+            for name, load in bundled.items()
+        ]
+    sets = []
+    for path in sorted((Path(folder) / "density").glob("*.npz")):
+        with np.load(path) as stored:
+            train = np.concatenate([stored["train"], stored["valid"]]).astype(np.float64)
+            sets.append((path.stem, train, stored["test"].astype(np.float64)))
+    return sets
+
+
+def main():
+    """Prints the tables that the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", help="folder that holds regression/ and density/")
+    parser.add_argument("--part", choices=["conditional", "joint"], help="one table")
+    parser.add_argument("--sets", help="names, separated by commas (default: all)")
+    parser.add_argument("--splits", type=int, default=20, help="the first so many splits")
+    parser.add_argument("--models", default=",".join(MODELS), help="names (default: all)")
+    options = parser.parse_args()
+    models = {name: MODELS[name] for name in options.models.split(",")}
+    chosen = options.sets.split(",") if options.sets else None
+    if options.part != "joint":
+        sets = regression_sets(options.data)
+        sets = [s for s in sets if chosen is None or s[0] in chosen]
+        conditional(sets, options.splits, models)
+    if options.part != "conditional":
+        joint([s for s in density_sets(options.data) if chosen is None or s[0] in chosen])
+
+
+if __name__ == "__main__":
+    main()

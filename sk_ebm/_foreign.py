@@ -1,0 +1,41 @@
+"""How estimators of other libraries are given seeds and weights."""
+
+import numpy as np
+from sklearn import get_config
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.validation import has_fit_parameter
+
+
+def seeded(estimator, rng):
+    """The estimator with seeds where it would have drawn them itself."""
+    if isinstance(estimator, FrozenEstimator):
+        return estimator
+    names = sorted(
+        name
+        for name, value in estimator.get_params().items()
+        if (name == "random_state" or name.endswith("__random_state")) and value is None
+    )
+    seeds = rng.randint(np.iinfo(np.int32).max, size=len(names))
+    return estimator.set_params(**dict(zip(names, map(int, seeds), strict=True)))
+
+
+def weight_arguments(estimator, weights):
+    """What carries the weights of the rows to the estimator's fit."""
+    if isinstance(estimator, FrozenEstimator) or (weights == 1).all():
+        return {}
+    if get_config()["enable_metadata_routing"]:
+        takes = get_routing_for_object(estimator).consumes("fit", ["sample_weight"])
+    else:
+        takes = has_fit_parameter(estimator, "sample_weight")
+        if isinstance(estimator, Pipeline) and has_fit_parameter(estimator[-1], "sample_weight"):
+            return {f"{estimator.steps[-1][0]}__sample_weight": weights}
+    if takes:
+        return {"sample_weight": weights}
+    if np.ptp(weights) == 0:
+        return {}
+    raise ValueError(
+        f"sample_weight or class_weight cannot be passed to {estimator!r}: its fit must take "
+        "sample_weight and, with metadata routing, request it."
+    )

@@ -1,0 +1,650 @@
+"""EnergyDensityEstimator: conditional and joint densities from energies."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import DensityMixin, clone
+from sklearn.callback import with_callbacks
+from sklearn.dummy import DummyRegressor
+from sklearn.model_selection import KFold
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sk_ebm._checks import check_number
+from sk_ebm._private import check_sample_weight
+from sk_ebm.answers import Grid
+from sk_ebm.base import EnergyEstimator, keep_fitted, row_blocks
+from sk_ebm.bases import Foreign, LocationScale
+from sk_ebm.mixture import MixtureColumn, fit_mixture
+from sk_ebm.predictive import Predictive
+from sk_ebm.splines import NormalSplines, TiltedNormal
+
+_DRAWS = 200  # of each row, for means of several targets
+_HELD_AT_ONCE = 30  # arrays of the quadrature's size that a block of rows needs
+
+
+class Conditional:
+    """The fitted density of one answer given inputs.
+
+    Parameters
+    ----------
+    base : fitted base, see `sk_ebm.bases`
+    splines : NormalSplines
+    energy_, beta_, n_iter_, loss_curve_
+        As for `EnergyClassifier`.
+    """
+
+    def __init__(self, base, splines, energy_, beta_, n_iter_=0, loss_curve_=()):
+        self.base = base
+        self.splines = splines
+        self.energy_ = energy_
+        self.beta_ = beta_
+        self.n_iter_ = n_iter_
+        self.loss_curve_ = loss_curve_
+
+    def __call__(self, inputs):
+        """The `Predictive` distributions of rows."""
+        base, features = self.base.distribution(inputs)
+        return Predictive(base, TiltedNormal(self.splines, self.beta_ * self.energy_(features)))
+
+
+def _is_conditional(estimator):
+    if not estimator.conditional:
+        raise AttributeError("It is for densities of y given x, with conditional=True.")
+    return True
+
+
+def _is_joint(estimator):
+    if estimator.conditional:
+        raise AttributeError("It is for densities of x, with conditional=False; see log_prob.")
+    return True
+
+
+conditional_only = available_if(_is_conditional)
+joint_only = available_if(_is_joint)
+
+
+class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
+    """Predictive densities p(y given x), or the joint density p(x) of a table, from energies.
+
+    A base density q with a known cdf F is corrected by an energy of the normal score z =
+    Phi^-1(F(y given x)), which is standard normal where the base is right:
+
+        p(y given x) = q(y given x) exp(-E(x, z)) / Z(x),    E(x, z) = -<f(x), phi(z)>,
+
+    with phi cubic splines that are constant beyond z = -3 and 3, so that the tails are those of
+    the base, and f any energy function. Z is exact up to the error of a fixed quadrature, below
+    1e-6. What is fitted to residuals is fitted to those of rows left out, and an inverse
+    temperature learned out of sample takes the correction back where it gains nothing.
+
+    - ``conditional=True``: the base is Student's distribution, around regressors of y and as wide
+      as their residuals are in that place, or what ``base`` predicts. Several targets are a chain:
+      each is given x and the targets before it, in the order of the columns of y.
+    - ``conditional=False``: p(x) is a chain of the columns of X, each given those before it (as in
+      [1]_), on the conditionals of a Gaussian mixture. y is ignored.
+
+    Parameters
+    ----------
+    energy : {"kernel", "linear", "mlp", "trees"}, Energy or list, default="kernel"
+        The energy function f, as in `EnergyClassifier`; it reads the standardised columns of X,
+        the location, the scale and how far the regressors disagree.
+    conditional : bool, default=True
+        Whether to model p(y given x) or p(x).
+    location : "auto", regressor, list of regressors or None, default="auto"
+        Regressors that the base is around, cross-fitted and averaged. "auto" takes boosted trees
+        (LightGBM where it is installed, else `HistGradientBoostingRegressor`), extremely
+        randomised trees, ridge regression on Gaussian kernels and, below 1,000 rows, on the
+        columns themselves. None means a constant.
+    base : estimator, default=None
+        Predicts distributions in place of the regressors: through ``pred_dist(X)``, as NGBoost;
+        through ``predict(X, return_std=True)``, as `GaussianProcessRegressor`; or its
+        ``predict(X)`` returns an object with ``logpdf``, ``logcdf`` and ``logsf``, one row for each
+        row of X. It is recalibrated. A `FrozenEstimator` is not fitted again.
+    n_basis : int, default=8
+        Number of splines, >= 1.
+    point : {"mean", "median", "mode"}, default="mean"
+        What `predict` returns.
+    beta : float or "auto", default="auto"
+        Inverse temperature of the correction, > 0; "auto" learns it out of sample.
+    alpha, l1_ratio, solver, max_iter, tol, n_jobs
+        As in `EnergyClassifier`, for the energy function.
+    cv : int, splitter or iterable, default=None
+        Folds of the cross-fitting. None means five shuffled ones.
+    random_state : int, RandomState instance or None, default=None
+        Draws folds, regressors' seeds, landmarks and samples.
+
+    Attributes
+    ----------
+    conditionals_ : list
+        One for each target or column, with attributes ``energy_``, ``beta_``, ``base``,
+        ``loss_curve_``.
+    grid_ : ndarray of shape (n_nodes,)
+        Normal scores of the quadrature nodes, the same for every row.
+    n_iter_ : int
+        Iterations of all energies.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features,)
+
+    References
+    ----------
+    .. [1] Nash and Durkan, "Autoregressive Energy Machines", 2019.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sk_ebm import EnergyDensityEstimator
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> density = EnergyDensityEstimator(random_state=0).fit(X[:300], y[:300])
+    >>> density.predict_interval(X[300:], coverage=0.9).shape
+    (142, 2)
+    """
+
+    loss = "nll"
+
+    def __init__(
+        self,
+        energy="kernel",
+        *,
+        conditional=True,
+        location="auto",
+        base=None,
+        n_basis=8,
+        point="mean",
+        beta="auto",
+        alpha="auto",
+        l1_ratio=0.0,
+        cv=None,
+        solver="auto",
+        max_iter=1000,
+        tol=1e-6,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.energy = energy
+        self.conditional = conditional
+        self.location = location
+        self.base = base
+        self.n_basis = n_basis
+        self.point = point
+        self.beta = beta
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.cv = cv
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    @with_callbacks
+    def fit(self, X, y=None, sample_weight=None, groups=None):
+        """Fit base, energy and inverse temperature.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Needed with ``conditional=True``, and not constant.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative, not all zero; with ``conditional=True`` only.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group stay together in the folds of ``cv``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter are out of range. A fitted estimator stays as it was.
+        """
+        with keep_fitted(self):
+            parts = self._components()
+            check_number("n_basis", self.n_basis, 1, closed=True, kind=Integral)
+            X, targets = self._validated_data(X, y)
+            weights = check_sample_weight(sample_weight, X)
+            if not weights.any():
+                raise ValueError("sample_weight must hold a positive weight, got only zeros.")
+            self._check_targets(targets, weights)
+            vars(self).pop("conformity_", None)  # of an earlier fit
+            rng = check_random_state(self.random_state)
+            splits = self._splits(X, targets[:, 0], groups)
+            folds = splits or list(KFold(min(5, len(X)), shuffle=True, random_state=rng).split(X))
+            with self._reporting(X, y) as report:
+                if self.conditional:
+                    self._fit_chain(parts, X, targets, weights, splits, folds, rng, report)
+                else:
+                    self._fit_joint(parts, X, weights, splits, folds, rng, report)
+            return self
+
+    def _validated_data(self, X, y):
+        """X and what the densities are of, (n, n_targets)."""
+        how = {"dtype": np.float64, "ensure_min_samples": 2}
+        if not self.conditional:
+            X = validate_data(self, X, **how)
+            return X, X
+        X, y = validate_data(self, X, y, y_numeric=True, multi_output=True, **how)
+        return X, _columns(y)
+
+    def _check_targets(self, targets, weights):
+        """Raise where there is no density, or a parameter is out of range."""
+        if self.point not in _POINTS:
+            raise ValueError(f"point must be one of {list(_POINTS)}, got {self.point!r}.")
+        if not self.conditional and np.ptp(weights) > 0:
+            raise ValueError("sample_weight is not taken with conditional=False: repeat rows.")
+        if self.conditional and (np.ptp(targets[weights > 0], axis=0) == 0).any():
+            raise ValueError(
+                "y must take at least two values with positive weight, got only "
+                f"{targets[weights > 0][0].tolist()}: a constant has no density."
+            )
+
+    def _fit_chain(self, parts, X, targets, weights, splits, folds, rng, report):
+        """One conditional for each target, given X and the targets before it."""
+        self.conditionals_ = []
+        for j, y in enumerate(targets.T):
+            base = self._make_base()
+            base.fit(np.hstack([X, targets[:, :j]]), y, weights, folds, rng)
+            self._fit_conditional(parts, base, weights, splits, report)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        tags.input_tags.allow_nan = False
+        tags.target_tags.required = self.conditional
+        tags.target_tags.multi_output = self.conditional
+        return tags
+
+    def _make_base(self):
+        if self.base is not None:
+            return Foreign(self.base, self.n_jobs)
+        location = self.location
+        if location is None:
+            location = DummyRegressor(strategy="median")
+        if not isinstance(location, (str, list, tuple)):
+            location = [location]
+        return LocationScale(location, self.n_jobs)
+
+    def _fit_joint(self, parts, X, weights, splits, folds, rng, report):
+        """A Gaussian mixture, and one conditional for each column, given those before it."""
+        self.conditionals_ = []
+        self._scaler = StandardScaler().fit(X)
+        X = self._scaler.transform(X)
+        mixture, of_folds = fit_mixture(X, folds, rng)
+        for j, column in enumerate(X.T):
+            base = MixtureColumn(mixture, of_folds).fit(X[:, :j], column, weights, folds, rng)
+            self._fit_conditional(parts, base, weights, splits, report)
+
+    def _fit_conditional(self, parts, base, weights, splits, report):
+        energy, loss = clone(parts[0]), parts[1]
+        splines = NormalSplines(self.n_basis)
+        earlier = list(self.conditionals_)
+
+        def report_chain(value, attributes):
+            report(
+                value,
+                lambda: {"conditionals_": [*earlier, Conditional(base, splines, **attributes())]},
+            )
+
+        fitted = self._fit_energy(
+            energy, loss, base.features_, Grid(base.scores_, splines), weights, splits, report_chain
+        )
+        self.conditionals_.append(Conditional(base, splines, **fitted))
+
+    @property
+    def n_iter_(self):
+        """Iterations of all fits."""
+        check_is_fitted(self)
+        return sum(conditional.n_iter_ for conditional in self.conditionals_)
+
+    def _validated_X(self, X):
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=np.float64, reset=False)
+
+    def _blocks(self, X):
+        """Slices of rows whose distributions fit into scikit-learn's ``working_memory``."""
+        return row_blocks(X, _HELD_AT_ONCE * len(self.grid_))
+
+    def _single(self, method):
+        if len(self.conditionals_) > 1:
+            raise ValueError(
+                f"{method} needs one target, got {len(self.conditionals_)}: use sample, or ask the "
+                "conditionals_ one by one."
+            )
+        return self.conditionals_[0]
+
+    def _each(self, method, X, of, y=None):
+        """``of(predictive)``, or ``of(predictive, y)``, in blocks of rows, for one target."""
+        X = self._validated_X(X)
+        conditional = self._single(method)
+        if y is None:
+            return np.concatenate([of(conditional(X[rows])) for rows in self._blocks(X)])
+        y = self._answers(X, y)
+        return np.concatenate([of(conditional(X[rows]), y[rows]) for rows in self._blocks(X)])
+
+    @property
+    def grid_(self):
+        """Normal scores of the quadrature nodes, (n_nodes,): the candidates of every row."""
+        return NormalSplines(self.n_basis).nodes
+
+    def _answers(self, X, y):
+        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+        check_consistent_length(X, y)
+        y = _columns(y)
+        if y.shape[1] != len(self.conditionals_):
+            raise ValueError(f"y must have {len(self.conditionals_)} columns, got {y.shape[1]}.")
+        return y
+
+    @conditional_only
+    def log_prob(self, X, y):
+        """log p(y given x) in nats, of the density; for several targets of all together.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+
+        Returns
+        -------
+        log_prob : ndarray of shape (n_samples,)
+        """
+        X = self._validated_X(X)
+        y = self._answers(X, y)
+        return self._log_prob(np.hstack([X, y]), y.shape[1])
+
+    def _log_prob(self, table, n_last):
+        """log p of the last columns of a table given those before them."""
+        total = np.zeros(len(table))
+        n_first = table.shape[1] - n_last
+        for j, conditional in enumerate(self.conditionals_[-n_last:], start=n_first):
+            for rows in self._blocks(table):
+                predictive = conditional(table[rows, :j])
+                total[rows] += predictive.log_density(table[rows, j, None])[:, 0]
+        return total
+
+    @joint_only
+    def score_samples(self, X):
+        """log p(x) in nats.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+        """
+        X = self._validated_X(X)
+        X = self._scaler.transform(X)
+        return self._log_prob(X, X.shape[1]) - np.log(self._scaler.scale_).sum()
+
+    def score(self, X, y=None):
+        """Mean of `log_prob`, or with ``conditional=False`` of `score_samples`, in nats.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        score : float
+        """
+        values = self.log_prob(X, y) if self.conditional else self.score_samples(X)
+        return float(np.mean(values))
+
+    @conditional_only
+    def energies(self, X, y):
+        """E(x, y) = -log q(y given x) + beta E(x, z), of base and correction together, in nats.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+
+        Returns
+        -------
+        energies : ndarray of shape (n_samples,)
+        """
+        return self._each("energies", X, lambda p, y: p.energies(y)[:, 0], y)
+
+    def decision_function(self, X):
+        """Negative energies of the values `grid`; with ``conditional=False`` log p(x).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples, n_nodes), or (n_samples,)
+        """
+        if not self.conditional:
+            return self.score_samples(X)
+        return self._each("decision_function", X, lambda p: -p.energies(p.grid))
+
+    @conditional_only
+    def grid(self, X):
+        """Values of y at the quadrature nodes, whose normal scores under the base are ``grid_``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        grid : ndarray of shape (n_samples, n_nodes)
+        """
+        return self._each("grid", X, lambda p: p.grid)
+
+    @conditional_only
+    def predict_proba(self, X):
+        """Gibbs masses of the values `grid`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        masses : ndarray of shape (n_samples, n_nodes)
+            Rows sum to one.
+        """
+        return self._each("predict_proba", X, lambda p: p.tilted.masses)
+
+    @conditional_only
+    def predict(self, X):
+        """The mean, median or mode, as ``point`` says; for several targets of 200 draws each.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        """
+        check_is_fitted(self)
+        if len(self.conditionals_) > 1:
+            draws = self.sample(X, _DRAWS, random_state=0)
+            return draws.mean(axis=1) if self.point == "mean" else np.median(draws, axis=1)
+        return self._each("predict", X, _POINTS[self.point])
+
+    @conditional_only
+    def predict_quantile(self, X, q):
+        """Values of y with probability q below.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        q : float or array-like of shape (k,)
+            In (0, 1).
+
+        Returns
+        -------
+        quantiles : ndarray of shape (n_samples,) or (n_samples, k)
+        """
+        levels = np.asarray(q, dtype=np.float64)
+        if levels.ndim > 1 or not ((levels > 0) & (levels < 1)).all():
+            raise ValueError(f"q must be a number, or a list of numbers, in (0, 1), got {q!r}.")
+
+        def quantile(predictive):
+            return predictive.quantile(np.tile(levels.ravel(), (predictive.n_rows, 1)))
+
+        found = self._each("predict_quantile", X, quantile)
+        return found if levels.ndim else found[:, 0]
+
+    @conditional_only
+    def predict_interval(self, X, coverage=0.9, kind="equal-tailed"):
+        """Ends of an interval that holds y with probability ``coverage``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        coverage : float, default=0.9
+            In (0, 1).
+        kind : {"equal-tailed", "highest-density"}, default="equal-tailed"
+            The latter is the shortest interval. After `conformalize` the coverage of the former
+            holds on new data, whatever their law.
+
+        Returns
+        -------
+        interval : ndarray of shape (n_samples, 2)
+        """
+        check_number("coverage", coverage, 0, 1)
+        if kind not in ("equal-tailed", "highest-density"):
+            raise ValueError(f"kind must be 'equal-tailed' or 'highest-density', got {kind!r}.")
+        if kind == "highest-density":
+            return self._each("predict_interval", X, lambda p: p.shortest(coverage))
+        level = self._level(coverage)
+        return self.predict_quantile(X, [(1 - level) / 2, (1 + level) / 2])
+
+    @conditional_only
+    def cdf(self, X, y):
+        """P(Y <= y given x).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+
+        Returns
+        -------
+        cdf : ndarray of shape (n_samples,)
+        """
+        return self._each("cdf", X, lambda p, y: p.cdf(y)[:, 0], y)
+
+    @conditional_only
+    def crps(self, X, y):
+        """Continuous ranked probability score, in the unit of y: low is good.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+
+        Returns
+        -------
+        crps : ndarray of shape (n_samples,)
+        """
+        return self._each("crps", X, lambda p, y: p.crps(y[:, 0]), y)
+
+    @conditional_only
+    def conformalize(self, X, y):
+        """Learn from new rows which equal-tailed interval really holds a share of answers.
+
+        Distributional conformal prediction (Chernozhukov, Wuthrich and Zhu, 2021): afterwards
+        `predict_interval` holds a new answer with probability at least ``coverage``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows that the estimator was not fitted on.
+        y : array-like of shape (n_samples,)
+
+        Returns
+        -------
+        self
+        """
+        conformity = np.sort(np.abs(2 * self.cdf(X, y) - 1))
+        self.conformity_ = conformity
+        return self
+
+    def _level(self, coverage):
+        """The coverage to ask for, so that the one wanted holds on new data."""
+        if not hasattr(self, "conformity_"):
+            return coverage
+        n = len(self.conformity_)
+        rank = int(np.ceil((n + 1) * coverage))
+        if rank > n:
+            needed = int(np.ceil(coverage / (1 - coverage)))
+            raise ValueError(
+                f"coverage={coverage} needs at least {needed} rows in conformalize, got {n}."
+            )
+        return self.conformity_[rank - 1]
+
+    def sample(self, X=None, n_samples=1, random_state=None):
+        """Draws from the density, by inverting its cdf.
+
+        Parameters
+        ----------
+        X : array-like of shape (m, n_features), default=None
+            With ``conditional=False``, values of the first columns, or None for whole rows; an
+            integer is taken for ``n_samples``.
+        n_samples : int, default=1
+            Draws for each row of X.
+        random_state : int, RandomState instance or None, default=None
+            None means the estimator's own.
+
+        Returns
+        -------
+        draws : ndarray
+            (m, n_samples) for one target, (m, n_samples, n_targets) for several; with
+            ``conditional=False`` (n_samples, n_features), or (m, n_samples, n_features) where
+            first columns are given, which come first.
+        """
+        check_is_fitted(self)
+        rng = check_random_state(self.random_state if random_state is None else random_state)
+        if self.conditional:
+            X = self._validated_X(X)
+            draws = self._draw(X, self.conditionals_, n_samples, rng)[:, :, X.shape[1] :]
+            return draws[:, :, 0] if len(self.conditionals_) == 1 else draws
+        if X is None or isinstance(X, Integral):
+            n_samples = n_samples if X is None else X
+            draws = self._draw(np.empty((n_samples, 0)), self.conditionals_, 1, rng)[:, 0]
+            return self._scaler.inverse_transform(draws)
+        first = check_array(X, dtype=np.float64)
+        n_first = first.shape[1]
+        if n_first >= len(self.conditionals_):
+            raise ValueError(
+                f"X must hold the first columns, at most {len(self.conditionals_) - 1}, "
+                f"got {n_first}."
+            )
+        mean, unit = self._scaler.mean_, self._scaler.scale_
+        first = (first - mean[:n_first]) / unit[:n_first]
+        return mean + unit * self._draw(first, self.conditionals_[n_first:], n_samples, rng)
+
+    def _draw(self, inputs, conditionals, n_samples, rng):
+        """Inputs and draws of what follows them, (n, n_samples, columns)."""
+        each, n_asked = inputs, n_samples
+        for conditional in conditionals:
+            p = rng.uniform(size=(len(each), n_asked))
+            draws = np.empty_like(p)
+            for rows in self._blocks(each):
+                draws[rows] = conditional(each[rows]).quantile(p[rows])
+            each = np.column_stack([np.repeat(each, n_asked, axis=0), draws.ravel()])
+            n_asked = 1
+        return each.reshape(len(inputs), n_samples, -1)
+
+
+_POINTS = {
+    "mean": lambda p: p.mean,
+    "median": lambda p: p.quantile(np.full((p.n_rows, 1), 0.5))[:, 0],
+    "mode": lambda p: p.mode,
+}
+
+
+def _columns(y):
+    return np.asarray(y, dtype=np.float64).reshape(len(y), -1)

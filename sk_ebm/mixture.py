@@ -1,0 +1,165 @@
+"""Gaussian mixtures as base densities of the columns of a table, one given those before it."""
+
+import numpy as np
+from scipy import linalg, special
+from sklearn import config_context
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+
+from sk_ebm.bases import score_of
+
+_LOG_ROOT = 0.5 * np.log(2 * np.pi)
+_LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
+_RIDGES = (1e-3, 1e-6)  # of covariances, where columns have unit variance
+
+
+class MixtureRows:
+    """One Gaussian mixture for each row.
+
+    Parameters
+    ----------
+    log_shares, means : ndarray of shape (n, n_components)
+    widths : ndarray of shape (n_components,)
+    """
+
+    def __init__(self, log_shares, means, widths):
+        self.log_shares, self.means, self.widths = log_shares, means, widths
+
+    def _standard(self, y):
+        return (y[:, :, None] - self.means[:, None]) / self.widths  # (n, k, components)
+
+    def _sum(self, logarithms):
+        return special.logsumexp(self.log_shares[:, None] + logarithms, axis=2)
+
+    def log_density(self, y):
+        t = self._standard(y)
+        return self._sum(-0.5 * t * t - np.log(self.widths) - _LOG_ROOT)
+
+    def normal_score(self, y):
+        t = self._standard(y)
+        return score_of(self._sum(special.log_ndtr(t)), self._sum(special.log_ndtr(-t)))
+
+    def at(self, z, max_steps=60):
+        """Newton steps inside a bracket: the least and the largest value of any component."""
+        z = np.broadcast_to(z, (len(self.means), np.shape(z)[-1]))
+        ends = self.means[:, None] + self.widths * z[:, :, None]
+        low, high = ends.min(axis=2), ends.max(axis=2)
+        y = np.sum(np.exp(self.log_shares)[:, None] * ends, axis=2)
+        narrow = 1e-12 * (1 + np.abs(y))
+        for _ in range(max_steps):
+            score = self.normal_score(y)
+            low, high = np.where(score > z, low, y), np.where(score > z, y, high)
+            slope = np.exp(self.log_density(y) + 0.5 * score * score + _LOG_ROOT)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                step = (score - z) / slope
+            if (np.minimum(np.abs(step), high - low) <= narrow).all():
+                break
+            newton = y - step
+            y = np.where((newton > low) & (newton < high), newton, (low + high) / 2)
+        return y
+
+
+class MixtureColumn:
+    """The distribution of one column of a table given those before it, under a Gaussian mixture.
+
+    Parameters
+    ----------
+    mixture : fitted GaussianMixture
+    folds : list of fitted GaussianMixture
+        One for the training part of each fold, with the same components.
+    """
+
+    def __init__(self, mixture, folds):
+        self.mixture = mixture
+        self.folds = folds
+
+    def fit(self, X, y, weights, splits, rng):
+        self.scores_ = np.empty(len(y))
+        for mixture, (_, test) in zip(self.folds, splits, strict=True):
+            self.scores_[test] = given(mixture, X[test]).normal_score(y[test, None])[:, 0]
+        self.features_ = self.distribution(X)[1]
+        return self
+
+    def distribution(self, X):
+        """Distributions of rows, and the features (n, ...) that energies read."""
+        rows = given(self.mixture, X)
+        shares = np.exp(rows.log_shares)
+        mean = np.sum(shares * rows.means, axis=1)
+        spread = np.sum(shares * (rows.widths**2 + (rows.means - mean[:, None]) ** 2), axis=1)
+        return rows, np.column_stack([X, shares, mean, np.log(spread) / 2])
+
+
+def given(mixture, X):
+    """The mixtures of the column that comes after the columns X (n, j)."""
+    j = X.shape[1]
+    shares, means, widths = [], [], []
+    parts = zip(mixture.weights_, mixture.means_, mixture.covariances_, strict=True)
+    for weight, mean, covariance in parts:
+        factor = linalg.cholesky(covariance[: j + 1, : j + 1], lower=True)
+        white = linalg.solve_triangular(factor[:j, :j], (X - mean[:j]).T, lower=True)
+        log_norm = np.log(np.diag(factor)[:j]).sum()
+        shares.append(np.log(weight) - 0.5 * np.sum(white**2, axis=0) - log_norm)
+        means.append(mean[j] + factor[j, :j] @ white)
+        widths.append(factor[j, j])
+    shares = special.log_softmax(np.stack(shares, axis=1), axis=1)
+    return MixtureRows(shares, np.stack(means, axis=1), np.array(widths))
+
+
+def fit_mixture(X, splits, rng):
+    """A mixture of all rows and one for each fold's training rows.
+
+    The ridge and the number of components are those of greatest likelihood in the first fold, the
+    latter along a ladder that ends where two more steps do not help. Rows fewer than 10 for each
+    column have a Bayesian mixture instead, which prunes components.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Columns of unit variance.
+    splits : list of (train, test)
+    rng : RandomState
+
+    Returns
+    -------
+    mixture : fitted GaussianMixture
+    of_folds : list of fitted GaussianMixture
+    """
+    with config_context(array_api_dispatch=False):  # which k-means, their start, does not take
+        return _fit_mixture(X, splits, rng.randint(np.iinfo(np.int32).max))
+
+
+def _fit_mixture(X, splits, seed):
+    if len(X) < 10 * X.shape[1]:
+        ridge = max(_RIDGES)
+        n_components = max(min(5, len(X) // 10), 1)
+        start = BayesianGaussianMixture(
+            n_components=n_components, reg_covar=ridge, max_iter=500, random_state=seed
+        ).fit(X)
+    else:
+        train, test = splits[0]
+        trials = [_climb(X[train], X[test], ridge, seed) for ridge in _RIDGES]
+        _, n_components, ridge = max(trials)
+        start = _mixture(n_components, ridge, seed).fit(X)
+    n_components = len(start.weights_)
+    params = {
+        "weights_init": start.weights_ / start.weights_.sum(),
+        "means_init": start.means_,
+        "precisions_init": start.precisions_,
+    }
+    refitted = [_mixture(n_components, ridge, seed, **params).fit(X[train]) for train, _ in splits]
+    return start, refitted
+
+
+def _climb(train, test, ridge, seed):
+    """(likelihood of the test rows, number of components, ridge) of the best mixture."""
+    best, worse = (-np.inf, 1, ridge), 0
+    for n_components in _LADDER:
+        if (n_components > 1 and n_components > len(train) / (4 * train.shape[1])) or worse == 2:
+            break
+        likelihood = _mixture(n_components, ridge, seed).fit(train).score(test)
+        worse = worse + 1 if likelihood < best[0] else 0
+        best = max(best, (likelihood, n_components, ridge))
+    return best
+
+
+def _mixture(n_components, ridge, seed, **start):
+    return GaussianMixture(n_components, reg_covar=ridge, max_iter=300, random_state=seed, **start)

@@ -1,0 +1,445 @@
+"""EnergyDensityEstimator, its splines, bases and predictive distributions."""
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import integrate, stats
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sk_ebm import EnergyDensityEstimator
+from sk_ebm.answers import Grid
+from sk_ebm.bases import Given, Student
+from sk_ebm.losses import NLL
+from sk_ebm.mixture import MixtureRows
+from sk_ebm.objective import Objective
+from sk_ebm.predictive import Predictive
+from sk_ebm.splines import NormalSplines, TiltedNormal
+
+SPLINES = NormalSplines(8)
+
+
+def simple(**params):
+    """A density that fits in a moment."""
+    return EnergyDensityEstimator(
+        **{"location": Ridge(), "energy": "linear", "alpha": 0.1, **params}
+    )
+
+
+def _expected_failures(estimator):
+    weights = {
+        "check_sample_weight_equivalence_on_dense_data": "folds are drawn among rows, and a "
+        "scale of residuals is chosen on them, so a row of weight 2 is not two rows"
+    }
+    if not estimator.conditional:
+        for name in (
+            "check_sample_weight_equivalence_on_dense_data",
+            "check_sample_weights_not_overwritten",
+        ):
+            weights[name] = "Gaussian mixtures take no weights"
+    return weights
+
+
+@parametrize_with_checks(
+    [
+        simple(random_state=0),
+        simple(energy="kernel", random_state=0),
+        simple(energy="trees", random_state=0),
+        EnergyDensityEstimator(conditional=False, alpha=0.1, random_state=0),
+    ],
+    expected_failed_checks=_expected_failures,
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture
+def tilted(rng):
+    return TiltedNormal(SPLINES, rng.standard_normal((6, 8)))
+
+
+def bases(rng):
+    loc, scale = rng.standard_normal(6), rng.uniform(0.5, 2, size=6)
+    shares = np.log(rng.dirichlet(np.ones(3), size=6))
+    return {
+        "student": Student(loc, scale, 4.0),
+        "normal": Given(stats.norm(loc, scale), np.array([-1.0, 1.0])),
+        "mixture": MixtureRows(shares, 3 * rng.standard_normal((6, 3)), np.array([0.2, 0.5, 1])),
+    }
+
+
+class WithoutQuantiles:
+    """Only what a base must give."""
+
+    def __init__(self, law):
+        self.logpdf, self.logcdf, self.logsf = law.logpdf, law.logcdf, law.logsf
+
+
+BASES = ["student", "normal", "mixture"]
+
+
+def test_splines_are_orthogonal_and_ordered_by_roughness():
+    weights = np.exp(SPLINES.log_weights)
+    gram = SPLINES.at_nodes.T * weights @ SPLINES.at_nodes
+    assert_allclose(weights.sum(), 1, rtol=1e-14)
+    assert_allclose(gram - np.diag(np.diag(gram)), 0, atol=1e-12)
+    assert_allclose(weights @ SPLINES.at_nodes, 0, atol=1e-12)
+    assert (np.diff(np.diag(gram)) < 0).all()
+
+
+def test_splines_are_constant_beyond_the_knots():
+    assert_array_equal(SPLINES(np.array([-50.0, -np.inf])), SPLINES(np.array([-3.0, -3.0])))
+
+
+def test_tilted_density_integrates_to_one(tilted):
+    for i in range(len(tilted.outputs)):
+        one = TiltedNormal(SPLINES, tilted.outputs[i : i + 1])
+
+        def density(z, one=one):
+            return stats.norm.pdf(z) * np.exp(one.tilt(np.array([[z]]))[0, 0])
+
+        total = integrate.quad(density, -12, 12, points=SPLINES.knots, limit=200)[0]
+        assert_allclose(total, 1, atol=1e-9)
+
+
+def test_cdf_and_quantile_of_the_score_invert_each_other(tilted):
+    p = np.tile([1e-6, 0.01, 0.3, 0.5, 0.9, 1 - 1e-6], (6, 1))
+    assert_allclose(tilted.cdf(tilted.quantile(p)), p, atol=1e-9)
+
+
+def test_cdf_at_nodes_is_the_cdf(tilted):
+    inside = np.abs(SPLINES.nodes) < SPLINES.bound
+    nodes = np.tile(SPLINES.nodes[inside], (6, 1))
+    assert_allclose(tilted.cdf_at_nodes[:, inside], tilted.cdf(nodes), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_bases_invert_their_normal_score(name, rng):
+    base = bases(rng)[name]
+    z = np.array([-6.0, -2, 0, 0.5, 4])
+    assert_allclose(base.normal_score(base.at(z)), np.tile(z, (6, 1)), atol=1e-7)
+
+
+def test_a_base_without_quantiles_is_inverted_by_bisection():
+    law = stats.norm([1.0, -2.0], [1.0, 3.0])
+    z = np.array([-3.0, 0.0, 2.0])
+    found = Given(WithoutQuantiles(law), np.array([0.0, 0.5])).at(z)
+    assert_allclose(found, Given(law, None).at(z), atol=1e-9)
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_log_density_is_the_slope_of_the_cdf(name, rng, tilted):
+    predictive = Predictive(bases(rng)[name], tilted)
+    y = predictive.quantile(np.tile([0.07, 0.41, 0.86], (6, 1)))
+    step = 1e-5
+    slope = (predictive.cdf(y + step) - predictive.cdf(y - step)) / (2 * step)
+    assert_allclose(np.exp(predictive.log_density(y)), slope, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_crps_is_that_of_draws(name, rng, tilted):
+    predictive = Predictive(bases(rng)[name], tilted)
+    y = predictive.quantile(np.full((6, 1), 0.8))[:, 0]
+    levels = (np.arange(4000) + 0.5) / 4000
+    draws = predictive.quantile(np.tile(levels, (6, 1)))
+    pinball = (levels - (y[:, None] < draws)) * (y[:, None] - draws)
+    assert_allclose(predictive.crps(y), 2 * pinball.mean(axis=1), rtol=5e-3)
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_mode_has_the_greatest_density(name, rng, tilted):
+    predictive = Predictive(bases(rng)[name], tilted)
+    levels = np.tile(np.linspace(0.001, 0.999, 2000), (6, 1))
+    others = predictive.log_density(predictive.quantile(levels)).max(axis=1)
+    assert (predictive.log_density(predictive.mode[:, None])[:, 0] >= others - 1e-3).all()
+
+
+def test_the_shortest_interval_is_shorter_than_the_equal_tailed_one(rng, tilted):
+    predictive = Predictive(bases(rng)["student"], tilted)
+    shortest = predictive.shortest(0.8)
+    equal = predictive.quantile(np.tile([0.1, 0.9], (6, 1)))
+    assert (np.diff(shortest) <= np.diff(equal) + 1e-2).all()
+    assert_allclose(np.diff(predictive.cdf(shortest)), 0.8, atol=1e-8)
+
+
+@pytest.fixture
+def grid_problem(rng):
+    answers = Grid(rng.standard_normal(40), SPLINES)
+    objective = Objective(answers, NLL(), rng.uniform(0.5, 2, size=40))
+    return objective, rng.standard_normal((40, 8))
+
+
+def test_pullback_of_the_grid_is_the_adjoint_of_arrange(grid_problem, rng):
+    objective, outputs = grid_problem
+    energies, pullback = objective.answers.arrange(outputs)
+    slopes = rng.standard_normal(energies.shape)
+    assert_allclose(np.vdot(energies, slopes), np.vdot(outputs, pullback(slopes)), rtol=1e-12)
+
+
+def test_slopes_of_the_grid_match_finite_differences(grid_problem, rng, derivative):
+    objective, outputs = grid_problem
+    along = rng.standard_normal(outputs.shape)
+    expected = derivative(lambda o: objective(o)[0], outputs, along)
+    assert_allclose(np.vdot(objective(outputs)[1], along), expected, rtol=1e-6)
+
+
+def test_curvature_diagonal_of_the_grid_is_that_of_its_product(grid_problem):
+    objective, outputs = grid_problem
+    curvature = objective.curvature(outputs)
+    unit = np.zeros_like(outputs)
+    unit[7, 3] = 1
+    assert_allclose(curvature.diagonal[7, 3], curvature.product(unit)[7, 3], rtol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def diabetes():
+    X, y = load_diabetes(return_X_y=True)
+    return X[:300], y[:300], X[300:], y[300:]
+
+
+@pytest.fixture(scope="module")
+def fitted(diabetes):
+    return simple(random_state=0).fit(*diabetes[:2])
+
+
+def test_the_default_beats_a_normal_distribution(diabetes):
+    X, y, new_X, new_y = diabetes
+    density = EnergyDensityEstimator(random_state=0).fit(X, y)
+    linear = LinearRegression().fit(X, y)
+    spread = np.std(y - linear.predict(X))
+    peer = stats.norm.logpdf(new_y, linear.predict(new_X), spread).mean()
+    assert density.score(new_X, new_y) > peer
+    below = density.cdf(new_X, new_y)
+    assert stats.kstest(below, "uniform").pvalue > 0.01
+
+
+def test_a_skewed_law_is_recovered(rng):
+    X = rng.uniform(size=(1500, 1))
+    y = X[:, 0] + rng.exponential(size=1500)
+    density = simple(random_state=0).fit(X[:1000], y[:1000])
+    truth = -(y[1000:] - X[1000:, 0])
+    assert truth.mean() - density.score(X[1000:], y[1000:]) < 0.15
+    student = density.conditionals_[0].base.distribution(X[1000:])[0]
+    assert density.score(X[1000:], y[1000:]) > student.log_density(y[1000:, None]).mean() + 0.1
+
+
+def test_log_prob_is_energy_and_partition(diabetes, fitted):
+    _, _, X, y = diabetes
+    log_z = fitted.log_prob(X, y) + fitted.energies(X, y)
+    again = fitted.log_prob(X, y + 10) + fitted.energies(X, y + 10)
+    assert_allclose(log_z, again, atol=1e-10)
+
+
+def test_quantile_and_cdf_invert_each_other(diabetes, fitted):
+    X = diabetes[2]
+    for q in (0.001, 0.3, 0.99):
+        assert_allclose(fitted.cdf(X, fitted.predict_quantile(X, q)), q, atol=1e-6)
+
+
+def test_samples_follow_the_cdf(diabetes, fitted):
+    X = diabetes[2][:1]
+    draws = fitted.sample(X, 2000, random_state=0)[0]
+    below = fitted.cdf(np.repeat(X, 2000, axis=0), draws)
+    assert stats.kstest(below, "uniform").pvalue > 0.01
+
+
+def test_masses_give_the_mean(diabetes, fitted):
+    X = diabetes[2]
+    masses, grid = fitted.predict_proba(X), fitted.grid(X)
+    assert_allclose(masses.sum(axis=1), 1, rtol=1e-12)
+    assert_allclose(np.sum(masses * grid, axis=1), fitted.predict(X), rtol=1e-12)
+    assert fitted.decision_function(X).shape == masses.shape == (142, len(fitted.grid_))
+
+
+@pytest.mark.parametrize("point", ["median", "mode"])
+def test_other_points(diabetes, fitted, point):
+    X = diabetes[2]
+    other = clone(fitted).set_params(point=point).fit(*diabetes[:2])
+    y = other.predict(X)
+    if point == "median":
+        assert_allclose(other.cdf(X, y), 0.5, atol=1e-9)
+    else:
+        assert (other.log_prob(X, y) >= fitted.log_prob(X, fitted.predict(X)) - 1e-9).all()
+
+
+def test_conformal_intervals_use_the_order_statistic(diabetes, fitted):
+    _, _, X, y = diabetes
+    density = pickle.loads(pickle.dumps(fitted)).conformalize(X[:71], y[:71])
+    ends = density.predict_interval(X[71:], 0.8)
+    expected = density.conformity_[int(np.ceil(72 * 0.8)) - 1]
+    assert_allclose(
+        np.diff(density.cdf(np.repeat(X[71:], 2, axis=0), ends.ravel()).reshape(-1, 2))[:, 0],
+        expected,
+        atol=1e-8,
+    )
+    with pytest.raises(ValueError, match="needs at least 999 rows in conformalize, got 71"):
+        density.predict_interval(X, 0.999)
+
+
+def test_several_targets_are_a_chain(rng):
+    X = rng.standard_normal((400, 2))
+    first = X[:, 0] + rng.standard_normal(400)
+    y = np.column_stack([first, first + 0.1 * rng.standard_normal(400)])
+    density = simple(random_state=0).fit(X[:300], y[:300])
+    alone = [simple(random_state=0).fit(X[:300], y[:300, j]) for j in range(2)]
+    apart = sum(one.score(X[300:], y[300:, j]) for j, one in enumerate(alone))
+    assert density.score(X[300:], y[300:]) > apart + 1
+    draws = density.sample(X[300:], 5, random_state=0)
+    assert draws.shape == (100, 5, 2)
+    assert np.std(draws[:, :, 1] - draws[:, :, 0]) < 0.3
+    assert density.predict(X[300:]).shape == (100, 2)
+    with pytest.raises(ValueError, match="predict_quantile needs one target, got 2"):
+        density.predict_quantile(X, 0.5)
+
+
+@pytest.mark.parametrize("location", [None, [Ridge(), RandomForestRegressor(10)]])
+def test_locations(diabetes, location):
+    X, y, new_X, new_y = diabetes
+    assert np.isfinite(
+        simple(location=location, random_state=0).fit(X, y).log_prob(new_X, new_y)
+    ).all()
+
+
+def test_a_frozen_location_is_not_fitted_again(diabetes):
+    X, y, new_X, _ = diabetes
+    ridge = Ridge().fit(X, y)
+    density = simple(location=FrozenEstimator(ridge), random_state=0).fit(X, y)
+    loc = density.conditionals_[0].base.distribution(new_X)[0].loc
+    assert_allclose(loc, ridge.predict(new_X))
+
+
+def test_a_gaussian_process_is_recalibrated(diabetes):
+    X, y, new_X, new_y = diabetes
+    process = GaussianProcessRegressor(alpha=0.01, normalize_y=True, optimizer=None)
+    density = EnergyDensityEstimator("linear", base=process, random_state=0).fit(X, y)
+    alone = stats.norm(*process.fit(X, y).predict(new_X, return_std=True)).logpdf(new_y).mean()
+    assert density.score(new_X, new_y) > alone + 0.1
+
+
+def test_a_base_that_predicts_numbers_is_refused(diabetes):
+    with pytest.raises(ValueError, match="base must predict distributions"):
+        EnergyDensityEstimator(base=Ridge()).fit(*diabetes[:2])
+
+
+def test_tails_are_heavy(diabetes, fitted):
+    X = diabetes[2]
+    assert (fitted.log_prob(X, np.full(len(X), 1e6)) > -500).all()
+
+
+def test_an_outlier_far_away_does_no_harm(diabetes):
+    X, y, new_X, new_y = diabetes
+    wild = np.append(y, 1e6)
+    density = simple(random_state=0).fit(np.vstack([X, X[:1]]), wild)
+    assert np.isfinite(density.log_prob(new_X, new_y)).all()
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 25])
+def test_few_rows(n, rng):
+    X, y = rng.standard_normal((n, 2)), rng.standard_normal(n)
+    density = EnergyDensityEstimator(random_state=0).fit(X, y)
+    assert np.isfinite(density.log_prob(X, y)).all()
+
+
+def test_grid_search_through_a_pipeline(diabetes):
+    X, y, new_X, new_y = diabetes
+    pipeline = make_pipeline(StandardScaler(), simple(random_state=0))
+    grid = {"energydensityestimator__n_basis": [4, 8], "energydensityestimator__alpha": [0.1, 1.0]}
+    search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)
+    assert np.isfinite(search.score(new_X, new_y))
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_basis": 0}, "n_basis must be an integer >= 1"),
+        ({"point": "middle"}, "point must be one of"),
+        ({"beta": -1}, "beta must be"),
+        ({"energy": "forest"}, "energy must be one of"),
+    ],
+)
+def test_bad_parameters(diabetes, params, message):
+    with pytest.raises(ValueError, match=message):
+        simple(**params).fit(*diabetes[:2])
+
+
+def test_a_failed_fit_keeps_what_was_fitted(diabetes, fitted):
+    X, y = diabetes[:2]
+    density = pickle.loads(pickle.dumps(fitted))
+    before = density.predict(X)
+    with pytest.raises(ValueError, match="a constant has no density"):
+        density.fit(X, np.ones(len(y)))
+    assert_array_equal(density.predict(X), before)
+
+
+@pytest.mark.parametrize("q", [0, 1.5, [[0.5]]])
+def test_bad_levels(diabetes, fitted, q):
+    with pytest.raises(ValueError, match="q must be"):
+        fitted.predict_quantile(diabetes[2], q)
+
+
+def test_methods_belong_to_a_mode(fitted):
+    assert not hasattr(fitted, "score_samples")
+    joint = EnergyDensityEstimator(conditional=False)
+    assert not hasattr(joint, "log_prob")
+    with pytest.raises(NotFittedError):
+        joint.sample(3)
+
+
+@pytest.fixture(scope="module")
+def ring():
+    rng = np.random.RandomState(0)
+    angle = rng.uniform(0, 2 * np.pi, size=3000)
+    radius = 1 + 0.1 * rng.standard_normal(3000)
+    return np.column_stack([radius * np.cos(angle), 100 * radius * np.sin(angle)])
+
+
+@pytest.fixture(scope="module")
+def joint(ring):
+    return EnergyDensityEstimator(conditional=False, random_state=0).fit(ring[:1500])
+
+
+def test_the_joint_density_beats_a_mixture(ring, joint):
+    mixtures = [GaussianMixture(k, random_state=0).fit(ring[:1500]) for k in (4, 8, 16)]
+    assert joint.score(ring[1500:]) > max(m.score(ring[1500:]) for m in mixtures)
+
+
+def test_the_joint_density_integrates_to_one(joint):
+    ends = np.linspace(-2, 2, 201)
+    first, second = np.meshgrid(ends, 100 * ends)
+    values = np.exp(joint.score_samples(np.column_stack([first.ravel(), second.ravel()])))
+    total = np.trapezoid(np.trapezoid(values.reshape(201, 201), ends), 100 * ends)
+    assert_allclose(total, 1, atol=5e-3)
+
+
+def test_draws_of_the_joint_density_and_given_its_first_column(joint):
+    draws = joint.sample(500, random_state=0)
+    assert draws.shape == (500, 2)
+    assert abs(np.median(np.hypot(draws[:, 0], draws[:, 1] / 100)) - 1) < 0.03
+    given = joint.sample([[0.0], [0.9]], 300, random_state=0)
+    assert_allclose(given[:, :, 0], [[0.0] * 300, [0.9] * 300], atol=1e-12)
+    assert np.median(np.abs(given[0, :, 1])) > 2 * np.median(np.abs(given[1, :, 1]))
+
+
+def test_joint_of_correlated_constant_and_few_rows(rng):
+    X = rng.standard_normal((30, 1)) @ np.ones((1, 3)) + 1e-3 * rng.standard_normal((30, 3))
+    X[:, 2] = 7
+    density = EnergyDensityEstimator(conditional=False, random_state=0).fit(X)
+    assert np.isfinite(density.score_samples(X)).all()
+
+
+def test_joint_of_one_column():
+    X = load_iris().data[:, :1]
+    density = EnergyDensityEstimator(conditional=False, random_state=0).fit(X)
+    assert density.score(X) > stats.norm.logpdf(X, X.mean(), X.std()).mean() - 0.02
