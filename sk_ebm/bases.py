@@ -3,8 +3,7 @@
 A base is fitted, ``fit(X, y, weights, splits, rng)``, and leaves in ``scores_`` the normal scores
 Phi^-1(F(y)) of the training rows under distributions that have not seen the row, and in
 ``features_`` what energies read. Then ``distribution(X)`` gives distributions and features of new
-rows. A distribution has one row for each row of X: ``log_density(y)``, ``normal_score(y)`` of
-y (n, k), and its inverse ``at(z)`` for z (n, k) or, the same in all rows, (k,).
+rows. Distributions are those of `sk_ebm.distributions`.
 """
 
 from inspect import signature
@@ -23,92 +22,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.parallel import Parallel, delayed
 
 from sk_ebm._foreign import seeded, weight_arguments
+from sk_ebm.distributions import Given, Student
 
 _MANY = 2000  # rows from which one model of all of them stands for the models of the folds
 _LARGE = 10_000  # rows from which trees are kept small, and run on all cores
 _FEW = 30  # rows below which only linear models are tried
 _PENALTIES = 10.0 ** np.arange(-4, 2)
-
-
-class Student:
-    """Student's distributions with one number of degrees of freedom.
-
-    Parameters
-    ----------
-    loc, scale : ndarray of shape (n,)
-    df : float
-    """
-
-    def __init__(self, loc, scale, df):
-        self.loc, self.scale, self.df = loc, scale, df
-
-    def _standard(self, y):
-        return (y - self.loc[:, None]) / self.scale[:, None]
-
-    def log_density(self, y):
-        return stats.t.logpdf(self._standard(y), self.df) - np.log(self.scale)[:, None]
-
-    def normal_score(self, y):
-        t = self._standard(y)
-        with np.errstate(divide="ignore"):
-            beyond = np.log(special.stdtr(self.df, -np.abs(t)))
-        return -np.sign(t) * special.ndtri_exp(beyond)
-
-    def at(self, z):
-        t = -np.sign(z) * special.stdtrit(self.df, special.ndtr(-np.abs(z)))
-        return self.loc[:, None] + self.scale[:, None] * t
-
-
-class Given:
-    """Distributions of others: ``logpdf``, ``logcdf`` and ``logsf``, perhaps ``ppf`` and ``isf``.
-
-    Parameters
-    ----------
-    distributions : object
-        Its methods take and return arrays (n,).
-    near : ndarray of shape (2,)
-        Two values of y, between which inverting begins.
-    """
-
-    def __init__(self, distributions, near):
-        self.distributions = distributions
-        self.near = near
-
-    def _columns(self, name, values):
-        method = getattr(self.distributions, name)
-        return np.stack([np.asarray(method(v), dtype=float) for v in values.T], axis=1)
-
-    def log_density(self, y):
-        return self._columns("logpdf", y)
-
-    def normal_score(self, y):
-        return score_of(self._columns("logcdf", y), self._columns("logsf", y))
-
-    def at(self, z):
-        z = np.atleast_2d(z)
-        if hasattr(self.distributions, "ppf") and hasattr(self.distributions, "isf"):
-            low = self._columns("ppf", special.ndtr(np.minimum(z, 0)))
-            return np.where(z <= 0, low, self._columns("isf", special.ndtr(-np.maximum(z, 0))))
-        n_rows = len(np.asarray(self.distributions.logpdf(self.near[0])))
-        z = np.broadcast_to(z, (n_rows, z.shape[1]))
-        low, high = (np.full(z.shape, float(v)) for v in self.near)
-        for _ in range(60):
-            short, long = self.normal_score(low) > z, self.normal_score(high) < z
-            if not (short | long).any():
-                break
-            width = high - low
-            low, high = np.where(short, low - width, low), np.where(long, high + width, high)
-        for _ in range(80):
-            middle = (low + high) / 2
-            above = self.normal_score(middle) > z
-            low, high = np.where(above, low, middle), np.where(above, middle, high)
-        return (low + high) / 2
-
-
-def score_of(log_cdf, log_sf):
-    """Normal scores from logarithms of both tails, whichever is the smaller one."""
-    lower = special.ndtri_exp(np.minimum(log_cdf, -np.log(2)))
-    return np.where(log_cdf < log_sf, lower, -special.ndtri_exp(np.minimum(log_sf, -np.log(2))))
 
 
 class Foreign:

@@ -111,7 +111,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     alpha, l1_ratio, solver, max_iter, tol, n_jobs
         As in `EnergyClassifier`, for the energy function.
     cv : int, splitter or iterable, default=None
-        Folds of the cross-fitting. None means five shuffled ones.
+        Folds of the cross-fitting. None means five shuffled ones, ten from 50 to 1,000 rows.
     random_state : int, RandomState instance or None, default=None
         Draws folds, regressors' seeds, landmarks and samples.
 
@@ -212,7 +212,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             vars(self).pop("conformity_", None)  # of an earlier fit
             rng = check_random_state(self.random_state)
             splits = self._splits(X, targets[:, 0], groups)
-            folds = splits or list(KFold(min(5, len(X)), shuffle=True, random_state=rng).split(X))
+            folds = splits or _default_folds(X, rng)
+            _check_folds(folds, len(X))
             with self._reporting(X, y) as report:
                 if self.conditional:
                     self._fit_chain(parts, X, targets, weights, splits, folds, rng, report)
@@ -644,6 +645,21 @@ _POINTS = {
     "median": lambda p: p.quantile(np.full((p.n_rows, 1), 0.5))[:, 0],
     "mode": lambda p: p.mode,
 }
+
+
+def _default_folds(X, rng):
+    """Ten folds of few rows, whose models then see nearly all of them; five of many."""
+    n_splits = 10 if 50 <= len(X) < 1000 else 5
+    return list(KFold(min(n_splits, len(X)), shuffle=True, random_state=rng).split(X))
+
+
+def _check_folds(folds, n):
+    tested = np.sort(np.concatenate([test for _, test in folds]))
+    if not np.array_equal(tested, np.arange(n)):
+        raise ValueError(
+            f"cv must test every row exactly once, as KFold does, got {len(folds)} folds that test "
+            f"{len(np.unique(tested))} of {n} rows, {len(tested)} in all."
+        )
 
 
 def _columns(y):

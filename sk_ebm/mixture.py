@@ -5,57 +5,10 @@ from scipy import linalg, special
 from sklearn import config_context
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
-from sk_ebm.bases import score_of
+from sk_ebm.distributions import MixtureRows
 
-_LOG_ROOT = 0.5 * np.log(2 * np.pi)
 _LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 _RIDGES = (1e-3, 1e-6)  # of covariances, where columns have unit variance
-
-
-class MixtureRows:
-    """One Gaussian mixture for each row.
-
-    Parameters
-    ----------
-    log_shares, means : ndarray of shape (n, n_components)
-    widths : ndarray of shape (n_components,)
-    """
-
-    def __init__(self, log_shares, means, widths):
-        self.log_shares, self.means, self.widths = log_shares, means, widths
-
-    def _standard(self, y):
-        return (y[:, :, None] - self.means[:, None]) / self.widths  # (n, k, components)
-
-    def _sum(self, logarithms):
-        return special.logsumexp(self.log_shares[:, None] + logarithms, axis=2)
-
-    def log_density(self, y):
-        t = self._standard(y)
-        return self._sum(-0.5 * t * t - np.log(self.widths) - _LOG_ROOT)
-
-    def normal_score(self, y):
-        t = self._standard(y)
-        return score_of(self._sum(special.log_ndtr(t)), self._sum(special.log_ndtr(-t)))
-
-    def at(self, z, max_steps=60):
-        """Newton steps inside a bracket: the least and the largest value of any component."""
-        z = np.broadcast_to(z, (len(self.means), np.shape(z)[-1]))
-        ends = self.means[:, None] + self.widths * z[:, :, None]
-        low, high = ends.min(axis=2), ends.max(axis=2)
-        y = np.sum(np.exp(self.log_shares)[:, None] * ends, axis=2)
-        narrow = 1e-12 * (1 + np.abs(y))
-        for _ in range(max_steps):
-            score = self.normal_score(y)
-            low, high = np.where(score > z, low, y), np.where(score > z, y, high)
-            slope = np.exp(self.log_density(y) + 0.5 * score * score + _LOG_ROOT)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                step = (score - z) / slope
-            if (np.minimum(np.abs(step), high - low) <= narrow).all():
-                break
-            newton = y - step
-            y = np.where((newton > low) & (newton < high), newton, (low + high) / 2)
-        return y
 
 
 class MixtureColumn:

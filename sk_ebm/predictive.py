@@ -12,7 +12,7 @@ class Predictive:
     Parameters
     ----------
     base : distribution
-        As `sk_ebm.bases` describes.
+        As `sk_ebm.distributions` describes.
     tilted : TiltedNormal
         The law of z.
     """

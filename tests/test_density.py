@@ -14,16 +14,15 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyDensityEstimator
 from sk_ebm.answers import Grid
-from sk_ebm.bases import Given, Student
+from sk_ebm.distributions import Given, MixtureRows, Student
 from sk_ebm.losses import NLL
-from sk_ebm.mixture import MixtureRows
 from sk_ebm.objective import Objective
 from sk_ebm.predictive import Predictive
 from sk_ebm.splines import NormalSplines, TiltedNormal
@@ -381,6 +380,11 @@ def test_a_failed_fit_keeps_what_was_fitted(diabetes, fitted):
     with pytest.raises(ValueError, match="a constant has no density"):
         density.fit(X, np.ones(len(y)))
     assert_array_equal(density.predict(X), before)
+
+
+def test_cv_must_test_every_row_once(diabetes):
+    with pytest.raises(ValueError, match="cv must test every row exactly once"):
+        simple(cv=ShuffleSplit(3, random_state=0)).fit(*diabetes[:2])
 
 
 @pytest.mark.parametrize("q", [0, 1.5, [[0.5]]])

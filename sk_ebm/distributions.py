@@ -1,0 +1,137 @@
+"""Distributions of a continuous answer with known cdf, one for each row of the inputs.
+
+Each has ``log_density(y)`` in nats, the normal score ``normal_score(y)`` = Phi^-1(F(y)), accurate
+in both tails, of y (n, k), and its inverse ``at(z)`` for z (n, k) or, the same in all rows, (k,).
+"""
+
+import numpy as np
+from scipy import special, stats
+
+_LOG_ROOT = 0.5 * np.log(2 * np.pi)
+
+
+class Student:
+    """Student's distributions with one number of degrees of freedom.
+
+    Parameters
+    ----------
+    loc, scale : ndarray of shape (n,)
+    df : float
+    """
+
+    def __init__(self, loc, scale, df):
+        self.loc, self.scale, self.df = loc, scale, df
+
+    def _standard(self, y):
+        return (y - self.loc[:, None]) / self.scale[:, None]
+
+    def log_density(self, y):
+        return stats.t.logpdf(self._standard(y), self.df) - np.log(self.scale)[:, None]
+
+    def normal_score(self, y):
+        t = self._standard(y)
+        with np.errstate(divide="ignore"):
+            beyond = np.log(special.stdtr(self.df, -np.abs(t)))
+        return -np.sign(t) * special.ndtri_exp(beyond)
+
+    def at(self, z):
+        t = -np.sign(z) * special.stdtrit(self.df, special.ndtr(-np.abs(z)))
+        return self.loc[:, None] + self.scale[:, None] * t
+
+
+class Given:
+    """Distributions of others: ``logpdf``, ``logcdf`` and ``logsf``, perhaps ``ppf`` and ``isf``.
+
+    Parameters
+    ----------
+    distributions : object
+        Its methods take and return arrays (n,).
+    near : ndarray of shape (2,)
+        Two values of y, between which inverting begins.
+    """
+
+    def __init__(self, distributions, near):
+        self.distributions = distributions
+        self.near = near
+
+    def _columns(self, name, values):
+        method = getattr(self.distributions, name)
+        return np.stack([np.asarray(method(v), dtype=float) for v in values.T], axis=1)
+
+    def log_density(self, y):
+        return self._columns("logpdf", y)
+
+    def normal_score(self, y):
+        return score_of(self._columns("logcdf", y), self._columns("logsf", y))
+
+    def at(self, z):
+        z = np.atleast_2d(z)
+        if hasattr(self.distributions, "ppf") and hasattr(self.distributions, "isf"):
+            low = self._columns("ppf", special.ndtr(np.minimum(z, 0)))
+            return np.where(z <= 0, low, self._columns("isf", special.ndtr(-np.maximum(z, 0))))
+        n_rows = len(np.asarray(self.distributions.logpdf(self.near[0])))
+        z = np.broadcast_to(z, (n_rows, z.shape[1]))
+        low, high = (np.full(z.shape, float(v)) for v in self.near)
+        for _ in range(60):
+            short, long = self.normal_score(low) > z, self.normal_score(high) < z
+            if not (short | long).any():
+                break
+            width = high - low
+            low, high = np.where(short, low - width, low), np.where(long, high + width, high)
+        for _ in range(80):
+            middle = (low + high) / 2
+            above = self.normal_score(middle) > z
+            low, high = np.where(above, low, middle), np.where(above, middle, high)
+        return (low + high) / 2
+
+
+class MixtureRows:
+    """One Gaussian mixture for each row.
+
+    Parameters
+    ----------
+    log_shares, means : ndarray of shape (n, n_components)
+    widths : ndarray of shape (n_components,)
+    """
+
+    def __init__(self, log_shares, means, widths):
+        self.log_shares, self.means, self.widths = log_shares, means, widths
+
+    def _standard(self, y):
+        return (y[:, :, None] - self.means[:, None]) / self.widths  # (n, k, components)
+
+    def _sum(self, logarithms):
+        return special.logsumexp(self.log_shares[:, None] + logarithms, axis=2)
+
+    def log_density(self, y):
+        t = self._standard(y)
+        return self._sum(-0.5 * t * t - np.log(self.widths) - _LOG_ROOT)
+
+    def normal_score(self, y):
+        t = self._standard(y)
+        return score_of(self._sum(special.log_ndtr(t)), self._sum(special.log_ndtr(-t)))
+
+    def at(self, z, max_steps=60):
+        """Newton steps inside a bracket: the least and the largest value of any component."""
+        z = np.broadcast_to(z, (len(self.means), np.shape(z)[-1]))
+        ends = self.means[:, None] + self.widths * z[:, :, None]
+        low, high = ends.min(axis=2), ends.max(axis=2)
+        y = np.sum(np.exp(self.log_shares)[:, None] * ends, axis=2)
+        narrow = 1e-12 * (1 + np.abs(y))
+        for _ in range(max_steps):
+            score = self.normal_score(y)
+            low, high = np.where(score > z, low, y), np.where(score > z, y, high)
+            slope = np.exp(self.log_density(y) + 0.5 * score * score + _LOG_ROOT)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                step = (score - z) / slope
+            if (np.minimum(np.abs(step), high - low) <= narrow).all():
+                break
+            newton = y - step
+            y = np.where((newton > low) & (newton < high), newton, (low + high) / 2)
+        return y
+
+
+def score_of(log_cdf, log_sf):
+    """Normal scores from logarithms of both tails, whichever is the smaller one."""
+    lower = special.ndtri_exp(np.minimum(log_cdf, -np.log(2)))
+    return np.where(log_cdf < log_sf, lower, -special.ndtri_exp(np.minimum(log_sf, -np.log(2))))
