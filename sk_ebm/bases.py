@@ -83,7 +83,7 @@ class Foreign:
 def _predicted_distributions(model, X):
     if hasattr(model, "pred_dist"):
         return model.pred_dist(X)
-    estimator = getattr(model, "estimator", model)  # what a FrozenEstimator holds
+    estimator = model.estimator if isinstance(model, FrozenEstimator) else model
     if "return_std" in signature(estimator.predict).parameters:
         mean, std = model.predict(X, return_std=True)
         return stats.norm(mean, np.maximum(std, np.finfo(float).tiny ** 0.5))

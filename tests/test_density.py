@@ -1,6 +1,7 @@
 """EnergyDensityEstimator, its splines, bases and predictive distributions."""
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -309,6 +310,13 @@ def test_locations(diabetes, location):
     assert np.isfinite(
         simple(location=location, random_state=0).fit(X, y).log_prob(new_X, new_y)
     ).all()
+
+
+def test_the_default_needs_no_lightgbm(diabetes, monkeypatch):
+    X, y, new_X, new_y = diabetes
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    density = EnergyDensityEstimator("linear", alpha=0.1, random_state=0).fit(X, y)
+    assert density.score(new_X, new_y) > stats.norm.logpdf(new_y, y.mean(), y.std()).mean()
 
 
 def test_a_frozen_location_is_not_fitted_again(diabetes):
