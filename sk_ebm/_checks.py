@@ -1,4 +1,4 @@
-"""One way to check a number that a user gives."""
+"""One way to check what a user gives."""
 
 from numbers import Integral, Real
 
@@ -21,3 +21,9 @@ def check_number(name, value, low, high=np.inf, *, closed=False, kind=Real, othe
     bounds = f" {'>=' if closed else '>'} {low}"
     bounds += f" and {'<=' if closed else '<'} {high}" if high < np.inf else ""
     raise ValueError(f"{name} must be {' or '.join(wanted)}{bounds}, got {value!r}.")
+
+
+def check_weighs(weights):
+    """Raise a ValueError unless some weight is positive."""
+    if not weights.any():
+        raise ValueError("sample_weight must hold a positive weight, got only zeros.")

@@ -256,13 +256,16 @@ class Scale:
 
 def _linear_scale(features, sizes, weights):
     """The linear model of log sizes whose penalty suits a fifth of the rows best."""
+    rows = np.flatnonzero(weights)
+    features, sizes, weights = features[rows], sizes[rows], weights[rows]
     part = np.arange(len(sizes)) % 5 == 0
     costs = []
     for alpha in 10.0 ** np.arange(-3, 1.5, 0.5):
         model = GammaRegressor(alpha=alpha, solver="newton-cholesky")
         model.fit(features[~part], sizes[~part], weights[~part])
         log_scale = np.log(model.predict(features[part]))
-        costs.append((np.average(log_scale + sizes[part] * np.exp(-log_scale)), alpha))
+        values = log_scale + sizes[part] * np.exp(-log_scale)
+        costs.append((np.average(values, weights=weights[part]), alpha))
     return GammaRegressor(alpha=min(costs)[1], solver="newton-cholesky")
 
 

@@ -8,6 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from sk_ebm._checks import check_weighs
 from sk_ebm._private import check_sample_weight, take_rows
 from sk_ebm.answers import Labels
 from sk_ebm.base import EnergyEstimator, keep_fitted, row_blocks
@@ -185,8 +186,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         weights = check_sample_weight(sample_weight, X)
         if self.class_weight is not None:
             weights = weights * compute_sample_weight(self.class_weight, y)
-        if not weights.any():
-            raise ValueError("sample_weight must hold a positive weight, got only zeros.")
+        check_weighs(weights)
         return weights
 
     def _gibbs(self, X):

@@ -12,7 +12,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sk_ebm._checks import check_number
+from sk_ebm._checks import check_number, check_weighs
 from sk_ebm._private import check_sample_weight
 from sk_ebm.answers import Grid
 from sk_ebm.base import EnergyEstimator, keep_fitted, row_blocks
@@ -88,8 +88,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     Parameters
     ----------
     energy : {"kernel", "linear", "mlp", "trees"}, Energy or list, default="kernel"
-        The energy function f, as in `EnergyClassifier`; it reads the standardised columns of X,
-        the location, the scale and how far the regressors disagree.
+        The energy function f, as in `EnergyClassifier`, or a sum; it reads the standardised columns
+        of X, the location, the scale and how far the regressors disagree.
     conditional : bool, default=True
         Whether to model p(y given x) or p(x).
     location : "auto", regressor, list of regressors or None, default="auto"
@@ -203,11 +203,11 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         """
         with keep_fitted(self):
             parts = self._components()
+            self._check_components(parts[0])
             check_number("n_basis", self.n_basis, 1, closed=True, kind=Integral)
             X, targets = self._validated_data(X, y)
             weights = check_sample_weight(sample_weight, X)
-            if not weights.any():
-                raise ValueError("sample_weight must hold a positive weight, got only zeros.")
+            check_weighs(weights)
             self._check_targets(targets, weights)
             vars(self).pop("conformity_", None)  # of an earlier fit
             rng = check_random_state(self.random_state)
@@ -234,6 +234,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         """Raise where there is no density, or a parameter is out of range."""
         if self.point not in _POINTS:
             raise ValueError(f"point must be one of {list(_POINTS)}, got {self.point!r}.")
+        if self.point == "mode" and self.conditional and targets.shape[1] > 1:
+            raise ValueError("point='mode' needs one target; use 'mean' or 'median' for several.")
         if not self.conditional and np.ptp(weights) > 0:
             raise ValueError("sample_weight is not taken with conditional=False: repeat rows.")
         if self.conditional and (np.ptp(targets[weights > 0], axis=0) == 0).any():
@@ -261,18 +263,41 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     def _make_base(self):
         if self.base is not None:
             return Foreign(self.base, self.n_jobs)
+        return LocationScale(self._locations(), self.n_jobs)
+
+    def _locations(self):
+        """The regressors of ``location``, or "auto"."""
         location = self.location
         if location is None:
-            location = DummyRegressor(strategy="median")
-        if not isinstance(location, (str, list, tuple)):
-            location = [location]
-        return LocationScale(location, self.n_jobs)
+            return [DummyRegressor(strategy="median")]
+        if isinstance(location, str) and location == "auto":
+            return location
+        return list(location) if isinstance(location, (list, tuple)) else [location]
+
+    def _check_components(self, energy):
+        """Raise where an energy, a regressor or a base is none that a density can have."""
+        for part in energy.parts():
+            if part.of_classes:
+                raise ValueError(
+                    f"energy={part!r} is one of classes: a density takes 'linear', 'kernel', "
+                    "'mlp', 'trees', and sums of these. Give regressors as location=."
+                )
+        locations = self._locations()
+        if locations != "auto" and not (locations and all(map(_is_estimator, locations))):
+            raise ValueError(
+                "location must be 'auto', a regressor, a list of regressors or None, "
+                f"got {self.location!r}."
+            )
+        if self.base is not None and not _is_estimator(self.base):
+            raise ValueError(
+                f"base must be an estimator that predicts distributions, got {self.base!r}."
+            )
 
     def _fit_joint(self, parts, X, weights, splits, folds, rng, report):
         """A Gaussian mixture, and one conditional for each column, given those before it."""
         self.conditionals_ = []
-        self._scaler = StandardScaler().fit(X)
-        X = self._scaler.transform(X)
+        self.scaler_ = StandardScaler().fit(X)
+        X = self.scaler_.transform(X)
         mixture, of_folds = fit_mixture(X, folds, rng)
         for j, column in enumerate(X.T):
             base = MixtureColumn(mixture, of_folds).fit(X[:, :j], column, weights, folds, rng)
@@ -328,7 +353,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     @property
     def grid_(self):
         """Normal scores of the quadrature nodes, (n_nodes,): the candidates of every row."""
-        return NormalSplines(self.n_basis).nodes
+        check_is_fitted(self)
+        return self.conditionals_[0].splines.nodes
 
     def _answers(self, X, y):
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
@@ -378,8 +404,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         log_density : ndarray of shape (n_samples,)
         """
         X = self._validated_X(X)
-        X = self._scaler.transform(X)
-        return self._log_prob(X, X.shape[1]) - np.log(self._scaler.scale_).sum()
+        X = self.scaler_.transform(X)
+        return self._log_prob(X, X.shape[1]) - np.log(self.scaler_.scale_).sum()
 
     def score(self, X, y=None):
         """Mean of `log_prob`, or with ``conditional=False`` of `score_samples`, in nats.
@@ -457,7 +483,9 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     @conditional_only
     def predict(self, X):
-        """The mean, median or mode, as ``point`` says; for several targets of 200 draws each.
+        """The mean, median or mode, as ``point`` says.
+
+        For several targets the mean or median of 200 draws of each row.
 
         Parameters
         ----------
@@ -470,7 +498,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         check_is_fitted(self)
         if len(self.conditionals_) > 1:
             draws = self.sample(X, _DRAWS, random_state=0)
-            return draws.mean(axis=1) if self.point == "mean" else np.median(draws, axis=1)
+            return {"mean": np.mean, "median": np.median}[self.point](draws, axis=1)
         return self._each("predict", X, _POINTS[self.point])
 
     @conditional_only
@@ -520,6 +548,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         if kind == "highest-density":
             return self._each("predict_interval", X, lambda p: p.shortest(coverage))
         level = self._level(coverage)
+        if level == 1:  # an answer beyond what the cdf can tell from 0 or 1 must be held
+            return np.tile([-np.inf, np.inf], (len(self._validated_X(X)), 1))
         return self.predict_quantile(X, [(1 - level) / 2, (1 + level) / 2])
 
     @conditional_only
@@ -607,6 +637,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             first columns are given, which come first.
         """
         check_is_fitted(self)
+        check_number("n_samples", n_samples, 1, closed=True, kind=Integral)
         rng = check_random_state(self.random_state if random_state is None else random_state)
         if self.conditional:
             X = self._validated_X(X)
@@ -615,7 +646,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         if X is None or isinstance(X, Integral):
             n_samples = n_samples if X is None else X
             draws = self._draw(np.empty((n_samples, 0)), self.conditionals_, 1, rng)[:, 0]
-            return self._scaler.inverse_transform(draws)
+            return self.scaler_.inverse_transform(draws)
         first = check_array(X, dtype=np.float64)
         n_first = first.shape[1]
         if n_first >= len(self.conditionals_):
@@ -623,7 +654,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
                 f"X must hold the first columns, at most {len(self.conditionals_) - 1}, "
                 f"got {n_first}."
             )
-        mean, unit = self._scaler.mean_, self._scaler.scale_
+        mean, unit = self.scaler_.mean_, self.scaler_.scale_
         first = (first - mean[:n_first]) / unit[:n_first]
         return mean + unit * self._draw(first, self.conditionals_[n_first:], n_samples, rng)
 
@@ -660,6 +691,10 @@ def _check_folds(folds, n):
             f"cv must test every row exactly once, as KFold does, got {len(folds)} folds that test "
             f"{len(np.unique(tested))} of {n} rows, {len(tested)} in all."
         )
+
+
+def _is_estimator(value):
+    return hasattr(value, "fit") and hasattr(value, "predict") and not isinstance(value, type)
 
 
 def _columns(y):

@@ -7,6 +7,8 @@ in both tails, of y (n, k), and its inverse ``at(z)`` for z (n, k) or, the same 
 import numpy as np
 from scipy import special, stats
 
+from sk_ebm._roots import find_root
+
 _LOG_ROOT = 0.5 * np.log(2 * np.pi)
 
 
@@ -78,11 +80,7 @@ class Given:
                 break
             width = high - low
             low, high = np.where(short, low - width, low), np.where(long, high + width, high)
-        for _ in range(80):
-            middle = (low + high) / 2
-            above = self.normal_score(middle) > z
-            low, high = np.where(above, low, middle), np.where(above, middle, high)
-        return (low + high) / 2
+        return _invert(self, z, low, high)
 
 
 class MixtureRows:
@@ -111,24 +109,21 @@ class MixtureRows:
         t = self._standard(y)
         return score_of(self._sum(special.log_ndtr(t)), self._sum(special.log_ndtr(-t)))
 
-    def at(self, z, max_steps=60):
-        """Newton steps inside a bracket: the least and the largest value of any component."""
+    def at(self, z):
         z = np.broadcast_to(z, (len(self.means), np.shape(z)[-1]))
-        ends = self.means[:, None] + self.widths * z[:, :, None]
-        low, high = ends.min(axis=2), ends.max(axis=2)
-        y = np.sum(np.exp(self.log_shares)[:, None] * ends, axis=2)
-        narrow = 1e-12 * (1 + np.abs(y))
-        for _ in range(max_steps):
-            score = self.normal_score(y)
-            low, high = np.where(score > z, low, y), np.where(score > z, y, high)
-            slope = np.exp(self.log_density(y) + 0.5 * score * score + _LOG_ROOT)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                step = (score - z) / slope
-            if (np.minimum(np.abs(step), high - low) <= narrow).all():
-                break
-            newton = y - step
-            y = np.where((newton > low) & (newton < high), newton, (low + high) / 2)
-        return y
+        of_components = self.means[:, None] + self.widths * z[:, :, None]
+        return _invert(self, z, of_components.min(axis=2), of_components.max(axis=2))
+
+
+def _invert(distribution, z, low, high):
+    """The values between low and high whose normal scores are z, all (n, k)."""
+
+    def excess(y):
+        score = distribution.normal_score(y)
+        log_slope = distribution.log_density(y) + 0.5 * score * score + _LOG_ROOT
+        return score - z, np.exp(log_slope)
+
+    return find_root(excess, low, high)
 
 
 def score_of(log_cdf, log_sf):

@@ -3,10 +3,14 @@
 from functools import cached_property
 
 import numpy as np
+from numpy.polynomial import legendre
 from scipy import special
 from scipy.interpolate import BSpline
 
+from sk_ebm._roots import find_root
+
 _PER_INTERVAL = 7  # Gauss-Legendre nodes; a polynomial of degree 13 is integrated exactly
+_POINTS, _WEIGHTS = legendre.leggauss(_PER_INTERVAL)
 _TAIL_KNOTS = (4.5, 9.0)  # beyond the outer knot; what lies farther has mass 2e-19
 
 
@@ -75,17 +79,15 @@ def _quadrature(knots, ends):
 
 def _legendre(low, high):
     """Gauss-Legendre nodes and weights between low and high, with a last axis for the nodes."""
-    points, weights = np.polynomial.legendre.leggauss(_PER_INTERVAL)
     half = np.asarray(high - low)[..., None] / 2
-    return np.asarray(low)[..., None] + half * (1 + points), half * weights
+    return np.asarray(low)[..., None] + half * (1 + _POINTS), half * _WEIGHTS
 
 
 def _partial_weights():
     """Shares a_ik of the masses m_k of an interval's nodes in the mass below its node i."""
-    points, weights = np.polynomial.legendre.leggauss(_PER_INTERVAL)
-    fitted = np.linalg.inv(np.polynomial.legendre.legvander(points, _PER_INTERVAL - 1))
-    integrals = [np.polynomial.legendre.legint(column, lbnd=-1) for column in fitted.T]
-    return np.stack([np.polynomial.legendre.legval(points, c) for c in integrals], axis=1) / weights
+    fitted = np.linalg.inv(legendre.legvander(_POINTS, _PER_INTERVAL - 1))
+    integrals = [legendre.legint(column, lbnd=-1) for column in fitted.T]
+    return np.stack([legendre.legval(_POINTS, c) for c in integrals], axis=1) / _WEIGHTS
 
 
 _PARTIAL = _partial_weights()
@@ -137,14 +139,20 @@ class TiltedNormal:
         below = np.cumsum(parts, axis=1)
         return below[:, n_tail - 1 : -n_tail] / below[:, -1:]
 
+    @cached_property
+    def _beyond(self):
+        """What densities of the standard normal law are multiplied with in both tails, (n, 1)."""
+        ends = self.outputs @ self.splines(self.splines.knots[[0, -1]]).T
+        return np.hsplit(np.exp(ends - self.log_z[:, None]), 2)
+
     def cdf(self, z):
         """Mass below z (n, k)."""
         knots = self.splines.knots
         interval = np.clip(np.searchsorted(knots, z, side="right") - 1, 0, len(knots) - 2)
         inside = np.take_along_axis(self._below, interval, axis=1)
         inside += self._between(knots[interval], np.clip(z, knots[0], knots[-1]))
-        ends = np.exp(self.tilt(np.array([knots[[0, -1]]] * len(z))))
-        left, right = ends[:, :1] * special.ndtr(z), ends[:, 1:] * special.ndtr(-z)
+        first, last = self._beyond
+        left, right = first * special.ndtr(z), last * special.ndtr(-z)
         return np.where(z < knots[0], left, np.where(z > knots[-1], 1 - right, inside))
 
     def _between(self, low, high):
@@ -174,25 +182,17 @@ class TiltedNormal:
     def quantile(self, p):
         """The scores z (n, k) with mass p (n, k) in (0, 1) below."""
         knots, below = self.splines.knots, self._below
-        ends = np.exp(self.tilt(np.array([knots[[0, -1]]] * len(p))))
+        first, last = self._beyond
         with np.errstate(divide="ignore"):
-            left = special.ndtri(np.minimum(p / ends[:, :1], 1))
-            right = -special.ndtri(np.minimum((1 - p) / ends[:, 1:], 1))
+            left = special.ndtri(np.minimum(p / first, 1))
+            right = -special.ndtri(np.minimum((1 - p) / last, 1))
         interval = np.sum(below[:, None, :] <= p[:, :, None], axis=2) - 1
         middle = np.clip(interval, 0, len(knots) - 2)
         wanted = p - np.take_along_axis(below, middle, axis=1)
-        inside = self._invert(knots[middle], knots[middle + 1], wanted)
-        return np.where(interval < 0, left, np.where(interval > len(knots) - 2, right, inside))
+        start = knots[middle]
 
-    def _invert(self, low, high, wanted, max_steps=50):
-        """The score with mass ``wanted`` above ``low``, by Newton steps inside of a bracket."""
-        start, z, narrow = low, (low + high) / 2, 1e-10 * (high - low)
-        for _ in range(max_steps):
-            excess = self._between(start, z) - wanted
-            low, high = np.where(excess > 0, low, z), np.where(excess > 0, z, high)
-            step = excess / (_normal(z) * np.exp(self.tilt(z)))
-            if (np.minimum(np.abs(step), high - low) <= narrow).all():
-                break
-            newton = z - step
-            z = np.where((newton > low) & (newton < high), newton, (low + high) / 2)
-        return z
+        def excess(z):
+            return self._between(start, z) - wanted, _normal(z) * np.exp(self.tilt(z))
+
+        inside = find_root(excess, start, knots[middle + 1])
+        return np.where(interval < 0, left, np.where(interval > len(knots) - 2, right, inside))

@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import integrate, stats
 from sklearn.base import clone
+from sklearn.callback import ScoringMonitor
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.exceptions import NotFittedError
@@ -15,7 +16,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GridSearchCV, ShuffleSplit
+from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -374,11 +375,46 @@ def test_grid_search_through_a_pipeline(diabetes):
         ({"point": "middle"}, "point must be one of"),
         ({"beta": -1}, "beta must be"),
         ({"energy": "forest"}, "energy must be one of"),
+        ({"energy": "prototype"}, "PrototypeEnergy.* is one of classes"),
+        ({"energy": ["linear", RandomForestRegressor()]}, "is one of classes|must be a classifier"),
+        ({"location": "ridge"}, "location must be 'auto', a regressor"),
+        ({"location": []}, "location must be 'auto', a regressor"),
+        ({"base": Ridge}, "base must be an estimator"),
     ],
 )
 def test_bad_parameters(diabetes, params, message):
     with pytest.raises(ValueError, match=message):
         simple(**params).fit(*diabetes[:2])
+
+
+def test_a_mode_of_several_targets_is_refused(rng):
+    with pytest.raises(ValueError, match="point='mode' needs one target"):
+        simple(point="mode").fit(rng.standard_normal((30, 2)), rng.standard_normal((30, 2)))
+
+
+def test_the_grid_is_the_one_fitted(diabetes, fitted):
+    density = pickle.loads(pickle.dumps(fitted)).set_params(n_basis=4)
+    assert len(density.grid_) == density.predict_proba(diabetes[2]).shape[1]
+
+
+def test_a_conformal_interval_may_be_the_whole_line(diabetes, fitted):
+    X = diabetes[2]
+    density = pickle.loads(pickle.dumps(fitted)).conformalize(X, np.full(len(X), 1e300))
+    assert_array_equal(density.predict_interval(X, 0.5), [[-np.inf, np.inf]] * len(X))
+
+
+def test_callbacks_see_each_iteration(diabetes):
+    monitor = ScoringMonitor(scoring="r2")
+    density = simple(random_state=0).set_callbacks(monitor).fit(*diabetes[:2])
+    assert len(density.conditionals_[0].loss_curve_) == density.n_iter_ > 1
+
+
+def test_a_failed_joint_fit_keeps_what_was_fitted(joint, ring):
+    density = pickle.loads(pickle.dumps(joint))
+    before = density.score(ring[:50])
+    with pytest.raises(ValueError, match="Gaussian|components|n_samples"):
+        density.set_params(cv=KFold(2)).fit(5 * ring[:3])
+    assert density.set_params(cv=None).score(ring[:50]) == before
 
 
 def test_a_failed_fit_keeps_what_was_fitted(diabetes, fitted):

@@ -32,6 +32,8 @@ class Energy(BaseEstimator):
         Whether it also reads frames and arrays of objects itself, as the user gave them.
     takes_offset : bool
         Whether it can be fitted to what other energies left.
+    of_classes : bool
+        Whether it can only have classes as answers.
     normalised : bool
         Whether outputs are logarithms of probabilities, which leave nothing for a free energy.
     """
@@ -41,6 +43,7 @@ class Energy(BaseEstimator):
     solvers: tuple[str, ...] = ()
     raw = False
     takes_offset = True
+    of_classes = False
     normalised = False
 
     def fit(self, inputs, objective, rng):

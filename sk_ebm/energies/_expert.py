@@ -37,6 +37,7 @@ class ExpertEnergy(Energy):
     anchored = True
     raw = True
     takes_offset = False
+    of_classes = True
 
     def __init__(self, estimator):
         self.estimator = estimator

@@ -44,6 +44,7 @@ class PrototypeEnergy(Energy):
         The penalty used; ``alpha="auto"`` means 1e-3.
     """
 
+    of_classes = True
     anchored = True
     positive = True
     solvers = ("lbfgs", "adam")
