@@ -36,7 +36,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _components(self):
         """Energy and loss, after checking every parameter and that they go together."""
-        energy, loss = clone(as_energy(self.energy)), resolve_loss(self.loss)
+        energy, loss = self._resolved_energy(), resolve_loss(self.loss)
         check_number("alpha", self.alpha, 0, closed=True, other=("auto",))
         check_number("beta", self.beta, 0, other=("auto",))
         check_number("l1_ratio", self.l1_ratio, 0, 1, closed=True)
@@ -50,6 +50,16 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         loss.check()
         _check_together(energy, loss, self.solver, self.l1_ratio)
         return energy, loss
+
+    def _resolved_energy(self):
+        """A fresh component from the parameter ``energy``."""
+        energy = clone(as_energy(self.energy))
+        if any(part.of_inputs for part in energy.parts()):
+            raise ValueError(
+                f"energy={self.energy!r} is one of the inputs alone, the same for all answers: "
+                "it is for EnergyDetector."
+            )
+        return energy
 
     @contextmanager
     def _reporting(self, X, y):
@@ -66,12 +76,29 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         context.call_on_fit_task_end(**data, reconstruction_attributes={})
 
     def _fit_energy(self, energy, loss, inputs, answers, weights, splits, report):
-        """Fit the energy and learn beta; the fitted attributes as a dict.
+        """Fit the energy and learn beta; the fitted attributes as a dict."""
+        rng = check_random_state(self.random_state)
+        objective, curve = self._descend(
+            energy, loss, inputs, answers, weights, splits, report, rng, self.beta == "auto"
+        )
+        beta = self.beta
+        if beta == "auto":
+            beta = _calibrated_beta(energy, inputs, objective, rng)
+        return {
+            "energy_": energy,
+            "beta_": float(beta),
+            "n_iter_": objective.n_iter,
+            "loss_curve_": curve,
+        }
 
-        ``report(value, attributes)`` is called after each iteration, ``attributes()`` making the
+    def _descend(
+        self, energy, loss, inputs, answers, weights, splits, report, rng, calibrate
+    ):
+        """Fit the energy; its objective, and the values of that after each iteration.
+
+        ``report(value, attributes)`` is called after each, ``attributes()`` making the
         attributes of an estimator that ends there.
         """
-        rng = check_random_state(self.random_state)
         curve = []
 
         def record(value, fitted):
@@ -88,27 +115,19 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             max_iter=self.max_iter,
             tol=self.tol,
             splits=splits,
-            calibrate=self.beta == "auto",
+            calibrate=calibrate,
             report=record,
             n_jobs=self.n_jobs,
         )
         energy.fit(inputs, objective, rng)
-        beta = self.beta
-        if beta == "auto":
-            beta = _calibrated_beta(energy, inputs, objective, rng)
         if not objective.converged:
             warnings.warn(
                 f"{objective.n_iter} iterations did not reach tol={self.tol}; "
                 f"increase max_iter (now {self.max_iter}) or tol.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
-        return {
-            "energy_": energy,
-            "beta_": float(beta),
-            "n_iter_": objective.n_iter,
-            "loss_curve_": curve,
-        }
+        return objective, curve
 
     def get_params(self, deep=True):
         """As in scikit-learn; the terms of a list of named pairs are reached through ``energy``."""
@@ -208,15 +227,18 @@ def _check_part(energy, loss):
         )
 
 
+def out_of_sample(energy, inputs, objective, rng):
+    """Samples and their outputs, of energies that were not fitted on them."""
+    if objective.held_out is not None:
+        return objective.held_out
+    splits = objective.splits or objective.default_splits(rng)
+    return objective.cross_fit(energy, inputs, splits, rng)
+
+
 def _calibrated_beta(energy, inputs, objective, rng):
     """beta learned on the energies of samples that the energy was not fitted on."""
-    if objective.held_out is None:
-        splits = objective.splits or objective.default_splits(rng)
-        samples, outputs = objective.cross_fit(energy, inputs, splits, rng)
-    else:
-        samples, outputs = objective.held_out
-    part = objective.take(samples)
-    return part.learn_beta(outputs)
+    samples, outputs = out_of_sample(energy, inputs, objective, rng)
+    return objective.take(samples).learn_beta(outputs)
 
 
 def _is_numeric(X):

@@ -2,23 +2,43 @@
 
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._expert import ExpertEnergy
+from sk_ebm.energies._inputs import (
+    ForestEnergy,
+    GaussianEnergy,
+    InputEnergy,
+    InputExpert,
+    MarginalEnergy,
+    MixtureEnergy,
+    NeighborsEnergy,
+)
 from sk_ebm.energies._kernel import KernelEnergy
 from sk_ebm.energies._linear import LinearEnergy
 from sk_ebm.energies._mlp import MLPEnergy
 from sk_ebm.energies._prototype import PrototypeEnergy
-from sk_ebm.energies._registry import ENERGIES
-from sk_ebm.energies._sum import SumEnergy, as_energy
+from sk_ebm.energies._registry import ENERGIES, INPUT_ENERGIES
+from sk_ebm.energies._sum import SumEnergy, SurvivalSum, as_energy
+from sk_ebm.energies._survival import SurvivalEnergy
 from sk_ebm.energies._trees import TreesEnergy
 
 __all__ = [
     "ENERGIES",
     "Energy",
     "ExpertEnergy",
+    "ForestEnergy",
+    "GaussianEnergy",
+    "INPUT_ENERGIES",
+    "InputEnergy",
+    "InputExpert",
     "KernelEnergy",
     "LinearEnergy",
     "MLPEnergy",
+    "MarginalEnergy",
+    "MixtureEnergy",
+    "NeighborsEnergy",
     "PrototypeEnergy",
     "SumEnergy",
+    "SurvivalEnergy",
+    "SurvivalSum",
     "TreesEnergy",
     "as_energy",
 ]

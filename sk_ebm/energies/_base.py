@@ -34,6 +34,8 @@ class Energy(BaseEstimator):
         Whether it can be fitted to what other energies left.
     of_classes : bool
         Whether it can only have classes as answers.
+    of_inputs : bool
+        Whether it is an energy E(x) of the inputs alone, the same for all answers.
     normalised : bool
         Whether outputs are logarithms of probabilities, which leave nothing for a free energy.
     """
@@ -44,6 +46,7 @@ class Energy(BaseEstimator):
     raw = False
     takes_offset = True
     of_classes = False
+    of_inputs = False
     normalised = False
 
     def fit(self, inputs, objective, rng):
@@ -58,6 +61,14 @@ class Energy(BaseEstimator):
     def settled(self):
         """An unfitted clone, for folds, that does not choose again what the fit has chosen."""
         return clone(self)
+
+    def for_inputs(self, labelled):
+        """The energy as a detector uses it: of inputs alone, where it can be that."""
+        return self
+
+    def unseen(self, inputs, objective, splits, rng):
+        """Samples and outputs of clones that were not fitted on them, once it is fitted."""
+        return objective.cross_fit(self, inputs, splits, rng)
 
     def parts(self):
         """The energies that are fitted on the loss: itself, or the terms of a sum."""

@@ -7,6 +7,7 @@ from sklearn.utils import get_tags
 from sk_ebm._foreign import seeded, weight_arguments
 from sk_ebm._private import take_rows
 from sk_ebm.energies._base import Energy
+from sk_ebm.energies._inputs import InputExpert
 
 
 class ExpertEnergy(Energy):
@@ -60,6 +61,9 @@ class ExpertEnergy(Energy):
                 "An expert must be a classifier with predict_proba or decision_function, or a "
                 f"density with score_samples, got {self.estimator!r}."
             )
+
+    def for_inputs(self, labelled):
+        return self if is_classifier(self.estimator) else InputExpert(self.estimator)
 
     def fit(self, inputs, objective, rng):
         answers, weights = objective.answers, objective.weights

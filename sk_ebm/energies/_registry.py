@@ -1,5 +1,12 @@
 """Names of the energy functions."""
 
+from sk_ebm.energies._inputs import (
+    ForestEnergy,
+    GaussianEnergy,
+    MarginalEnergy,
+    MixtureEnergy,
+    NeighborsEnergy,
+)
 from sk_ebm.energies._kernel import KernelEnergy
 from sk_ebm.energies._linear import LinearEnergy
 from sk_ebm.energies._mlp import MLPEnergy
@@ -12,4 +19,13 @@ ENERGIES = {
     "mlp": MLPEnergy,
     "prototype": PrototypeEnergy,
     "trees": TreesEnergy,
+}
+
+# Of the inputs alone.
+INPUT_ENERGIES = {
+    "gaussian": GaussianEnergy,
+    "mixture": MixtureEnergy,
+    "neighbors": NeighborsEnergy,
+    "marginal": MarginalEnergy,
+    "forest": ForestEnergy,
 }

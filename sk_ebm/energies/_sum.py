@@ -7,7 +7,8 @@ from sklearn.utils import get_tags
 from sk_ebm._private import NamedParts
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._expert import ExpertEnergy
-from sk_ebm.energies._registry import ENERGIES
+from sk_ebm.energies._registry import ENERGIES, INPUT_ENERGIES
+from sk_ebm.energies._survival import SurvivalEnergy
 
 
 class SumEnergy(NamedParts, Energy):
@@ -69,6 +70,12 @@ class SumEnergy(NamedParts, Energy):
         energies = [as_energy(term) for term in self.terms]
         return list(zip(_names(energies), energies, strict=True))
 
+    def for_inputs(self, labelled):
+        """The sum with energies of inputs in nats."""
+        terms = [(name, energy.for_inputs(labelled)) for name, energy in self.named_terms()]
+        terms = [(name, SurvivalEnergy(e) if e.of_inputs else e) for name, e in terms]
+        return (SumEnergy if labelled else SurvivalSum)(terms, combine=self.combine)
+
     @property
     def _energies(self):
         return [energy for _, energy in self.named_terms()]
@@ -111,12 +118,15 @@ class SumEnergy(NamedParts, Energy):
         parts = []
         for energy in terms.values():
             own = _fit_term(energy, inputs, objective, objective.offset, rng)
-            samples, outputs = own.cross_fit(energy, inputs, splits, rng)
+            samples, outputs = energy.unseen(inputs, own, splits, rng)
             parts.append(outputs)
         parts = self._aligned(parts)
-        weights, self.constant_ = objective.take(samples).pool(parts)
+        weights, self.constant_ = self._pool(objective.take(samples), parts)
         self.weights_ = dict(zip(terms, weights.tolist(), strict=True))
         objective.held_out = samples, np.tensordot(weights, parts, 1) + self.constant_
+
+    def _pool(self, objective, parts):
+        return objective.pool(parts)
 
     def _fit_residual(self, terms, inputs, objective, splits, rng):
         self.weights_, self.constant_ = dict.fromkeys(terms, 1.0), 0.0
@@ -154,10 +164,19 @@ class SumEnergy(NamedParts, Energy):
         return tags
 
 
+class SurvivalSum(SumEnergy):
+    """The mean of energies of inputs in nats, for want of labels to learn weights from."""
+
+    of_inputs = True
+
+    def _pool(self, objective, parts):
+        return np.full(len(parts), 1 / len(parts)), 0.0
+
+
 def as_energy(value):
     """An energy from a name, an energy, an estimator, or a list of these or of named pairs."""
-    if isinstance(value, str) and value in ENERGIES:
-        return ENERGIES[value]()
+    if isinstance(value, str) and value in ENERGIES | INPUT_ENERGIES:
+        return (ENERGIES | INPUT_ENERGIES)[value]()
     if isinstance(value, Energy):
         return value
     if isinstance(value, (list, tuple)) and len(value):
@@ -197,7 +216,7 @@ def _is_pair(term):
 
 def _names(energies):
     """The registered name, or that of the class in lower case, numbered where it recurs."""
-    registered = {kind: name for name, kind in ENERGIES.items()}
+    registered = {kind: name for name, kind in (ENERGIES | INPUT_ENERGIES).items()}
     found = []
     for energy in energies:
         named = energy.estimator if isinstance(energy, ExpertEnergy) else energy

@@ -1,0 +1,344 @@
+"""Energies E(x) of the inputs alone, low where x is like the rows they were fitted on."""
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.covariance import LedoitWolf
+from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.ensemble import IsolationForest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import MaxAbsScaler
+from sklearn.utils import get_tags
+
+from sk_ebm._checks import check_number
+from sk_ebm._foreign import seeded, weight_arguments
+from sk_ebm._private import count_rows, take_rows
+from sk_ebm.energies._base import Energy
+
+# Columns that a covariance is estimated of; more are projected on their principal components.
+_MAX_COLUMNS = 60
+
+
+class InputEnergy(Energy):
+    """Base class of energies of the inputs alone, fitted on the rows that count as compatible.
+
+    The one output (m, 1) is -E(x). A member defines ``fit_rows(X, weights, rng)`` and
+    ``energies(X)``. Neither loss nor solver act on it.
+    """
+
+    anchored = True
+    takes_offset = False
+    of_inputs = True
+
+    def fit(self, inputs, objective, rng):
+        rows = np.flatnonzero(objective.weights * (objective.answers.target == 1))
+        self.fit_rows(take_rows(inputs, rows), objective.weights[rows], rng)
+        objective.record(np.nan, lambda: self)
+        return self
+
+    def fit_rows(self, X, weights, rng):
+        raise NotImplementedError(f"{type(self).__name__} must define fit_rows.")
+
+    def energies(self, X):
+        raise NotImplementedError(f"{type(self).__name__} must define energies.")
+
+    def __call__(self, inputs):
+        return -np.asarray(self.energies(inputs), dtype=float)[:, None]
+
+
+class InputExpert(InputEnergy):
+    """The energy of a scikit-learn-compatible density or outlier detector.
+
+    E(x) = -score_samples(x), or -decision_function(x) where an outlier detector has no
+    `score_samples`. It reads inputs as the user gave them; a `FrozenEstimator` is not fitted again.
+
+    Parameters
+    ----------
+    estimator : density or outlier detector
+    """
+
+    raw = True
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    def check(self):
+        if not hasattr(self.estimator, "score_samples") and not hasattr(
+            self.estimator, "decision_function"
+        ):
+            hint = ""
+            if "novelty" in self.estimator.get_params():
+                hint = ", as it has with novelty=True"
+            raise ValueError(
+                "A detector's expert must have score_samples or decision_function"
+                f"{hint}, got {self.estimator!r}."
+            )
+
+    def fit_rows(self, X, weights, rng):
+        self.estimator_ = seeded(clone(self.estimator), rng)
+        self.estimator_.fit(X, **weight_arguments(self.estimator_, weights))
+
+    def energies(self, X):
+        if hasattr(self.estimator_, "score_samples"):
+            return -self.estimator_.score_samples(X)
+        return -self.estimator_.decision_function(X)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
+
+
+class ForestEnergy(InputExpert):
+    """An isolation forest (Liu, Ting and Zhou, 2008): E(x) = 2^(-mean depth / c), in (0, 1).
+
+    Parameters
+    ----------
+    n_estimators : int, default=200
+    max_samples : int, default=256
+        Rows of each tree.
+    """
+
+    raw = False
+
+    def __init__(self, n_estimators=200, max_samples=256):
+        self.n_estimators = n_estimators
+        self.max_samples = max_samples
+
+    @property
+    def estimator(self):
+        return IsolationForest(n_estimators=self.n_estimators, max_samples=self.max_samples)
+
+    def check(self):
+        check_number("n_estimators", self.n_estimators, 1, closed=True, kind=Integral)
+        check_number("max_samples", self.max_samples, 2, closed=True, kind=Integral)
+
+    def fit_rows(self, X, weights, rng):
+        size = min(self.max_samples, count_rows(X))
+        forest = seeded(self.estimator.set_params(max_samples=size), rng)
+        self.estimator_ = forest.fit(X, **weight_arguments(forest, weights))
+
+    def __sklearn_tags__(self):
+        tags = Energy.__sklearn_tags__(self)
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+class _Standardised(InputEnergy):
+    """Fitted on rows of equal weight whose columns have one scale, at most ``max_rows`` of them."""
+
+    max_rows = 10_000
+    projected = False
+
+    def fit_rows(self, X, weights, rng):
+        if np.ptp(weights) > 0:
+            raise ValueError(
+                f"sample_weight cannot act on {type(self).__name__}, which takes rows of equal "
+                "weight only. Use energy='forest', or an expert whose fit takes sample_weight."
+            )
+        if count_rows(X) > self.max_rows:
+            X = take_rows(X, np.sort(rng.choice(count_rows(X), self.max_rows, replace=False)))
+        self._scaler = _RobustScaler().fit(X)
+        X = self._scaler.transform(X)
+        self._projection = None
+        if self.projected or sparse.issparse(X):
+            self._projection = _projection(X, rng)
+        self.fit_standardised(self._projected(X), rng)
+
+    def fit_standardised(self, X, rng):
+        raise NotImplementedError(f"{type(self).__name__} must define fit_standardised.")
+
+    def _projected(self, X):
+        return X if self._projection is None else self._projection.transform(X)
+
+    def prepared(self, X):
+        return self._projected(self._scaler.transform(X))
+
+
+class GaussianEnergy(_Standardised):
+    """Half the squared Mahalanobis distance, by a shrunk and robust covariance.
+
+    Location and covariance are those of the share ``support_fraction`` of the rows whose shrunk
+    covariance (Ledoit and Wolf, 2004) has the least determinant, found by concentration steps from
+    three deterministic starts (Rousseeuw and Van Driessen, 1999; Hubert, Rousseeuw and
+    Verdonck, 2012). Shrinkage keeps it regular with more columns than rows and with columns of
+    few values. More than 60 columns are projected on their principal components.
+
+    Parameters
+    ----------
+    support_fraction : float, default=0.75
+        In [0.5, 1]; 1 is for rows without anomalies.
+    """
+
+    projected = True
+
+    def __init__(self, support_fraction=0.75):
+        self.support_fraction = support_fraction
+
+    def check(self):
+        check_number("support_fraction", self.support_fraction, 0.5, 1, closed=True)
+
+    def fit_standardised(self, X, rng):
+        size = int(np.ceil(self.support_fraction * len(X)))
+        fits = [_concentrate(X, size, first) for first in _first_distances(X)]
+        self.covariance_ = min(fits, key=lambda fit: np.linalg.slogdet(fit.covariance_)[1])
+
+    def energies(self, X):
+        return 0.5 * self.covariance_.mahalanobis(self.prepared(X))
+
+
+def _first_distances(X):
+    """Three distances from the centre that a few far rows cannot rule."""
+    norms, bounded = np.linalg.norm(X, axis=1), np.tanh(X)
+    yield norms
+    yield LedoitWolf().fit(bounded).mahalanobis(bounded)
+    yield LedoitWolf().fit(X / np.maximum(norms, 1e-9)[:, None]).mahalanobis(X)
+
+
+def _concentrate(X, size, distances, max_steps=30):
+    """The shrunk covariance of as many of the nearest rows, until these stay the same."""
+    nearest = None
+    for _ in range(max_steps):
+        before, nearest = nearest, np.sort(np.argpartition(distances, size - 1)[:size])
+        if np.array_equal(before, nearest):
+            break
+        covariance = LedoitWolf().fit(X[nearest])
+        distances = covariance.mahalanobis(X)
+    return covariance
+
+
+class MixtureEnergy(_Standardised):
+    """Free energy -log p(x) of a mixture of normals (over the latent component).
+
+    More than 60 columns are projected on their principal components.
+
+    Parameters
+    ----------
+    n_components : int, default=3
+        Lowered to one component for ten rows.
+    reg_covar : float, default=1e-3
+        Added to the variances of the standardised columns, >= 0.
+    """
+
+    projected = True
+
+    def __init__(self, n_components=3, reg_covar=1e-3):
+        self.n_components = n_components
+        self.reg_covar = reg_covar
+
+    def check(self):
+        check_number("n_components", self.n_components, 1, closed=True, kind=Integral)
+        check_number("reg_covar", self.reg_covar, 0, closed=True)
+
+    def fit_standardised(self, X, rng):
+        size = int(np.clip(len(X) // 10, 1, self.n_components))
+        seed = rng.randint(np.iinfo(np.int32).max)
+        mixture = GaussianMixture(size, reg_covar=self.reg_covar, random_state=seed)
+        with warnings.catch_warnings():  # a local optimum is as good after a hundred steps
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self.mixture_ = mixture.fit(X)
+
+    def energies(self, X):
+        return -self.mixture_.score_samples(self.prepared(X))
+
+
+class NeighborsEnergy(_Standardised):
+    """Mean distance to the nearest rows of the training set (Ramaswamy, Rastogi and Shim, 2000).
+
+    Parameters
+    ----------
+    n_neighbors : int, default=5
+        Lowered to the number of rows.
+    """
+
+    def __init__(self, n_neighbors=5):
+        self.n_neighbors = n_neighbors
+
+    def check(self):
+        check_number("n_neighbors", self.n_neighbors, 1, closed=True, kind=Integral)
+
+    def fit_standardised(self, X, rng):
+        self.neighbors_ = NearestNeighbors(n_neighbors=min(self.n_neighbors, count_rows(X))).fit(X)
+
+    def energies(self, X):
+        return self.neighbors_.kneighbors(self.prepared(X))[0].mean(axis=1)
+
+
+class MarginalEnergy(_Standardised):
+    """Sum of one-dimensional energies, -sum_j log p_j(x_j), by smoothed histograms.
+
+    Columns count as independent; no row is compared with others of its batch.
+
+    Parameters
+    ----------
+    max_bins : int, default=50
+        Bins of equal width are the square root of the rows, from 10 to this number; values beyond
+        the training set's range have the mass of half a row.
+    """
+
+    def __init__(self, max_bins=50):
+        self.max_bins = max_bins
+
+    def check(self):
+        check_number("max_bins", self.max_bins, 10, closed=True, kind=Integral)
+
+    def fit_standardised(self, X, rng):
+        n_bins = int(np.clip(np.sqrt(len(X)), 10, self.max_bins))
+        counts, self.edges_ = zip(*(np.histogram(x, n_bins) for x in X.T), strict=True)
+        masses = np.pad(np.array(counts), ((0, 0), (1, 1))) + 0.5
+        self.column_energies_ = -np.log(masses / masses.sum(axis=1, keepdims=True))
+
+    def energies(self, X):
+        total = 0.0
+        columns = self.prepared(X).T
+        for x, edges, energies in zip(columns, self.edges_, self.column_energies_, strict=True):
+            place = np.searchsorted(edges, x, side="right")
+            total = total + energies[np.where(x == edges[-1], len(edges) - 1, place)]
+        return total
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        return tags
+
+
+class _RobustScaler:
+    """Centres at the median, divides by the interquartile range of a normal; sparse: by maxima.
+
+    Where half of a column is one value, by the standard deviation. Constant columns fall.
+    """
+
+    def fit(self, X):
+        if sparse.issparse(X):
+            self._sparse = MaxAbsScaler().fit(X)
+            return self
+        X = np.asarray(X, dtype=float)
+        low, self.center, high = np.percentile(X, [25, 50, 75], axis=0)
+        spread, scale = (high - low) / 1.349, X.std(axis=0)
+        self.kept = np.ptp(X, axis=0) > 0
+        if not self.kept.any():
+            self.kept[:], scale = True, np.ones_like(scale)
+        self.scale = np.where(spread > 1e-9 * scale, spread, scale)[self.kept]
+        return self
+
+    def transform(self, X):
+        if sparse.issparse(X):
+            return self._sparse.transform(X)
+        return (np.asarray(X, dtype=float)[:, self.kept] - self.center[self.kept]) / self.scale
+
+
+def _projection(X, rng):
+    """The leading components where columns are many, for the rows or at all; else None."""
+    n_rows, n_columns = X.shape
+    size = int(min(_MAX_COLUMNS, n_columns, max(n_rows // 4, 1)))
+    if sparse.issparse(X):
+        size = max(min(size, n_columns - 1), 1)
+        return TruncatedSVD(size, random_state=rng.randint(2**31 - 1)).fit(X)
+    if n_columns <= _MAX_COLUMNS and 3 * n_columns <= n_rows:
+        return None
+    return PCA(size, random_state=rng.randint(2**31 - 1)).fit(X)

@@ -1,0 +1,83 @@
+"""Energies in nats, by how few compatible rows have as much."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import get_tags
+
+from sk_ebm.energies._base import Energy
+
+
+class SurvivalEnergy(Energy):
+    """An energy of inputs in nats: -log P(E(X) >= E(x)) for compatible X, its surprisal.
+
+    So energies in arbitrary units can be added. The survival function is that of energies of
+    rows that the energy was not fitted on (cross-fitted, on the folds of ``cv``): empirical and
+    interpolated up to the greatest sqrt(n) of them, with an exponential tail of their mean excess
+    beyond, so that far points keep their order.
+
+    Parameters
+    ----------
+    energy : Energy
+        Of inputs.
+
+    Attributes
+    ----------
+    energy_ : Energy
+        The fitted energy.
+    """
+
+    anchored = True
+    takes_offset = False
+    of_inputs = True
+
+    def __init__(self, energy):
+        self.energy = energy
+
+    @property
+    def raw(self):
+        return self.energy.raw
+
+    def check(self):
+        self.energy.check()
+
+    def fit(self, inputs, objective, rng):
+        self.energy_ = clone(self.energy)
+        own = objective.with_(report=None)
+        self.energy_.fit(inputs, own, rng)
+        splits = objective.splits or objective.default_splits(rng)
+        samples, outputs = own.cross_fit(self.energy_, inputs, splits, rng)
+        weights = objective.weights[samples] * (objective.answers.target[samples] == 1)
+        self._learn(-outputs[weights > 0, 0], weights[weights > 0])
+        objective.held_out = samples, self._surprisal(outputs)
+        objective.record(np.nan, lambda: self)
+        return self
+
+    def unseen(self, inputs, objective, splits, rng):
+        if objective.splits is splits:
+            return objective.held_out
+        return super().unseen(inputs, objective, splits, rng)
+
+    def _learn(self, energies, weights):
+        """The survival function of energies (n,): at its steps, and beyond the last of them."""
+        steps, place = np.unique(energies, return_inverse=True)
+        mass = np.bincount(place, weights)
+        above = np.cumsum(mass[::-1])[::-1] - mass / 2  # half of a row's own weight counts
+        n_top = max(np.sqrt(len(energies)), min(10, len(energies) / 2))
+        inside = np.append(True, above[1:] >= n_top * mass.sum() / len(energies))
+        self._steps, self._nats = steps[inside], -np.log(above[inside] / mass.sum())
+        excess = mass @ np.maximum(steps - self._steps[-1], 0)
+        self._mean_excess = excess / mass[~inside].sum() if excess > 0 else 1.0
+
+    def _surprisal(self, outputs):
+        """Outputs (m, 1) in nats."""
+        energies = -outputs[:, 0]
+        beyond = np.maximum(energies - self._steps[-1], 0) / self._mean_excess
+        return -(np.interp(energies, self._steps, self._nats) + beyond)[:, None]
+
+    def __call__(self, inputs):
+        return self._surprisal(self.energy_(inputs))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.energy).input_tags
+        return tags
