@@ -113,6 +113,24 @@ class Labels(Answers):
         return pullback(curvature.product(energies))
 
 
+class Given(Answers):
+    """Answers that an estimator of its own reads, of any kind.
+
+    Parameters
+    ----------
+    target : ndarray of shape (n,)
+    """
+
+    def __init__(self, target):
+        self.target = target
+
+    def __len__(self):
+        return len(self.target)
+
+    def take(self, samples):
+        return Given(self.target[samples])
+
+
 class Grid(Answers):
     """Values of a continuous answer, by their normal scores z: E(x, z) = -<outputs, phi(z)>.
 

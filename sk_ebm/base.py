@@ -91,9 +91,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             "loss_curve_": curve,
         }
 
-    def _descend(
-        self, energy, loss, inputs, answers, weights, splits, report, rng, calibrate
-    ):
+    def _descend(self, energy, loss, inputs, answers, weights, splits, report, rng, calibrate):
         """Fit the energy; its objective, and the values of that after each iteration.
 
         ``report(value, attributes)`` is called after each, ``attributes()`` making the
@@ -171,7 +169,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         with suppress(ValueError):  # a bad energy is for fit to refuse
-            tags.input_tags = get_tags(as_energy(self.energy)).input_tags
+            tags.input_tags = get_tags(self._resolved_energy()).input_tags
         return tags
 
     def _splits(self, X, y, groups):

@@ -8,6 +8,8 @@ from sklearn.base import BaseEstimator, clone
 
 from sk_ebm._checks import check_number
 
+# Of the energies of compatible rows, the tail whose mean excess gives an inverse temperature.
+_TAIL = 0.1
 # Of the rows, in the anomalous component of a mixture at the start.
 _ANOMALOUS = 0.1
 
@@ -55,6 +57,8 @@ class Threshold(BaseEstimator):
 
 class Level(Threshold):
     """A fixed level."""
+
+    in_sample = True
 
     def __init__(self, level):
         self.level = level
@@ -181,7 +185,7 @@ class _FromLabels(Threshold):
         raise NotImplementedError(f"{type(self).__name__} must define merit.")
 
     def learn(self, energies, weights, compatible):
-        levels, starts = np.unique(energies, return_index=False, return_inverse=True)
+        levels, starts = np.unique(energies, return_inverse=True)
         normal = np.bincount(starts, weights * compatible, len(levels))
         anomalous = np.bincount(starts, weights * ~compatible, len(levels))
         # flagged: all rows, then all but those of the lowest energy, ..., then none
@@ -276,6 +280,35 @@ def _two_components(z, share, n_iter=200):
         odds = logs[1] - logs[0]
         in_high = expit(odds)
     return odds, means, share @ np.logaddexp(*logs)
+
+
+class Reference:
+    """Energies of compatible rows that the energy was not fitted on, to compare others with.
+
+    Attributes
+    ----------
+    energies : ndarray of shape (n,)
+        Ascending.
+    """
+
+    def __init__(self, energies, weights):
+        order = np.argsort(energies, kind="stable")
+        self.energies = energies[order]
+        self._below = np.append(0.0, np.cumsum(weights[order]))
+
+    def p_values(self, energies):
+        """(1 + #{reference >= energy}) / (1 + n), where a weight of 2 counts as two rows."""
+        total = self._below[-1]
+        below = self._below[np.searchsorted(self.energies, energies, side="left")]
+        return (1 + total - below) / (1 + total)
+
+    def beta(self):
+        """The rate at which compatible rows get rarer with energy, above the highest tenth."""
+        start = self.energies[np.searchsorted(self._below[1:], (1 - _TAIL) * self._below[-1])]
+        weights = np.diff(self._below)
+        above = self.energies > start
+        excess = weights[above] @ (self.energies[above] - start)
+        return float(weights[above].sum() / excess) if excess > 0 else 1.0
 
 
 def _ordered(energies, weights):

@@ -1,5 +1,6 @@
 """Energy functions, by name."""
 
+from sk_ebm.energies._answer import AnswerExpert
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._expert import ExpertEnergy
 from sk_ebm.energies._inputs import (
@@ -22,11 +23,12 @@ from sk_ebm.energies._trees import TreesEnergy
 
 __all__ = [
     "ENERGIES",
+    "INPUT_ENERGIES",
+    "AnswerExpert",
     "Energy",
     "ExpertEnergy",
     "ForestEnergy",
     "GaussianEnergy",
-    "INPUT_ENERGIES",
     "InputEnergy",
     "InputExpert",
     "KernelEnergy",

@@ -148,9 +148,11 @@ class _Standardised(InputEnergy):
         self._projection = None
         if self.projected or sparse.issparse(X):
             self._projection = _projection(X, rng)
-        self.fit_standardised(self._projected(X), rng)
+        X = self._projected(X)
+        self.fit_standardised(X if len(X) > 1 else np.repeat(X, 2, axis=0), rng)
 
     def fit_standardised(self, X, rng):
+        """Fit to at least two rows."""
         raise NotImplementedError(f"{type(self).__name__} must define fit_standardised.")
 
     def _projected(self, X):
@@ -196,8 +198,15 @@ def _first_distances(X):
     """Three distances from the centre that a few far rows cannot rule."""
     norms, bounded = np.linalg.norm(X, axis=1), np.tanh(X)
     yield norms
-    yield LedoitWolf().fit(bounded).mahalanobis(bounded)
-    yield LedoitWolf().fit(X / np.maximum(norms, 1e-9)[:, None]).mahalanobis(X)
+    yield _shrunk(bounded).mahalanobis(bounded)
+    yield _shrunk(X / np.maximum(norms, 1e-9)[:, None]).mahalanobis(X)
+
+
+def _shrunk(X):
+    """The shrunk covariance, regular even if all rows are one."""
+    covariance = LedoitWolf(store_precision=False).fit(X)
+    covariance.covariance_.flat[:: X.shape[1] + 1] += 1e-9
+    return covariance
 
 
 def _concentrate(X, size, distances, max_steps=30):
@@ -207,7 +216,7 @@ def _concentrate(X, size, distances, max_steps=30):
         before, nearest = nearest, np.sort(np.argpartition(distances, size - 1)[:size])
         if np.array_equal(before, nearest):
             break
-        covariance = LedoitWolf().fit(X[nearest])
+        covariance = _shrunk(X[nearest])
         distances = covariance.mahalanobis(X)
     return covariance
 

@@ -73,8 +73,8 @@ class SumEnergy(NamedParts, Energy):
     def for_inputs(self, labelled):
         """The sum with energies of inputs in nats."""
         terms = [(name, energy.for_inputs(labelled)) for name, energy in self.named_terms()]
-        terms = [(name, SurvivalEnergy(e) if e.of_inputs else e) for name, e in terms]
-        return (SumEnergy if labelled else SurvivalSum)(terms, combine=self.combine)
+        terms = [(name, _in_nats(energy)) for name, energy in terms]
+        return SumEnergy(terms, self.combine) if labelled else SurvivalSum(terms)
 
     @property
     def _energies(self):
@@ -165,12 +165,38 @@ class SumEnergy(NamedParts, Energy):
 
 
 class SurvivalSum(SumEnergy):
-    """The mean of energies of inputs in nats, for want of labels to learn weights from."""
+    """The weighted mean of energies of inputs in nats (`SurvivalEnergy`), which needs no labels.
+
+    Parameters
+    ----------
+    terms : list of energies, or of (name, energy) pairs
+    weights : list of float, default=None
+        Non-negative, scaled to a sum of one; None for equal ones.
+    """
 
     of_inputs = True
 
+    def __init__(self, terms, weights=None):
+        super().__init__(terms)
+        self.weights = weights
+
+    def check(self):
+        super().check()
+        if self.weights is not None:
+            weights = np.asarray(self.weights, dtype=float)
+            if len(weights) != len(self.terms) or not (weights >= 0).all() or not weights.any():
+                raise ValueError(
+                    f"weights must be {len(self.terms)} numbers >= 0, one for each term and not "
+                    f"all zero, got {self.weights!r}."
+                )
+
+    def for_inputs(self, labelled):
+        summed = super().for_inputs(labelled)
+        return summed if labelled else summed.set_params(weights=self.weights)
+
     def _pool(self, objective, parts):
-        return np.full(len(parts), 1 / len(parts)), 0.0
+        weights = np.ones(len(parts)) if self.weights is None else np.asarray(self.weights)
+        return weights / weights.sum(), 0.0
 
 
 def as_energy(value):
@@ -208,6 +234,10 @@ def _fit_term(energy, inputs, objective, offset, rng):
     objective.n_iter += own.n_iter
     objective.converged &= own.converged
     return own
+
+
+def _in_nats(energy):
+    return SurvivalEnergy(energy) if energy.of_inputs else energy
 
 
 def _is_pair(term):

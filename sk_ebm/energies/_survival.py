@@ -40,6 +40,9 @@ class SurvivalEnergy(Energy):
     def check(self):
         self.energy.check()
 
+    def for_inputs(self, labelled):
+        return self
+
     def fit(self, inputs, objective, rng):
         self.energy_ = clone(self.energy)
         own = objective.with_(report=None)

@@ -1,0 +1,82 @@
+"""Estimators of answers as energies of inputs, and of inputs with their answers."""
+
+import numpy as np
+from scipy.special import logsumexp
+from sklearn.base import clone, is_classifier
+from sklearn.utils import get_tags
+
+from sk_ebm._foreign import seeded, weight_arguments
+from sk_ebm.energies._base import Energy
+
+
+class AnswerExpert(Energy):
+    """What a supervised estimator says about inputs, and about pairs of inputs and answers.
+
+    The energy of inputs is the `free_energy` where the estimator has one (Liu, Wang, Owens and
+    Li, 2020), else its `least_energy`, else that of its decision function, -log sum exp of it, or
+    -log of the greatest probability; of a conditional density, which is normalised for every x,
+    the least energy of all answers. The energy of a pair is -log p(y given x): of classes
+    from the probabilities, of a continuous y from `log_prob`.
+
+    Parameters
+    ----------
+    estimator : classifier, or conditional density
+        With `free_energy`, `predict_proba`, `decision_function` or `log_prob`.
+
+    References
+    ----------
+    Liu, Wang, Owens and Li, "Energy-based out-of-distribution detection", 2020.
+    """
+
+    raw = True
+    of_inputs = True
+    takes_offset = False
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    def check(self):
+        pairs = "predict_proba" if is_classifier(self.estimator) else "log_prob"
+        if not hasattr(self.estimator, "fit") or not hasattr(self.estimator, pairs):
+            raise ValueError(
+                "With labels='answer', energy must be a classifier with predict_proba or a "
+                f"conditional density with log_prob, got {self.estimator!r}."
+            )
+
+    def fit(self, inputs, objective, rng):
+        self.estimator_ = seeded(clone(self.estimator), rng)
+        arguments = weight_arguments(self.estimator_, objective.weights)
+        self.estimator_.fit(inputs, objective.answers.target, **arguments)
+        objective.record(np.nan, lambda: self)
+        return self
+
+    def __call__(self, inputs):
+        return -np.asarray(self._of_inputs(inputs), dtype=float)[:, None]
+
+    def _of_inputs(self, inputs):
+        for method in ("free_energy", "least_energy"):
+            if hasattr(self.estimator_, method):
+                return getattr(self.estimator_, method)(inputs)
+        if hasattr(self.estimator_, "decision_function"):
+            decision = self.estimator_.decision_function(inputs)
+            if not is_classifier(self.estimator_):
+                return -decision.max(axis=1)
+            if decision.ndim == 1:
+                decision = np.stack([-decision / 2, decision / 2], axis=1)
+            return -logsumexp(decision, axis=1)
+        return -np.log(self.estimator_.predict_proba(inputs).max(axis=1))
+
+    def of_pairs(self, inputs, y):
+        """Energies (m,) of inputs with their answers; a class it has not seen has p = 0."""
+        if not is_classifier(self.estimator_):
+            return -self.estimator_.log_prob(inputs, y)
+        classes = self.estimator_.classes_
+        p = self.estimator_.predict_proba(inputs)
+        place = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+        known = np.where(classes[place] == y, p[np.arange(len(p)), place], 0)
+        return -np.log(np.maximum(known, np.finfo(float).tiny))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
