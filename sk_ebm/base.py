@@ -75,21 +75,30 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         yield report
         context.call_on_fit_task_end(**data, reconstruction_attributes={})
 
-    def _fit_energy(self, energy, loss, inputs, answers, weights, splits, report):
-        """Fit the energy and learn beta; the fitted attributes as a dict."""
+    def _fit_energy(
+        self, energy, loss, inputs, answers, weights, splits, report, keep_unseen=False
+    ):
+        """Fit the energy and learn beta; the fitted attributes as a dict.
+
+        With ``keep_unseen`` samples and outputs out of sample are among them, as "unseen".
+        """
         rng = check_random_state(self.random_state)
+        wanted = keep_unseen or self.beta == "auto"
         objective, curve = self._descend(
-            energy, loss, inputs, answers, weights, splits, report, rng, self.beta == "auto"
+            energy, loss, inputs, answers, weights, splits, report, rng, wanted
         )
-        beta = self.beta
+        beta, unseen = self.beta, None
+        if wanted:
+            unseen = samples, outputs = out_of_sample(energy, inputs, objective, rng)
         if beta == "auto":
-            beta = _calibrated_beta(energy, inputs, objective, rng)
-        return {
+            beta = objective.take(samples).learn_beta(outputs)
+        fitted = {
             "energy_": energy,
             "beta_": float(beta),
             "n_iter_": objective.n_iter,
             "loss_curve_": curve,
         }
+        return fitted | {"unseen": unseen} if keep_unseen else fitted
 
     def _descend(self, energy, loss, inputs, answers, weights, splits, report, rng, calibrate):
         """Fit the energy; its objective, and the values of that after each iteration.
@@ -150,11 +159,12 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         """X as the energy takes it, and y: the tags of the energy say what may come."""
         tags = get_tags(energy).input_tags
         if energy.raw and not _is_numeric(X):
-            y = validate_data(self, y=y) if reset else y
+            has_y = not isinstance(y, str)
+            y = validate_data(self, y=y) if has_y else None
             validate_data(self, X, reset=reset, skip_check_array=True)
             X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
-            check_consistent_length(X, y if reset else None)
-            return (X, y) if reset else X
+            check_consistent_length(X, y)
+            return (X, y) if has_y else X
         return validate_data(
             self,
             X,
@@ -231,12 +241,6 @@ def out_of_sample(energy, inputs, objective, rng):
         return objective.held_out
     splits = objective.splits or objective.default_splits(rng)
     return objective.cross_fit(energy, inputs, splits, rng)
-
-
-def _calibrated_beta(energy, inputs, objective, rng):
-    """beta learned on the energies of samples that the energy was not fitted on."""
-    samples, outputs = out_of_sample(energy, inputs, objective, rng)
-    return objective.take(samples).learn_beta(outputs)
 
 
 def _is_numeric(X):

@@ -3,17 +3,18 @@
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
-from sklearn.utils import compute_sample_weight
+from sklearn.utils import check_consistent_length, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from sk_ebm._checks import check_weighs
+from sk_ebm._checks import check_number, check_weighs
 from sk_ebm._private import check_sample_weight, take_rows
 from sk_ebm.answers import Labels
 from sk_ebm.base import EnergyEstimator, keep_fitted, row_blocks
 from sk_ebm.energies import LinearEnergy
 from sk_ebm.gibbs import Gibbs
+from sk_ebm.thresholds import FalseAlarm, resolve_threshold
 
 
 def _has_free_energy(classifier):
@@ -70,6 +71,15 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         Bound on the iterations of the final fit (epochs, for "adam").
     tol : float, default=1e-7
         Relative gap of the objective to its minimum at which iterations stop.
+    calibrate : bool, default=False
+        Keep energies of the correct answers out of sample, for `predict_set`.
+    reject : {"contamination", "false_alarm", "mixture"}, Threshold, float or callable, \
+            default=None
+        A threshold on the free energy F(x) (on the least energy, where the energy is a classifier
+        with probabilities), learned out of sample: `predict` gives ``reject_label`` to inputs
+        above it, which no class fits. None: every input gets a class.
+    reject_label : object, default=-1
+        Not one of the classes.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -86,6 +96,11 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         Iterations of the final fit.
     loss_curve_ : list of float
         Objective after each of them (held-out loss for "mlp").
+    reject_threshold_ : float
+        Energy above which `predict` rejects; with ``reject``.
+    calibration_energies_ : ndarray of shape (n_calibration,)
+        -log p of the correct answers out of sample, in nats; with ``calibrate=True``, or from
+        `conformalize`.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         Weights of the negative energy; only where the energy is linear.
     intercept_ : ndarray of shape (1,) or (n_classes,)
@@ -97,6 +112,8 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     .. [1] LeCun, Chopra, Hadsell, Ranzato and Huang, "A Tutorial on Energy-Based Learning", 2006.
     .. [2] Rad and Maleki, "A scalable estimate of the out-of-sample prediction error via
        approximate leave-one-out cross-validation", JRSS B, 2020.
+    .. [3] Sadinle, Lei and Wasserman, "Least ambiguous set-valued classifiers with bounded error
+       levels", JASA, 2019.
 
     Examples
     --------
@@ -123,6 +140,9 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         solver="auto",
         max_iter=1000,
         tol=1e-7,
+        calibrate=False,
+        reject=None,
+        reject_label=-1,
         n_jobs=None,
         random_state=None,
     ):
@@ -136,6 +156,9 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         self.solver = solver
         self.max_iter = max_iter
         self.tol = tol
+        self.calibrate = calibrate
+        self.reject = reject
+        self.reject_label = reject_label
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -166,6 +189,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         """
         with keep_fitted(self):
             energy, loss = self._components()
+            rejects = self._rejects()
             X, y = self._validated(energy, X, y)
             check_classification_targets(y)
             weights = self._weights(X, y, sample_weight)
@@ -178,9 +202,117 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             answers = Labels(target, len(self.classes_), self.classes_)
             splits = self._splits(X, y, groups)
             with self._reporting(X, y) as report:
-                fitted = self._fit_energy(energy, loss, X, answers, weights, splits, report)
+                keeps = self.calibrate or rejects is not None
+                fitted = self._fit_energy(
+                    energy, loss, X, answers, weights, splits, report, keep_unseen=keeps
+                )
+                unseen = fitted.pop("unseen", None)
                 vars(self).update(fitted)
+            if unseen is not None:
+                samples, outputs = unseen
+                gibbs = Gibbs(Labels.arrange(outputs)[0], beta=self.beta_)
+                self._settle(gibbs, target[samples], weights[samples], rejects)
             return self
+
+    def _rejects(self):
+        """The threshold of rejection, or None."""
+        if self.reject is None:
+            return None
+        threshold = resolve_threshold(self.reject, "reject")
+        threshold.check()
+        if threshold.needs_labels:
+            raise ValueError(
+                f"reject={self.reject!r} needs labelled anomalies. Use 'false_alarm', "
+                "'contamination', 'mixture', a number or a function of energies."
+            )
+        return threshold
+
+    def _settle(self, gibbs, target, weights, rejects):
+        """What is learned from energies out of sample."""
+        if self.calibrate:
+            self._set_calibration(gibbs, target, weights)
+        if rejects is not None:
+            self.reject_threshold_ = rejects.fit(self._of_inputs(gibbs), weights).level_
+
+    def _set_calibration(self, gibbs, target, weights):
+        rows = np.arange(len(target))
+        self.calibration_energies_ = -gibbs.log_probabilities[rows, target]
+        self._calibration = target, weights
+
+    def _of_inputs(self, gibbs):
+        """Energies of the inputs, which say whether any class fits."""
+        return gibbs.energies.min(axis=1) if self.energy_.normalised else gibbs.free_energy
+
+    def conformalize(self, X, y, sample_weight=None):
+        """Calibrate `predict_set` on rows that the classifier was not fitted on.
+
+        The coverage then holds exactly, if new rows are exchangeable with these.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Of the classes seen in `fit`.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self
+        """
+        check_is_fitted(self)
+        y, weights = np.asarray(y), check_sample_weight(sample_weight, X)
+        check_weighs(weights)
+        check_consistent_length(X, y)
+        if not np.isin(y, self.classes_).all():
+            unknown = np.setdiff1d(y, self.classes_)[:5].tolist()
+            raise ValueError(f"y must hold classes seen in fit, got {unknown}.")
+        logs = Gibbs(self.energies(X), beta=self.beta_)
+        self._set_calibration(logs, np.searchsorted(self.classes_, y), weights)
+        return self
+
+    def predict_set(self, X, coverage=0.9, by_class=False):
+        """All classes whose energy -log p(y given x) is below a conformal threshold.
+
+        Of new rows, at least a share ``coverage`` has its correct class in the set, on average
+        over calibration sets [3]_: exactly after `conformalize`, approximately with the
+        out-of-sample energies of ``calibrate=True``. A set may be empty, or hold several classes.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        coverage : float, default=0.9
+            In (0, 1).
+        by_class : bool, default=False
+            Whether each class has a threshold of its own, so that the coverage holds for the rows
+            of each class.
+
+        Returns
+        -------
+        sets : ndarray of bool, shape (n_samples, n_classes)
+
+        Raises
+        ------
+        ValueError
+            If the calibration rows, of each class with ``by_class``, are too few.
+        """
+        check_is_fitted(self)
+        check_number("coverage", coverage, 0, 1)
+        energies = -self.predict_log_proba(X)
+        return energies <= self._set_levels(coverage, by_class)
+
+    def _set_levels(self, coverage, by_class):
+        """The threshold of the sets, or one for each class."""
+        if not hasattr(self, "calibration_energies_"):
+            raise ValueError(
+                "predict_set needs energies out of sample, and calibrate=False left none: use "
+                "calibrate=True, or call conformalize(X, y)."
+            )
+        threshold = FalseAlarm(rate=1 - coverage)
+        energies, (target, weights) = self.calibration_energies_, self._calibration
+        if not by_class:
+            return threshold.fit(energies, weights).level_
+        members = [target == k for k in range(len(self.classes_))]
+        return np.array([threshold.fit(energies[m], weights[m]).level_ for m in members])
 
     def _weights(self, X, y, sample_weight):
         weights = check_sample_weight(sample_weight, X)
@@ -255,7 +387,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         return energies[:, 0] - energies[:, 1] if energies.shape[1] == 2 else -energies
 
     def predict(self, X):
-        """The class of least energy, by exact search over all classes.
+        """The class of least energy, by exact search over all classes; see ``reject``.
 
         Parameters
         ----------
@@ -265,8 +397,17 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         -------
         y : ndarray of shape (n_samples,)
         """
-        modes = np.concatenate([gibbs.mode for gibbs in self._gibbs(X)])
-        return self.classes_[modes]
+        modes, energies = [], []
+        for gibbs in self._gibbs(X):
+            modes.append(gibbs.mode)
+            if self.reject is not None:
+                energies.append(self._of_inputs(gibbs))
+        classes = self.classes_[np.concatenate(modes)]
+        if self.reject is None:
+            return classes
+        rejected = np.concatenate(energies) > self.reject_threshold_
+        common = np.result_type(classes, np.asarray(self.reject_label))
+        return np.where(rejected, np.asarray(self.reject_label, dtype=common), classes)
 
     def predict_proba(self, X):
         """Gibbs probabilities of the classes at inverse temperature ``beta_``.

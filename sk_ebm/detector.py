@@ -8,7 +8,7 @@ from scipy.stats import false_discovery_control
 from sklearn.base import OutlierMixin, clone, is_classifier
 from sklearn.callback import with_callbacks
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import ClassifierTags, check_consistent_length, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -66,10 +66,11 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             float or callable, default="auto"
         What separates compatible from incompatible. "contamination" flags a tenth of the training
         rows and promises nothing; "auto" is this, or "false_alarm" with ``novelty=True``, where
-        training rows are nearer to themselves than others are; "false_alarm" bounds the share of flagged rows among new
-        compatible ones, 0.05; "f_score" and "cost" need ``labels="anomaly"``; "mixture" finds two
-        components in the energies. A float is a level of energy, a callable gives one from
-        calibration energies (n,). Components such as ``FalseAlarm(0.01, confidence=0.9)`` have
+        training rows are nearer to themselves than others are; "false_alarm" bounds the share of
+        flagged rows among new compatible ones, 0.05; "f_score" and "cost" need
+        ``labels="anomaly"``; "mixture" finds two components in the energies. A float is a level of
+        energy, a callable gives one from calibration energies (n,). Components such as
+        ``FalseAlarm(0.01, confidence=0.9)`` have
         parameters.
     labels : {None, "anomaly", "answer"}, default=None
         What y means. None ignores it. "anomaly": +1 compatible, -1 not, 0 unknown, which counts
@@ -249,6 +250,11 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             self._set_reference(energies, weights, known)
             self.guarantee_ = threshold.promise or "none"
         return self
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags = ClassifierTags(multi_class=False)  # two columns of predict_proba
+        return tags
 
     def _threshold(self):
         value = self.threshold
@@ -492,7 +498,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         -------
         probabilities : ndarray of shape (n_samples, 2)
         """
-        decision = self.beta_ * self.decision_function(X)
+        decision = self.decision_function(X) * self.beta_
         return np.stack([expit(-decision), expit(decision)], axis=1)
 
     def p_values(self, X):

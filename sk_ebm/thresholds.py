@@ -260,11 +260,11 @@ class Mixture(Threshold):
         z, share = (energies - center) / spread, weights / total
         odds, means, log_likelihood = _two_components(z, share)
         one = share @ norm.logpdf(z)
-        parts = z > means[0]
-        parts &= odds > 0
+        parts = (z > means[0]) & (odds > 0)
         if 2 * total * (log_likelihood - one) <= 3 * np.log(total) or not parts.any():
             return energies.max()
-        return energies[energies < energies[parts].min()].max()
+        least = energies[parts].min()
+        return (energies[energies < least].max() + least) / 2
 
 
 def _two_components(z, share, n_iter=200):

@@ -5,6 +5,7 @@ from numbers import Integral
 
 import numpy as np
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA, TruncatedSVD
@@ -145,11 +146,11 @@ class _Standardised(InputEnergy):
             X = take_rows(X, np.sort(rng.choice(count_rows(X), self.max_rows, replace=False)))
         self._scaler = _RobustScaler().fit(X)
         X = self._scaler.transform(X)
+        X = take_rows(X, [0, 0]) if count_rows(X) == 1 else X
         self._projection = None
         if self.projected or sparse.issparse(X):
             self._projection = _projection(X, rng)
-        X = self._projected(X)
-        self.fit_standardised(X if len(X) > 1 else np.repeat(X, 2, axis=0), rng)
+        self.fit_standardised(self._projected(X), rng)
 
     def fit_standardised(self, X, rng):
         """Fit to at least two rows."""
@@ -248,7 +249,8 @@ class MixtureEnergy(_Standardised):
         size = int(np.clip(len(X) // 10, 1, self.n_components))
         seed = rng.randint(np.iinfo(np.int32).max)
         mixture = GaussianMixture(size, reg_covar=self.reg_covar, random_state=seed)
-        with warnings.catch_warnings():  # a local optimum is as good after a hundred steps
+        # k-means, where it starts, knows no array API; a hundred steps are as good as all
+        with config_context(array_api_dispatch=False), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             self.mixture_ = mixture.fit(X)
 
@@ -344,6 +346,8 @@ class _RobustScaler:
 def _projection(X, rng):
     """The leading components where columns are many, for the rows or at all; else None."""
     n_rows, n_columns = X.shape
+    if n_rows < 4 and not sparse.issparse(X):
+        return None
     size = int(min(_MAX_COLUMNS, n_columns, max(n_rows // 4, 1)))
     if sparse.issparse(X):
         size = max(min(size, n_columns - 1), 1)

@@ -13,7 +13,8 @@ class SurvivalEnergy(Energy):
     So energies in arbitrary units can be added. The survival function is that of energies of
     rows that the energy was not fitted on (cross-fitted, on the folds of ``cv``): empirical and
     interpolated up to the greatest sqrt(n) of them, with an exponential tail of their mean excess
-    beyond, so that far points keep their order.
+    beyond, so that far points keep their order. Among rows with labelled anomalies, the energy is
+    zero where compatible rows are as rare as the anomalies.
 
     Parameters
     ----------
@@ -49,8 +50,11 @@ class SurvivalEnergy(Energy):
         self.energy_.fit(inputs, own, rng)
         splits = objective.splits or objective.default_splits(rng)
         samples, outputs = own.cross_fit(self.energy_, inputs, splits, rng)
-        weights = objective.weights[samples] * (objective.answers.target[samples] == 1)
+        compatible = objective.answers.target[samples] == 1
+        weights = objective.weights[samples] * compatible
         self._learn(-outputs[weights > 0, 0], weights[weights > 0])
+        share = weights.sum() / objective.weights[samples].sum()
+        self._level = -np.log1p(-share) if share < 1 else 0.0
         objective.held_out = samples, self._surprisal(outputs)
         objective.record(np.nan, lambda: self)
         return self
@@ -75,7 +79,8 @@ class SurvivalEnergy(Energy):
         """Outputs (m, 1) in nats."""
         energies = -outputs[:, 0]
         beyond = np.maximum(energies - self._steps[-1], 0) / self._mean_excess
-        return -(np.interp(energies, self._steps, self._nats) + beyond)[:, None]
+        nats = np.interp(energies, self._steps, self._nats) + beyond
+        return (self._level - nats)[:, None]
 
     def __call__(self, inputs):
         return self._surprisal(self.energy_(inputs))

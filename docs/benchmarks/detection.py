@@ -1,0 +1,228 @@
+"""EnergyDetector and its thresholds beside other detectors; prediction sets beside MAPIE's.
+
+    python docs/benchmarks/detection.py [--data DIR] [--part PART] [--sets a,b] [--seeds N]
+        [--max-rows N]
+
+DIR holds ``detection/*.npz`` (X, y with 1 for anomalies) and ``classification/*.npz``; without it,
+scikit-learn's bundled sets are used, one class being the anomalies. PyOD and MAPIE are compared
+where they are installed. All figures are of rows never seen.
+"""
+
+import argparse
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import betabinom, rankdata
+from sklearn.covariance import EllipticEnvelope
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import train_test_split
+from sklearn.neighbors import LocalOutlierFactor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import OneClassSVM
+
+from sk_ebm import EnergyDetector
+from sk_ebm.energies import GaussianEnergy
+from sk_ebm.thresholds import FalseAlarm
+
+RATES = (0.01, 0.05, 0.1)
+
+
+class Pyod:
+    """A detector of PyOD, whose decision_function is high for anomalies, on standardised rows."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def fit(self, X):
+        self.scaler = StandardScaler().fit(X)
+        self.model.fit(self.scaler.transform(X))
+        return self
+
+    def score_samples(self, X):
+        return -self.model.decision_function(self.scaler.transform(X))
+
+
+class SomeRows:
+    """The one-class SVM of 5,000 rows at most: its time is quadratic."""
+
+    def fit(self, X):
+        rows = np.random.RandomState(0).permutation(len(X))[:5000]
+        self.model = make_pipeline(StandardScaler(), OneClassSVM()).fit(X[rows])
+        return self
+
+    def score_samples(self, X):
+        return self.model.score_samples(X)
+
+
+def peers(seed):
+    found = {
+        "forest": IsolationForest(n_estimators=200, random_state=seed),
+        "robust_cov": make_pipeline(StandardScaler(), EllipticEnvelope(random_state=seed)),
+        "mixture": make_pipeline(
+            StandardScaler(), GaussianMixture(3, reg_covar=1e-3, random_state=seed)
+        ),
+        "svm": SomeRows(),
+        "lof": make_pipeline(StandardScaler(), LocalOutlierFactor(novelty=True)),
+    }
+    try:
+        from pyod.models.cblof import CBLOF
+        from pyod.models.copod import COPOD
+        from pyod.models.ecod import ECOD
+        from pyod.models.hbos import HBOS
+        from pyod.models.knn import KNN
+    except ImportError:
+        print("For more peers: pip install pyod")
+        return found
+    return found | {
+        "knn": Pyod(KNN()),
+        "knn_mean": Pyod(KNN(method="mean")),
+        "ecod": Pyod(ECOD()),
+        "copod": Pyod(COPOD()),
+        "hbos": Pyod(HBOS()),
+        "cblof": Pyod(CBLOF(random_state=seed)),
+    }
+
+
+def detection_sets(args):
+    """(name, X, anomalous) of each set."""
+    if args.data:
+        for path in sorted(Path(args.data, "detection").glob("*.npz")):
+            if not args.sets or path.stem in args.sets:
+                with np.load(path) as data:
+                    yield path.stem, data["X"].astype(float), data["y"] == 1
+        return
+    for name, load, anomaly in (
+        ("breast_cancer", load_breast_cancer, 0),
+        ("digits", load_digits, 8),
+        ("wine", load_wine, 2),
+    ):
+        X, y = load(return_X_y=True)
+        rare = np.flatnonzero(y == anomaly)
+        kept = np.concatenate([np.flatnonzero(y != anomaly), rare[: len(y) // 20]])
+        yield name, X[kept], (y == anomaly)[kept]
+
+
+def parts(X, anomalous, seed, args, clean):
+    """Rows for training and testing, 70/30; training rows without anomalies where clean."""
+    rows = np.arange(len(X))
+    train, test = train_test_split(rows, test_size=0.3, stratify=anomalous, random_state=seed)
+    train = train[~anomalous[train]] if clean else train
+    return train[: args.max_rows], test[: 2 * args.max_rows]
+
+
+def ranking(args, clean):
+    title = "training rows are clean" if clean else "training rows hold the anomalies' share"
+    print(f"\n## AUC and average precision of test rows, mean over seeds; {title}")
+    names = ["ours", *peers(0)]
+    print(f"{'set':18}" + "".join(f"{name:>11}" for name in names))
+    areas, precisions, seconds = [], [], []
+    for name, X, anomalous in detection_sets(args):
+        figures = []
+        for seed in range(args.seeds):
+            train, test = parts(X, anomalous, seed, args, clean)
+            models = {"ours": EnergyDetector(novelty=clean, random_state=seed)} | peers(seed)
+            figures.append(
+                [figures_of(m, X[train], X[test], anomalous[test]) for m in models.values()]
+            )
+        area, precision, time_ = np.mean(figures, axis=0).T
+        areas.append(area), precisions.append(precision), seconds.append(time_)
+        print(f"{name:18}" + "".join(f"{v:11.4f}" for v in area), flush=True)
+    areas, precisions = np.array(areas), np.array(precisions)
+    for label, values in (
+        ("mean AUC", areas.mean(axis=0)),
+        ("mean rank", rankdata(-areas, axis=1).mean(axis=0)),
+        ("mean AP", precisions.mean(axis=0)),
+        ("fit + score, s", np.sum(seconds, axis=0)),
+    ):
+        print(f"{label:18}" + "".join(f"{v:11.4f}" for v in values))
+    best = 1 + np.argmax(areas.mean(axis=0)[1:])
+    gain = areas[:, 0].mean() - areas[:, best].mean()
+    print(f"ours minus the best peer, {names[best]}: {gain:+.4f}")
+
+
+def figures_of(model, X_train, X_test, anomalous):
+    start = time.perf_counter()
+    try:
+        scores = model.fit(X_train).score_samples(X_test)
+    except ValueError:  # a covariance of fewer rows than columns, for one peer
+        return 0.5, anomalous.mean(), time.perf_counter() - start
+    seconds = time.perf_counter() - start
+    return (
+        roc_auc_score(anomalous, -scores),
+        average_precision_score(anomalous, -scores),
+        seconds,
+    )
+
+
+def guarantees(args):
+    print("\n## False alarms of new normal rows, over what the promise says exactly")
+    print("(energy 'gaussian', calibration='split', novelty=True; 20 seeds, all sets)")
+    kinds = [(rate, None) for rate in RATES] + [(0.05, 0.9), (0.1, 0.9)]
+    found = {kind: [] for kind in kinds}
+    peer = {rate: [] for rate in RATES}
+    for _, X, anomalous in detection_sets(args):
+        normal = X[~anomalous][: args.max_rows]
+        for seed in range(20):
+            train, test = train_test_split(normal, test_size=0.3, random_state=seed)
+            n = round(0.3 * len(train) + 0.499)
+            detector = EnergyDetector(
+                GaussianEnergy(), threshold=0.0, novelty=True, calibration="split", beta=1.0
+            ).set_params(random_state=seed)
+            energies = detector.fit(train).energies(test)
+            for rate, confidence in kinds:
+                try:
+                    rule = FalseAlarm(rate, confidence).fit(detector.calibration_energies_)
+                except ValueError:
+                    continue  # too few calibration rows
+                alarms = np.sum(energies > rule.level_)
+                found[rate, confidence].append((alarms, len(test), n, rate))
+            seen = detector.energies(train)
+            for rate in RATES:
+                alarms = np.sum(energies > np.quantile(seen, 1 - rate))
+                peer[rate].append((alarms / len(test), rate))
+    print(
+        f"{'rate':>6}{'confidence':>12}{'runs':>6}{'alarms':>9}{'expected':>10}{'ratio':>8}", end=""
+    )
+    print(f"{'above':>8}{'the law':>9}{'in-sample quantile':>20}")
+    for (rate, confidence), rows in found.items():
+        alarms, size, n, _ = np.array(rows).T
+        order = np.array([FalseAlarm(rate, confidence)._order(int(k)) for k in n])
+        expected = ((n + 1 - order) / (n + 1)).mean()
+        above = np.mean(alarms > rate * size)
+        law = np.mean(betabinom.sf(np.floor(rate * size), size, n + 1 - order, order))
+        mean = np.mean(alarms / size)
+        peers_ = np.mean([share for share, _ in peer[rate]])
+        print(
+            f"{rate:6}{confidence!s:>12}{len(rows):6}{mean:9.4f}{expected:10.4f}"
+            f"{mean / expected:8.3f}{above:8.3f}{law:9.3f}{peers_:20.4f}"
+        )
+
+
+PARTS = {
+    "unsupervised": lambda args: ranking(args, clean=False),
+    "novelty": lambda args: ranking(args, clean=True),
+    "guarantees": guarantees,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", help="directory of detection/*.npz and classification/*.npz")
+    parser.add_argument("--part", choices=PARTS)
+    parser.add_argument("--sets", type=lambda text: text.split(","))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--max-rows", type=int, default=10**9, help="training rows, for all")
+    args = parser.parse_args()
+    warnings.filterwarnings("ignore")  # of the peers
+    for part in [args.part] if args.part else PARTS:
+        PARTS[part](args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,457 @@
+"""EnergyDetector: scikit-learn's contract, learned thresholds, labels, sums in nats."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.covariance import EllipticEnvelope
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_blobs
+from sklearn.ensemble import IsolationForest
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
+from sklearn.neighbors import KernelDensity, LocalOutlierFactor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector
+from sk_ebm.energies import (
+    INPUT_ENERGIES,
+    ForestEnergy,
+    GaussianEnergy,
+    LinearEnergy,
+    MixtureEnergy,
+    NeighborsEnergy,
+    SumEnergy,
+    SurvivalSum,
+)
+from sk_ebm.thresholds import Contamination, Cost, FalseAlarm
+
+SMALL_FOREST = ForestEnergy(n_estimators=20)
+EQUAL_WEIGHTS = "its terms take rows of equal weight only, and say so"
+DRAWS = "a random forest draws other rows from repeated ones than from weighted ones"
+QUICK = [name for name in INPUT_ENERGIES if name != "forest"]
+EXPECTED_FAILURES = {
+    "equal": {
+        f"check_sample_weight{name}": EQUAL_WEIGHTS
+        for name in (
+            "s_not_overwritten",
+            "_equivalence_on_dense_data",
+            "_equivalence_on_sparse_data",
+        )
+    },
+    "forest": {
+        f"check_sample_weight_equivalence_on_{kind}_data": DRAWS for kind in ("dense", "sparse")
+    },
+}
+
+
+def expected_failures(detector):
+    forest = isinstance(detector.energy, (ForestEnergy, IsolationForest))
+    return EXPECTED_FAILURES["forest" if forest else "equal"]
+
+
+@parametrize_with_checks(
+    [
+        EnergyDetector(["gaussian", "mixture"]),
+        EnergyDetector(ForestEnergy(n_estimators=3)),
+        *(EnergyDetector(name) for name in QUICK),
+        EnergyDetector(IsolationForest(n_estimators=3)),
+    ],
+    expected_failed_checks=expected_failures,
+)
+def test_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def contaminated():
+    """Standard normal rows, a tenth of them far away, and which are."""
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((400, 4)) @ rng.standard_normal((4, 4))
+    X[:40] = rng.uniform(-12, 12, (40, 4))
+    return X, np.arange(400) < 40
+
+
+@pytest.fixture(scope="module")
+def normals():
+    """Rows of one class of the breast-cancer data for training, and test rows with their class."""
+    X, y = load_breast_cancer(return_X_y=True)
+    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0, stratify=y)
+    return X_train[y_train == 1], X_test, y_test
+
+
+every_energy = pytest.mark.parametrize("energy", [*QUICK, SMALL_FOREST], ids=str)
+
+
+@every_energy
+def test_anomalies_have_higher_energies(energy, contaminated):
+    X, anomalous = contaminated
+    detector = EnergyDetector(energy, random_state=0).fit(X)
+    assert roc_auc_score(anomalous, detector.energies(X)) > 0.9
+
+
+@every_energy
+def test_seeds_and_dtypes(energy, contaminated):
+    X = contaminated[0]
+    detector = EnergyDetector(energy, random_state=0).fit(X)
+    assert_array_equal(clone(detector).fit(X).energies(X), detector.energies(X))
+    low = clone(detector).fit(X.astype(np.float32))
+    assert np.corrcoef(low.energies(X.astype(np.float32)), detector.energies(X))[0, 1] > 0.999
+
+
+def test_contract_of_outlier_detectors(contaminated):
+    X = contaminated[0]
+    detector = EnergyDetector("gaussian").fit(X)
+    assert_array_equal(detector.score_samples(X), -detector.energies(X))
+    assert_allclose(detector.decision_function(X), detector.threshold_ - detector.energies(X))
+    assert_array_equal(detector.predict(X) == 1, detector.decision_function(X) >= 0)
+    assert detector.offset_ == -detector.threshold_
+    assert_array_equal(EnergyDetector("gaussian").fit_predict(X), detector.predict(X))
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.1, 0.3])
+def test_contamination_flags_its_share_of_training_rows(rate, contaminated):
+    X = contaminated[0]
+    flagged = EnergyDetector(SMALL_FOREST, threshold=Contamination(rate)).fit_predict(X) == -1
+    assert flagged.sum() == rate * 400
+
+
+def test_probabilities_are_one_half_at_the_threshold(contaminated):
+    X = contaminated[0]
+    detector = EnergyDetector("gaussian").fit(X)
+    p = detector.predict_proba(X)
+    assert_allclose(p.sum(axis=1), 1)
+    odds = np.log(p[:, 1] / p[:, 0])[detector.energies(X) < 20]
+    decision = detector.decision_function(X)[detector.energies(X) < 20]
+    assert_allclose(odds, detector.beta_ * decision, rtol=1e-6)
+
+
+@pytest.mark.parametrize("calibration", ["cv", "split"])
+def test_false_alarms_of_new_rows(calibration, rng):
+    rates = []
+    for seed in range(10):
+        X = rng.standard_normal((300, 3))
+        detector = EnergyDetector(
+            "gaussian", threshold="false_alarm", calibration=calibration, random_state=seed
+        )
+        rates.append(np.mean(detector.fit(X).predict(rng.standard_normal((2000, 3))) == -1))
+    assert 0.03 < np.mean(rates) < 0.06
+
+
+def test_what_is_guaranteed(contaminated):
+    X = contaminated[0]
+    kinds = {
+        "none": {"threshold": "contamination"},
+        "approximate": {"threshold": "false_alarm"},
+        "marginal": {"threshold": "false_alarm", "calibration": "split"},
+        "confident": {"threshold": FalseAlarm(0.1, 0.9), "calibration": "split"},
+    }
+    for guarantee, parameters in kinds.items():
+        assert EnergyDetector("gaussian", **parameters).fit(X).guarantee_ == guarantee
+
+
+def test_novelty_calibrates_out_of_sample(normals):
+    X, X_test, y_test = normals
+    detector = EnergyDetector(novelty=True, random_state=0).fit(X)
+    alarms = np.mean(detector.predict(X_test[y_test == 1]) == -1)
+    hits = np.mean(detector.predict(X_test[y_test == 0]) == -1)
+    assert alarms < 0.15
+    assert hits > 0.8
+
+
+def test_calibrate_learns_threshold_and_promise_again(normals):
+    X, X_test, y_test = normals
+    new = X_test[y_test == 1]
+    detector = EnergyDetector("gaussian", threshold="false_alarm").fit(X)
+    before = detector.threshold_
+    detector.calibrate(new)
+    assert detector.threshold_ != before
+    assert detector.guarantee_ == "marginal"
+    assert_array_equal(detector.calibration_energies_, np.sort(detector.energies(new)))
+    with pytest.raises(ValueError, match="needs at least 19"):
+        detector.calibrate(new[:5])
+    assert len(detector.calibration_energies_) == len(new)
+
+
+def test_p_values_are_uniform_for_compatible_rows(rng):
+    X, new = rng.standard_normal((600, 2)), rng.standard_normal((3000, 2))
+    p = EnergyDetector("gaussian", calibration="split", random_state=0).fit(X).p_values(new)
+    for level in (0.05, 0.2, 0.5, 0.9):
+        assert abs(np.mean(p <= level) - level) < 0.06
+
+
+def test_few_of_the_selected_rows_are_compatible(rng):
+    X = rng.standard_normal((1000, 2))
+    new = np.r_[rng.standard_normal((900, 2)), rng.normal(6, 1, (100, 2))]
+    selected = EnergyDetector("gaussian", novelty=True).fit(X).select(new, 0.1)
+    assert selected[900:].mean() > 0.95
+    assert selected[:900].sum() <= 0.25 * selected.sum()
+
+
+def test_sums_in_nats_beat_their_worst_term_and_add_up(contaminated):
+    X, anomalous = contaminated
+    detector = EnergyDetector([SMALL_FOREST, "gaussian"], random_state=0).fit(X)
+    terms = detector.energy_.terms_
+    assert detector.energy_.weights_ == {"forest": 0.5, "gaussian": 0.5}
+    total = sum(-0.5 * term(X)[:, 0] for term in terms.values())
+    assert_allclose(detector.energies(X), total)
+    assert roc_auc_score(anomalous, total) > 0.95
+
+
+def test_nats_are_the_log_of_the_share_with_more(rng):
+    X = rng.standard_normal((2000, 2))
+    detector = EnergyDetector([GaussianEnergy(1.0)], random_state=0).fit(X)
+    new = rng.standard_normal((2000, 2))
+    exact = (new**2).sum(axis=1) / 2  # -log P(chi2_2 > r^2)
+    assert np.abs(detector.energies(new) - exact)[exact < 5].max() < 0.6
+    far = np.array([[8.0, 0], [16.0, 0], [32.0, 0]])
+    assert (np.diff(detector.energies(far)) > 0).all()
+
+
+def test_weights_of_a_sum(contaminated):
+    X = contaminated[0]
+    sum_ = SurvivalSum([("a", SMALL_FOREST), ("b", "gaussian")], weights=[3, 1])
+    detector = EnergyDetector(sum_).fit(X)
+    assert detector.energy_.weights_ == {"a": 0.75, "b": 0.25}
+    with pytest.raises(ValueError, match="weights must be 2 numbers"):
+        EnergyDetector(SurvivalSum(["forest", "gaussian"], weights=[1])).fit(X)
+
+
+@pytest.mark.parametrize(
+    "expert",
+    [
+        IsolationForest(n_estimators=20),
+        GaussianMixture(2),
+        KernelDensity(),
+        EllipticEnvelope(),
+        LocalOutlierFactor(novelty=True, n_neighbors=5),
+        make_pipeline(StandardScaler(), KernelDensity()),
+    ],
+    ids=lambda expert: type(expert).__name__,
+)
+def test_experts_give_their_own_scores(expert, contaminated):
+    X = contaminated[0]
+    detector = EnergyDetector(expert, random_state=0).fit(X)
+    inner = detector.energy_.estimator_
+    assert_array_equal(detector.score_samples(X), inner.score_samples(X))
+
+
+def test_a_joint_density_is_an_energy(contaminated):
+    X = contaminated[0][:, :2]
+    density = EnergyDensityEstimator(conditional=False)
+    detector = EnergyDetector(density, calibration=None, random_state=0).fit(X)
+    assert_allclose(detector.energies(X), -detector.energy_.estimator_.score_samples(X))
+
+
+def test_labelled_anomalies_train_energies_and_weights(contaminated):
+    X, anomalous = contaminated
+    noise = np.c_[X, np.random.RandomState(1).standard_normal((400, 3)) * 50]
+    y = np.where(anomalous, -1, 1)
+    labelled = EnergyDetector(
+        [SMALL_FOREST, "linear"], labels="anomaly", threshold="f_score", random_state=0
+    ).fit(noise, y)
+    blind = EnergyDetector([SMALL_FOREST], random_state=0).fit(noise)
+    areas = [roc_auc_score(anomalous, model.energies(noise)) for model in (labelled, blind)]
+    assert areas[0] > areas[1]
+    assert list(labelled.energy_.weights_) == ["forest", "linear"]
+
+
+def test_a_few_labels_among_unlabelled_rows_help(contaminated):
+    X, anomalous = contaminated
+    y = np.zeros(400, dtype=int)
+    y[:15] = -1
+    energy = SumEnergy(["gaussian", "linear"])
+    detector = EnergyDetector(energy, labels="anomaly", threshold=Cost(1, 10), random_state=0)
+    detector.fit(X, y)
+    assert roc_auc_score(anomalous[15:], detector.energies(X[15:])) > 0.9
+    assert detector.beta_ > 0
+
+
+def test_out_of_distribution_by_free_energy():
+    X, y = load_digits(return_X_y=True)
+    known = y < 8
+    X_train, X_new, y_train, _ = train_test_split(X[known], y[known], random_state=0)
+    detector = EnergyDetector(
+        EnergyClassifier("kernel", random_state=0), labels="answer", threshold="false_alarm"
+    ).fit(X_train, y_train)
+    strange = X[~known]
+    assert_allclose(detector.energies(strange), detector.energy_.estimator_.free_energy(strange))
+    both = np.r_[detector.energies(X_new), detector.energies(strange)]
+    assert roc_auc_score(np.arange(len(both)) >= len(X_new), both) > 0.85
+    assert np.mean(detector.predict(X_new) == -1) < 0.12
+
+
+def test_wrong_labels_are_found(rng):
+    X, y = load_digits(return_X_y=True)
+    wrong = rng.permutation(len(y))[:90]
+    noisy = y.copy()
+    noisy[wrong] = (y[wrong] + rng.randint(1, 10, 90)) % 10
+    detector = EnergyDetector(
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)),
+        labels="answer",
+        threshold=Contamination(0.05),
+    ).fit(X, noisy)
+    flagged = detector.predict_pairs(X, noisy) == -1
+    assert flagged[wrong].mean() > 0.6
+    assert (detector.pair_p_values(X, noisy)[wrong] < 0.1).mean() > 0.6
+    unseen = detector.pair_energies(X[:1], [77])
+    assert unseen > detector.pair_energies(X, noisy).max() - 1e-9
+
+
+def test_pairs_of_a_continuous_answer(rng):
+    X = rng.standard_normal((200, 2))
+    y = X[:, 0] + 0.1 * rng.standard_normal(200)
+    density = EnergyDensityEstimator(location=LinearRegression(), alpha=0.1)
+    detector = EnergyDetector(density, labels="answer", calibration="split", random_state=0)
+    detector.fit(X, y)
+    assert detector.predict_pairs(X[:50], y[:50] + 5).tolist() == [-1] * 50
+    assert len(detector.energies(X)) == 200
+
+
+def test_pairs_need_answers(contaminated):
+    detector = EnergyDetector("gaussian").fit(contaminated[0])
+    for method in ("pair_energies", "predict_pairs", "pair_p_values"):
+        assert not hasattr(detector, method)
+
+
+def test_sparse_frames_pipelines_and_pickles(contaminated):
+    X = contaminated[0]
+    thin = sparse.csr_matrix(np.where(np.abs(X) > 1, X, 0))
+    EnergyDetector([SMALL_FOREST, "neighbors", "gaussian"], random_state=0).fit(thin).predict(thin)
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    pipe = make_pipeline(StandardScaler(), EnergyDetector("gaussian")).set_output(
+        transform="pandas"
+    )
+    assert_allclose(pipe.fit(frame).score_samples(frame), pipe.fit(X).score_samples(X))
+    again = pickle.loads(pickle.dumps(pipe))
+    assert_array_equal(again.predict(X), pipe.predict(X))
+
+
+def test_grid_search_over_labelled_anomalies(contaminated):
+    X, anomalous = contaminated
+    search = GridSearchCV(
+        EnergyDetector("gaussian", labels="anomaly", threshold="f_score"),
+        {"energy": ["gaussian", NeighborsEnergy(3)], "threshold": ["f_score", "cost"]},
+        scoring="roc_auc",
+        cv=StratifiedKFold(3),
+        error_score="raise",
+    )
+    search.fit(X, np.where(anomalous, -1, 1))
+    assert search.best_score_ > 0.9
+
+
+def test_named_terms_are_reached():
+    detector = EnergyDetector([("near", NeighborsEnergy())])
+    detector.set_params(energy__near__n_neighbors=7)
+    assert detector.energy[0][1].n_neighbors == 7
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.array([[0.0], [1.0]]),
+        np.ones((30, 2)),
+        np.repeat([[1.0, 2, 3], [2, 2, 3]], 10, axis=0),
+        np.random.RandomState(0).standard_normal((12, 80)),
+        np.arange(40.0)[:, None],
+    ],
+    ids=["two rows", "constant", "duplicates", "n < d", "one column"],
+)
+@pytest.mark.parametrize("novelty", [False, True])
+def test_odd_data(X, novelty):
+    energy = "auto" if novelty else [SMALL_FOREST, "gaussian", "mixture", "marginal"]
+    detector = EnergyDetector(
+        energy, novelty=novelty, threshold="contamination", random_state=0
+    ).fit(X)
+    assert np.isfinite(detector.energies(X)).all()
+    assert (detector.energies(X[:1] + 100) > detector.energies(X[:1])).all()
+
+
+def test_groups_stay_together(contaminated):
+    X = contaminated[0]
+    groups = np.arange(400) // 100
+    EnergyDetector("gaussian", calibration="split").fit(X, groups=groups)
+    detector = EnergyDetector("gaussian", cv=4, random_state=0).fit(X, groups=groups)
+    assert len(detector.calibration_energies_) == 400
+
+
+def test_weights_of_rows(contaminated):
+    X = contaminated[0]
+    weights = np.where(np.arange(400) < 40, 0.0, 1.0)
+    detector = EnergyDetector("gaussian").fit(X, sample_weight=weights)
+    # rows without weight are as if they were not there
+    assert_allclose(detector.energies(X), EnergyDetector("gaussian").fit(X[40:]).energies(X))
+    with pytest.raises(ValueError, match="rows of equal weight"):
+        EnergyDetector("gaussian").fit(X, sample_weight=np.arange(400.0))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"energy": "svm"}, "energy must be one of"),
+        ({"energy": "linear"}, "learns from labels only"),
+        ({"energy": ["gaussian", LinearEnergy()]}, "learns from labels only"),
+        ({"energy": LocalOutlierFactor()}, "novelty=True"),
+        ({"energy": GaussianEnergy(0.2)}, "support_fraction must be"),
+        ({"energy": MixtureEnergy(0)}, "n_components must be"),
+        ({"energy": NeighborsEnergy(0)}, "n_neighbors must be"),
+        ({"energy": ForestEnergy(0)}, "n_estimators must be"),
+        ({"threshold": "quantile"}, "threshold must be one of"),
+        ({"threshold": "f_score"}, "labels='anomaly'"),
+        ({"threshold": "false_alarm", "calibration": None}, "calibration='cv' or 'split'"),
+        ({"calibration": "loo"}, "calibration must be"),
+        ({"labels": "class"}, "labels must be"),
+        ({"labels": "anomaly"}, "y is None"),
+        ({"labels": "answer", "energy": "gaussian"}, "supervised estimator"),
+        ({"beta": -1}, "beta must be"),
+    ],
+)
+def test_bad_parameters_leave_what_was_fitted(parameters, message, contaminated):
+    X = contaminated[0]
+    detector = EnergyDetector("gaussian").fit(X)
+    before = detector.energies(X)
+    y = np.zeros(400) if parameters.get("labels") == "answer" else None
+    with pytest.raises(ValueError, match=message):
+        detector.set_params(**parameters).fit(X, y)
+    assert_array_equal(detector.energies(X), before)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.full(400, 3), "must be 1"),
+        (np.full(400, -1), "must hold -1"),
+        (np.full(400, 1), "must hold -1"),
+    ],
+)
+def test_bad_labels(y, message, contaminated):
+    with pytest.raises(ValueError, match=message):
+        EnergyDetector("gaussian", labels="anomaly").fit(contaminated[0], y)
+
+
+def test_p_values_need_calibration(contaminated):
+    X = contaminated[0]
+    detector = EnergyDetector("gaussian", calibration=None).fit(X)
+    assert detector.calibration_energies_ is None
+    with pytest.raises(ValueError, match="calibrate"):
+        detector.p_values(X)
+    assert detector.calibrate(X).p_values(X).min() > 0
+
+
+def test_classifiers_refuse_energies_of_inputs():
+    with pytest.raises(ValueError, match="for EnergyDetector"):
+        EnergyClassifier("forest").fit(*load_wine(return_X_y=True))
+
+
+def test_many_rows_are_calibrated_on_some(monkeypatch):
+    monkeypatch.setattr("sk_ebm.detector._MAX_CALIBRATION", 100)
+    X, _ = make_blobs(300, random_state=0)
+    detector = EnergyDetector("gaussian", random_state=0).fit(X)
+    assert len(detector.calibration_energies_) == 100

@@ -1,0 +1,192 @@
+"""Thresholds: what they learn and what they promise."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.stats import binom
+
+from sk_ebm.thresholds import (
+    THRESHOLDS,
+    Contamination,
+    Cost,
+    FalseAlarm,
+    FScore,
+    Level,
+    Mixture,
+    Reference,
+    Rule,
+    Threshold,
+    resolve_threshold,
+)
+
+every_threshold = pytest.mark.parametrize(
+    "kind", [pytest.param(kind, id=name) for name, kind in THRESHOLDS.items()]
+)
+
+
+@pytest.fixture
+def labelled(rng):
+    """Energies, weights, and which rows are compatible."""
+    energies = np.r_[rng.standard_normal(300), rng.normal(4, 1, 60)]
+    return energies, np.ones(360), np.arange(360) < 300
+
+
+@every_threshold
+def test_integer_weights_repeat_rows(kind, labelled, rng):
+    energies, _, compatible = labelled
+    weights = rng.randint(0, 4, 360)
+    rows = np.repeat(np.arange(360), weights)
+    by_weight = kind().fit(energies, weights.astype(float), compatible)
+    repeated = kind().fit(energies[rows], None, compatible[rows])
+    assert_allclose(by_weight.level_, repeated.level_)
+
+
+@every_threshold
+def test_order_does_not_matter_and_scale_moves_the_level(kind, labelled, rng):
+    energies, weights, compatible = labelled
+    order = rng.permutation(360)
+    level = kind().fit(energies, weights, compatible).level_
+    again = kind().fit(3 * energies[order] - 2, weights, compatible[order]).level_
+    assert_allclose(again, 3 * level - 2, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", sorted(set(THRESHOLDS) - {"f_score"}))
+def test_equal_energies_are_compatible(name):
+    compatible = np.arange(50) < 40
+    level = THRESHOLDS[name]().fit(np.full(50, 2.0), None, compatible).level_
+    assert level == 2.0
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.1, 0.37, 0.5])
+def test_contamination_is_the_percentile_of_scores(rate, rng):
+    energies = rng.standard_normal(301)
+    level = Contamination(rate).fit(energies).level_
+    assert_allclose(-level, np.percentile(-energies, 100 * rate), rtol=1e-12)
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.1, 0.25])
+def test_false_alarms_are_those_that_exchangeability_gives(rate, rng):
+    n = 99
+    uniform = rng.uniform(size=(2000, n))  # the false-alarm rate of a level u is 1 - u
+    rates = [1 - FalseAlarm(rate).fit(row).level_ for row in uniform]
+    expected = np.floor((n + 1) * rate + 1e-9) / (n + 1)
+    assert_allclose(np.mean(rates), expected, atol=4 * np.std(rates) / np.sqrt(2000))
+
+
+def test_confidence_bounds_how_often_the_rate_is_exceeded(rng):
+    levels = [
+        FalseAlarm(0.1, confidence=0.9).fit(row).level_ for row in rng.uniform(size=(2000, 150))
+    ]
+    exceeded = np.mean(1 - np.array(levels) > 0.1)
+    assert 0.05 < exceeded <= 0.1 + 3 * np.sqrt(0.09 / 2000)
+
+
+@pytest.mark.parametrize(
+    ("rate", "confidence", "needed"), [(0.05, None, 19), (0.05, 0.9, 45), (0.01, None, 99)]
+)
+def test_too_few_rows_are_told_how_many_are_needed(rate, confidence, needed, rng):
+    threshold = FalseAlarm(rate, confidence)
+    with pytest.raises(
+        ValueError, match=f"needs at least {needed} compatible rows.*got {needed - 1}"
+    ):
+        threshold.fit(rng.standard_normal(needed - 1))
+    energies = rng.standard_normal(needed)
+    assert threshold.fit(energies).level_ == energies.max()
+    if confidence:
+        assert binom.pmf(0, needed, rate) <= 1 - confidence < binom.pmf(0, needed - 1, rate)
+
+
+def test_false_alarm_learns_from_compatible_rows_only(labelled):
+    energies, weights, compatible = labelled
+    alone = FalseAlarm().fit(energies[compatible]).level_
+    assert FalseAlarm().fit(energies, weights, compatible).level_ == alone
+
+
+def brute_force(energies, merit):
+    """The greatest merit of any level."""
+    levels = np.r_[energies.min() - 1, np.sort(energies)]
+    return max(merit(energies > level) for level in levels)
+
+
+@pytest.mark.parametrize("weight", [0.5, 1.0, 2.0])
+def test_no_level_has_a_greater_f_score(weight, labelled):
+    from sklearn.metrics import fbeta_score
+
+    energies, _, compatible = labelled
+    score = lambda flagged: fbeta_score(~compatible, flagged, beta=weight)  # noqa: E731
+    level = FScore(weight).fit(energies, None, compatible).level_
+    assert_allclose(score(energies > level), brute_force(energies, score))
+
+
+@pytest.mark.parametrize(("false_alarm", "miss"), [(1, 1), (1, 10), (10, 1), (1, 1e6), (1e6, 1)])
+def test_no_level_costs_less(false_alarm, miss, labelled):
+    energies, _, compatible = labelled
+
+    def gain(flagged):
+        return -false_alarm * np.sum(flagged & compatible) - miss * np.sum(~flagged & ~compatible)
+
+    level = Cost(false_alarm, miss).fit(energies, None, compatible).level_
+    assert_allclose(gain(energies > level), brute_force(energies, gain))
+
+
+def test_mixture_finds_the_gap_between_two_components(rng):
+    energies = np.r_[rng.standard_normal(500), rng.normal(12, 1, 50)]
+    assert 3 < Mixture().fit(energies).level_ < 9
+
+
+def test_mixture_flags_nothing_in_one_component(rng):
+    energies = rng.standard_normal(500)
+    assert Mixture().fit(energies).level_ == energies.max()
+
+
+def test_what_a_threshold_may_be():
+    assert resolve_threshold(1.5).fit(np.zeros(3)).level_ == 1.5
+    assert resolve_threshold(np.median).fit(np.array([1.0, 2, 9])).level_ == 2
+    assert isinstance(resolve_threshold("cost"), Cost)
+    given = FalseAlarm(0.2)
+    assert resolve_threshold(given) is not given
+
+
+@pytest.mark.parametrize("value", ["quantile", None, True, FalseAlarm])
+def test_what_it_may_not_be(value):
+    with pytest.raises(ValueError, match="threshold must be one of"):
+        resolve_threshold(value)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "name"),
+    [
+        (Contamination(0), "contamination"),
+        (Contamination(0.6), "contamination"),
+        (FalseAlarm(1), "rate"),
+        (FalseAlarm(0.1, confidence=1), "confidence"),
+        (FScore(0), "weight"),
+        (Cost(false_alarm=-1), "false_alarm"),
+        (Cost(miss=np.nan), "miss"),
+        (Level(np.inf), "level"),
+    ],
+)
+def test_parameters_out_of_range(threshold, name):
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        threshold.check()
+
+
+def test_a_function_must_return_a_number():
+    with pytest.raises(ValueError, match="threshold's function"):
+        Rule(lambda energies: energies).fit(np.zeros(3))
+
+
+def test_a_member_must_learn():
+    with pytest.raises(NotImplementedError, match="learn"):
+        Threshold().fit(np.zeros(3))
+
+
+def test_p_values_count_rows_at_least_as_far():
+    reference = Reference(np.array([3.0, 1.0, 2.0]), np.array([1.0, 1.0, 2.0]))
+    assert_allclose(reference.p_values(np.array([0.0, 2.0, 2.5, 4.0])), [1, 4 / 5, 2 / 5, 1 / 5])
+
+
+def test_beta_is_the_rate_of_an_exponential_tail(rng):
+    energies = rng.exponential(0.5, 20_000)
+    assert_allclose(Reference(energies, np.ones(20_000)).beta(), 2, rtol=0.1)
+    assert Reference(np.ones(5), np.ones(5)).beta() == 1
