@@ -30,8 +30,8 @@ from sk_ebm.energies import (
 from sk_ebm.gibbs import learn_beta
 from sk_ebm.thresholds import Reference, resolve_threshold
 
-# Rows whose energies are cross-fitted, at most, where there are no labels.
-_MAX_CALIBRATION = 10_000
+# More rows than twice this are not cross-fitted: so many are held out once, where labels are none.
+_CALIBRATION_ROWS = 5_000
 # Of the rows, what calibration="split" holds out.
 _HELD_OUT = 0.3
 
@@ -70,17 +70,16 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         flagged rows among new compatible ones, 0.05; "f_score" and "cost" need
         ``labels="anomaly"``; "mixture" finds two components in the energies. A float is a level of
         energy, a callable gives one from calibration energies (n,). Components such as
-        ``FalseAlarm(0.01, confidence=0.9)`` have
-        parameters.
+        ``FalseAlarm(0.01, confidence=0.9)`` have parameters.
     labels : {None, "anomaly", "answer"}, default=None
         What y means. None ignores it. "anomaly": +1 compatible, -1 not, 0 unknown, which counts
         as compatible in training. "answer": what the supervised estimator ``energy`` predicts.
     novelty : bool, default=False
         Whether the training rows are known to be compatible; chooses what "auto" is.
     calibration : {"cv", "split"} or None, default="cv"
-        Which energies thresholds and p-values are learned from. "cv": of each row (of 10,000 at
-        most), by an energy fitted on the other folds; uses all rows, and promises hold
-        approximately. "split": of 0.3 of the rows, which the energy is not fitted on; promises
+        Which energies thresholds and p-values are learned from. "cv": of each row, by an energy
+        fitted on the other folds (of 5,000 rows, by one fitted on all others, if there are more
+        than twice as many); uses all rows, and promises hold approximately. "split": of 0.3 of the rows, which the energy is not fitted on; promises
         hold exactly if these are compatible. None: only "contamination" and fixed levels then.
     beta : float or "auto", default="auto"
         Inverse temperature of `predict_proba`, > 0. "auto" learns it from labels, or is one over
@@ -365,10 +364,9 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             if is_classifier(self.energy):
                 answers = Labels(np.unique(answers.target, return_inverse=True)[1], 0)
             return answers.splits(min(5, len(answers)), rng)
-        if self.labels is None and len(answers) > _MAX_CALIBRATION:
-            some = np.sort(rng.choice(len(answers), _MAX_CALIBRATION, replace=False))
-            splits = answers.take(some).splits(5, rng)
-            return [(some[train], some[test]) for train, test in splits]
+        if self.labels is None and len(answers) > 2 * _CALIBRATION_ROWS:
+            parts = ShuffleSplit(1, test_size=_CALIBRATION_ROWS, random_state=rng)
+            return list(parts.split(answers.target))
         return answers.splits(min(5, len(answers)), rng)
 
     def _cross_fitted(self, inputs, objective, rng):

@@ -10,25 +10,34 @@ where they are installed. All figures are of rows never seen.
 
 import argparse
 import time
+import tracemalloc
 import warnings
 from pathlib import Path
 
 import numpy as np
+from classification import bundled, prepared, stored
 from scipy.stats import betabinom, rankdata
 from sklearn.covariance import EllipticEnvelope
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import (
+    average_precision_score,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import StratifiedKFold, cross_val_predict, train_test_split
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
-from sk_ebm import EnergyDetector
+from sk_ebm import EnergyClassifier, EnergyDetector
 from sk_ebm.energies import GaussianEnergy
-from sk_ebm.thresholds import FalseAlarm
+from sk_ebm.thresholds import Contamination, FalseAlarm
 
 RATES = (0.01, 0.05, 0.1)
 
@@ -60,10 +69,12 @@ class SomeRows:
         return self.model.score_samples(X)
 
 
-def peers(seed):
+def peers(seed, n_columns=1):
+    """More than 60 columns are projected for the robust covariance, as ours does for its own."""
+    few = PCA(60, random_state=seed) if n_columns > 60 else "passthrough"
     found = {
         "forest": IsolationForest(n_estimators=200, random_state=seed),
-        "robust_cov": make_pipeline(StandardScaler(), EllipticEnvelope(random_state=seed)),
+        "robust_cov": make_pipeline(StandardScaler(), few, EllipticEnvelope(random_state=seed)),
         "mixture": make_pipeline(
             StandardScaler(), GaussianMixture(3, reg_covar=1e-3, random_state=seed)
         ),
@@ -126,7 +137,8 @@ def ranking(args, clean):
         figures = []
         for seed in range(args.seeds):
             train, test = parts(X, anomalous, seed, args, clean)
-            models = {"ours": EnergyDetector(novelty=clean, random_state=seed)} | peers(seed)
+            ours = EnergyDetector(novelty=clean, random_state=seed)
+            models = {"ours": ours} | peers(seed, X.shape[1])
             figures.append(
                 [figures_of(m, X[train], X[test], anomalous[test]) for m in models.values()]
             )
@@ -204,10 +216,127 @@ def guarantees(args):
         )
 
 
+def timing(args):
+    print("\n## Seconds to fit and to score 50,000 rows of 30 columns")
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((50_000, 30)) @ rng.standard_normal((30, 30))
+    base = None
+    for name, model in {
+        "IsolationForest(200)": IsolationForest(n_estimators=200, random_state=0),
+        "EnergyDetector()": EnergyDetector(random_state=0),
+        "EnergyDetector(novelty=True)": EnergyDetector(novelty=True, random_state=0),
+    }.items():
+        start = time.perf_counter()
+        model.fit(X)
+        middle = time.perf_counter()
+        tracemalloc.start()
+        model.score_samples(X)
+        peak = tracemalloc.get_traced_memory()[1] / 2**20
+        tracemalloc.stop()
+        start_score = time.perf_counter()
+        model.score_samples(X)
+        fit, score = middle - start, time.perf_counter() - start_score
+        base = base or fit + score
+        ratio = (fit + score) / base
+        print(f"{name:30} fit {fit:7.2f}  score {score:7.2f}  ratio {ratio:5.2f}  {peak:7.1f} MiB")
+
+
+def classification_sets(args):
+    found = stored(Path(args.data, "classification")) if args.data else bundled()
+    return (one for one in found if not args.sets or one[0] in args.sets)
+
+
+def prediction_sets(args):
+    print("\n## Sets at coverage 0.9: mean coverage and size; ours by cross-fitting (cv), by a")
+    print(
+        "calibration part of 0.3 of the rows (split); MAPIE's LAC and (of three classes or more) APS on the same part"
+    )
+    print(f"{'set':16}" + "".join(f"{name:>16}" for name in ("cv", "split", "lac", "aps")))
+    table = []
+    for name, X, y, split in classification_sets(args):
+        X_train, X_test, y_train, y_test = prepared(X, y, split, True)
+        row = sets_of(X_train, y_train, X_test, y_test)
+        table.append(row)
+        print(f"{name:16}" + "".join(f"{c:8.3f}{s:8.3f}" for c, s in row), flush=True)
+    print(f"{'mean':16}" + "".join(f"{c:8.3f}{s:8.3f}" for c, s in np.mean(table, axis=0)))
+
+
+def sets_of(X_train, y_train, X_test, y_test):
+    """(coverage, size) of each method."""
+    classifier = EnergyClassifier(calibrate=True, random_state=0).fit(X_train, y_train)
+    found = [classifier.predict_set(X_test)]
+    enough = np.bincount(y_train)[y_train] > 3  # others stay in the training part
+    rows = np.flatnonzero(enough)
+    fit, held = train_test_split(rows, test_size=0.3, random_state=0, stratify=y_train[rows])
+    fit = np.concatenate([fit, np.flatnonzero(~enough)])
+    classifier = EnergyClassifier(random_state=0).fit(X_train[fit], y_train[fit])
+    known = held[np.isin(y_train[held], classifier.classes_)]
+    classifier.conformalize(X_train[known], y_train[known])
+    found.append(classifier.predict_set(X_test))
+    for score in ("lac", "aps" if len(classifier.classes_) > 2 else "lac"):
+        found.append(mapie_sets(score, classifier, X_train[known], y_train[known], X_test))
+    columns = np.searchsorted(classifier.classes_, y_test)
+    rows = np.arange(len(y_test))
+    return [(sets[rows, columns].mean(), sets.sum(axis=1).mean()) for sets in found]
+
+
+def mapie_sets(score, classifier, X, y, X_test):
+    try:
+        from mapie.classification import SplitConformalClassifier
+    except ImportError:
+        return np.full((X_test.shape[0], len(classifier.classes_)), np.nan)
+    peer = SplitConformalClassifier(
+        classifier, confidence_level=0.9, conformity_score=score, prefit=True
+    )
+    return peer.conformalize(X, y).predict_set(X_test)[1][:, :, 0]
+
+
+def wrong_labels(args):
+    print("\n## Wrong labels (5 % of the training labels): precision and recall of as many pairs")
+    print(
+        f"{'set':16}" + "".join(f"{name:>20}" for name in ("ours", "self-confidence", "cleanlab"))
+    )
+    table = []
+    for name, X, y, split in classification_sets(args):
+        X, _, y, _ = prepared(X, y, split, True)
+        rng = np.random.RandomState(0)
+        wrong = rng.uniform(size=len(y)) < 0.05
+        K = y.max() + 1
+        labels = np.where(wrong, (y + rng.randint(1, K, len(y))) % K, y)
+        row = found_labels(X, labels, wrong)
+        table.append(row)
+        print(f"{name:16}" + "".join(f"{p:10.3f}{r:10.3f}" for p, r in row), flush=True)
+    print(f"{'mean':16}" + "".join(f"{p:10.3f}{r:10.3f}" for p, r in np.mean(table, axis=0)))
+
+
+def found_labels(X, labels, wrong):
+    detector = EnergyDetector(
+        EnergyClassifier("kernel", random_state=0),
+        labels="answer",
+        threshold=Contamination(0.05),
+        calibration=None,
+    ).fit(X, labels)
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    peer = LogisticRegression(max_iter=1000)
+    p = cross_val_predict(peer, X, labels, cv=folds, method="predict_proba")
+    own = p[np.arange(len(labels)), np.searchsorted(np.unique(labels), labels)]
+    flags = [detector.predict_pairs(X, labels) == -1, own <= np.quantile(own, 0.05)]
+    try:
+        from cleanlab.filter import find_label_issues
+
+        flags.append(find_label_issues(np.unique(labels, return_inverse=True)[1], p))
+    except ImportError:
+        pass
+    return [(precision_score(wrong, f), recall_score(wrong, f)) for f in flags]
+
+
 PARTS = {
     "unsupervised": lambda args: ranking(args, clean=False),
     "novelty": lambda args: ranking(args, clean=True),
     "guarantees": guarantees,
+    "sets": prediction_sets,
+    "labels": wrong_labels,
+    "time": timing,
 }
 
 

@@ -133,7 +133,7 @@ class ForestEnergy(InputExpert):
 class _Standardised(InputEnergy):
     """Fitted on rows of equal weight whose columns have one scale, at most ``max_rows`` of them."""
 
-    max_rows = 10_000
+    max_rows = 5_000
     projected = False
 
     def fit_rows(self, X, weights, rng):

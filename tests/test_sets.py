@@ -1,0 +1,117 @@
+"""EnergyClassifier's prediction sets and rejection: thresholds on energies out of sample."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.datasets import load_digits, make_classification
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import train_test_split
+
+from sk_ebm import EnergyClassifier
+from sk_ebm.thresholds import FalseAlarm
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    """Training, calibration and test parts of three classes that overlap."""
+    X, y = make_classification(3000, 6, n_informative=4, n_classes=3, flip_y=0.2, random_state=0)
+    parts = train_test_split(X, y, test_size=0.8, random_state=0)
+    X_train, X_rest, y_train, y_rest = parts
+    return (X_train, y_train), (X_rest[:800], y_rest[:800]), (X_rest[800:], y_rest[800:])
+
+
+@pytest.fixture(scope="module")
+def calibrated(noisy):
+    return EnergyClassifier(calibrate=True, random_state=0).fit(*noisy[0])
+
+
+def covered(sets, y):
+    return sets[np.arange(len(y)), y]
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9, 0.99])
+def test_sets_cover(coverage, calibrated, noisy):
+    X, y = noisy[2]
+    sets = calibrated.predict_set(X, coverage)
+    assert sets.shape == (len(y), 3)
+    assert abs(covered(sets, y).mean() - coverage) < 0.035
+
+
+def test_sets_of_the_energies_out_of_sample_have_no_more_than_needed(calibrated, noisy):
+    X = noisy[2][0]
+    sizes = [calibrated.predict_set(X, c).sum() for c in (0.3, 0.6, 0.9)]
+    assert sizes == sorted(sizes)
+    largest = calibrated.predict_proba(X).argmax(axis=1)
+    sets = calibrated.predict_set(X, 0.9)
+    assert covered(sets, largest)[sets.any(axis=1)].all()
+
+
+def test_conformalize_on_new_rows(noisy):
+    classifier = EnergyClassifier(random_state=0).fit(*noisy[0])
+    with pytest.raises(ValueError, match="calibrate=True, or call conformalize"):
+        classifier.predict_set(noisy[2][0])
+    assert classifier.conformalize(*noisy[1]) is classifier
+    assert len(classifier.calibration_energies_) == 800
+    assert abs(covered(classifier.predict_set(noisy[2][0]), noisy[2][1]).mean() - 0.9) < 0.03
+    with pytest.raises(ValueError, match=r"classes seen in fit, got \[7\]"):
+        classifier.conformalize(noisy[1][0][:2], [7, 0])
+
+
+def test_coverage_of_each_class(rng):
+    X = np.r_[rng.standard_normal((900, 2)), rng.normal(1.5, 1, (100, 2))]
+    y = np.repeat([0, 1], [900, 100])
+    X_new = np.r_[rng.standard_normal((2000, 2)), rng.normal(1.5, 1, (2000, 2))]
+    classifier = EnergyClassifier(calibrate=True, random_state=0).fit(X, y)
+    common, own = (classifier.predict_set(X_new, 0.9, by_class=b)[2000:, 1] for b in (False, True))
+    assert common.mean() < 0.8
+    assert own.mean() > 0.84
+
+
+def test_weights_stand_for_rows(noisy):
+    (X, y), (X_cal, y_cal), (X_new, _) = noisy
+    weights = np.arange(len(y_cal)) % 3
+    rows = np.repeat(np.arange(len(y_cal)), weights)
+    classifier = EnergyClassifier(random_state=0).fit(X, y)
+    by_weight = classifier.conformalize(X_cal, y_cal, weights).predict_set(X_new)
+    repeated = classifier.conformalize(X_cal[rows], y_cal[rows]).predict_set(X_new)
+    assert_array_equal(by_weight, repeated)
+
+
+def test_too_few_rows_for_the_coverage(noisy):
+    classifier = EnergyClassifier(random_state=0).fit(*noisy[0])
+    classifier.conformalize(noisy[1][0][:20], noisy[1][1][:20])
+    with pytest.raises(ValueError, match="needs at least 99"):
+        classifier.predict_set(noisy[2][0], coverage=0.99)
+    with pytest.raises(ValueError, match="coverage must be"):
+        classifier.predict_set(noisy[2][0], coverage=1)
+
+
+@pytest.mark.parametrize("energy", ["kernel", RandomForestClassifier(20)], ids=["free", "least"])
+def test_what_no_class_fits_is_rejected(energy):
+    X, y = load_digits(return_X_y=True)
+    known = y < 8
+    X_train, X_new, y_train, y_new = train_test_split(X[known], y[known], random_state=0)
+    classifier = EnergyClassifier(energy, reject=FalseAlarm(0.05), random_state=0)
+    classifier.fit(X_train, y_train)
+    assert np.mean(classifier.predict(X_new) == -1) < 0.12
+    assert np.mean(classifier.predict(X[~known]) == -1) > 0.3
+    kept = classifier.predict(X_new) != -1
+    assert np.mean(classifier.predict(X_new)[kept] == y_new[kept]) > 0.95
+
+
+def test_rejection_keeps_the_kind_of_labels():
+    X, y = load_digits(n_class=3, return_X_y=True)
+    names = np.array(["zero", "one", "two"])[y]
+    classifier = EnergyClassifier("kernel", reject=-1e9, reject_label="none of them").fit(X, names)
+    assert set(classifier.predict(X)) == {"none of them"}
+    open_ = EnergyClassifier("kernel", reject=1e9, reject_label="none of them").fit(X, names)
+    assert set(open_.predict(X)) == set(names)
+
+
+@pytest.mark.parametrize(
+    ("reject", "message"),
+    [("f_score", "needs labelled anomalies"), ("never", "reject must be one of")],
+)
+def test_bad_rejection(reject, message, noisy):
+    with pytest.raises(ValueError, match=message):
+        EnergyClassifier(reject=reject).fit(*noisy[0])
