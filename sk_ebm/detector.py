@@ -79,8 +79,9 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
     calibration : {"cv", "split"} or None, default="cv"
         Which energies thresholds and p-values are learned from. "cv": of each row, by an energy
         fitted on the other folds (of 5,000 rows, by one fitted on all others, if there are more
-        than twice as many); uses all rows, and promises hold approximately. "split": of 0.3 of the rows, which the energy is not fitted on; promises
-        hold exactly if these are compatible. None: only "contamination" and fixed levels then.
+        than twice as many); uses all rows, and promises hold approximately. "split": of 0.3 of the
+        rows, which the energy is not fitted on; promises hold exactly if these are compatible.
+        None: only "contamination" and fixed levels then.
     beta : float or "auto", default="auto"
         Inverse temperature of `predict_proba`, > 0. "auto" learns it from labels, or is one over
         the mean excess of the highest tenth of the calibration energies over the rest: then

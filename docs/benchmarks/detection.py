@@ -248,9 +248,7 @@ def classification_sets(args):
 
 def prediction_sets(args):
     print("\n## Sets at coverage 0.9: mean coverage and size; ours by cross-fitting (cv), by a")
-    print(
-        "calibration part of 0.3 of the rows (split); MAPIE's LAC and (of three classes or more) APS on the same part"
-    )
+    print("calibration part of 0.3 of the rows (split); on that, MAPIE's LAC and APS (K > 2)")
     print(f"{'set':16}" + "".join(f"{name:>16}" for name in ("cv", "split", "lac", "aps")))
     table = []
     for name, X, y, split in classification_sets(args):
