@@ -5,6 +5,7 @@ from numbers import Integral
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg import pinvh
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.covariance import LedoitWolf
@@ -134,7 +135,6 @@ class _Standardised(InputEnergy):
     """Fitted on rows of equal weight whose columns have one scale, at most ``max_rows`` of them."""
 
     max_rows = 5_000
-    projected = False
 
     def fit_rows(self, X, weights, rng):
         if np.ptp(weights) > 0:
@@ -146,21 +146,14 @@ class _Standardised(InputEnergy):
             X = take_rows(X, np.sort(rng.choice(count_rows(X), self.max_rows, replace=False)))
         self._scaler = _RobustScaler().fit(X)
         X = self._scaler.transform(X)
-        X = take_rows(X, [0, 0]) if count_rows(X) == 1 else X
-        self._projection = None
-        if self.projected or sparse.issparse(X):
-            self._projection = _projection(X, rng)
-        self.fit_standardised(self._projected(X), rng)
+        self.fit_standardised(take_rows(X, [0, 0]) if count_rows(X) == 1 else X, rng)
 
     def fit_standardised(self, X, rng):
         """Fit to at least two rows."""
         raise NotImplementedError(f"{type(self).__name__} must define fit_standardised.")
 
-    def _projected(self, X):
-        return X if self._projection is None else self._projection.transform(X)
-
     def prepared(self, X):
-        return self._projected(self._scaler.transform(X))
+        return self._scaler.transform(X)
 
 
 class GaussianEnergy(_Standardised):
@@ -170,15 +163,14 @@ class GaussianEnergy(_Standardised):
     covariance (Ledoit and Wolf, 2004) has the least determinant, found by concentration steps from
     three deterministic starts (Rousseeuw and Van Driessen, 1999; Hubert, Rousseeuw and
     Verdonck, 2012). Shrinkage keeps it regular with more columns than rows and with columns of
-    few values. More than 60 columns are projected on their principal components.
+    few values. Of more than 60 columns the 60 principal components say which rows these are, and of
+    sparse ones they are all that counts.
 
     Parameters
     ----------
     support_fraction : float, default=0.75
         In [0.5, 1]; 1 is for rows without anomalies.
     """
-
-    projected = True
 
     def __init__(self, support_fraction=0.75):
         self.support_fraction = support_fraction
@@ -187,12 +179,20 @@ class GaussianEnergy(_Standardised):
         check_number("support_fraction", self.support_fraction, 0.5, 1, closed=True)
 
     def fit_standardised(self, X, rng):
-        size = int(np.ceil(self.support_fraction * len(X)))
-        fits = [_concentrate(X, size, first) for first in _first_distances(X)]
-        self.covariance_ = min(fits, key=lambda fit: np.linalg.slogdet(fit.covariance_)[1])
+        self._subspace = _Subspace(X, rng)
+        inner = self._subspace.transform(X)
+        size = int(np.ceil(self.support_fraction * len(inner)))
+        fits = [_concentrate(inner, size, first) for first in _first_distances(inner)]
+        nearest, self.covariance_ = min(
+            fits, key=lambda fit: np.linalg.slogdet(fit[1].covariance_)[1]
+        )
+        if not sparse.issparse(X):
+            self.covariance_ = _shrunk(X[nearest])
 
     def energies(self, X):
-        return 0.5 * self.covariance_.mahalanobis(self.prepared(X))
+        X = self.prepared(X)
+        X = self._subspace.transform(X) if sparse.issparse(X) else X
+        return 0.5 * self.covariance_.mahalanobis(X)
 
 
 def _first_distances(X):
@@ -207,11 +207,12 @@ def _shrunk(X):
     """The shrunk covariance, regular even if all rows are one."""
     covariance = LedoitWolf(store_precision=False).fit(X)
     covariance.covariance_.flat[:: X.shape[1] + 1] += 1e-9
+    covariance.store_precision, covariance.precision_ = True, pinvh(covariance.covariance_)
     return covariance
 
 
 def _concentrate(X, size, distances, max_steps=30):
-    """The shrunk covariance of as many of the nearest rows, until these stay the same."""
+    """As many of the nearest rows, and their shrunk covariance, until these stay the same."""
     nearest = None
     for _ in range(max_steps):
         before, nearest = nearest, np.sort(np.argpartition(distances, size - 1)[:size])
@@ -219,13 +220,14 @@ def _concentrate(X, size, distances, max_steps=30):
             break
         covariance = _shrunk(X[nearest])
         distances = covariance.mahalanobis(X)
-    return covariance
+    return nearest, covariance
 
 
 class MixtureEnergy(_Standardised):
     """Free energy -log p(x) of a mixture of normals (over the latent component).
 
-    More than 60 columns are projected on their principal components.
+    Of many columns it is a mixture of the principal components, at most 60 and one for four rows,
+    with normal noise of one variance outside of them (Tipping and Bishop, 1999).
 
     Parameters
     ----------
@@ -234,8 +236,6 @@ class MixtureEnergy(_Standardised):
     reg_covar : float, default=1e-3
         Added to the variances of the standardised columns, >= 0.
     """
-
-    projected = True
 
     def __init__(self, n_components=3, reg_covar=1e-3):
         self.n_components = n_components
@@ -246,6 +246,8 @@ class MixtureEnergy(_Standardised):
         check_number("reg_covar", self.reg_covar, 0, closed=True)
 
     def fit_standardised(self, X, rng):
+        self._subspace = _Subspace(X, rng)
+        X = self._subspace.transform(X)
         size = int(np.clip(len(X) // 10, 1, self.n_components))
         seed = rng.randint(np.iinfo(np.int32).max)
         mixture = GaussianMixture(size, reg_covar=self.reg_covar, random_state=seed)
@@ -255,7 +257,8 @@ class MixtureEnergy(_Standardised):
             self.mixture_ = mixture.fit(X)
 
     def energies(self, X):
-        return -self.mixture_.score_samples(self.prepared(X))
+        X = self.prepared(X)
+        return self._subspace.outside(X) - self.mixture_.score_samples(self._subspace.transform(X))
 
 
 class NeighborsEnergy(_Standardised):
@@ -343,15 +346,35 @@ class _RobustScaler:
         return (np.asarray(X, dtype=float)[:, self.kept] - self.center[self.kept]) / self.scale
 
 
-def _projection(X, rng):
-    """The leading components where columns are many, for the rows or at all; else None."""
-    n_rows, n_columns = X.shape
-    if n_rows < 4 and not sparse.issparse(X):
-        return None
-    size = int(min(_MAX_COLUMNS, n_columns, max(n_rows // 4, 1)))
-    if sparse.issparse(X):
-        size = max(min(size, n_columns - 1), 1)
-        return TruncatedSVD(size, random_state=rng.randint(2**31 - 1)).fit(X)
-    if n_columns <= _MAX_COLUMNS and 3 * n_columns <= n_rows:
-        return None
-    return PCA(size, random_state=rng.randint(2**31 - 1)).fit(X)
+class _Subspace:
+    """The leading principal components of columns that are many, at all or for the rows."""
+
+    def __init__(self, X, rng):
+        n_rows, n_columns = X.shape
+        size = int(min(_MAX_COLUMNS, n_columns, max(n_rows // 4, 1)))
+        few = n_columns <= _MAX_COLUMNS and 3 * n_columns <= n_rows
+        self._projection = None
+        if not sparse.issparse(X) and (few or n_rows < 4):
+            return
+        kind = TruncatedSVD if sparse.issparse(X) else PCA
+        self._projection = kind(size, random_state=rng.randint(np.iinfo(np.int32).max)).fit(X)
+        self._variance = 1.0
+        n_outside = min(n_columns, n_rows - 1) - size
+        if n_outside > 0:
+            self._variance = max(self._squares(X).mean() / n_outside, np.finfo(float).tiny)
+
+    def transform(self, X):
+        return X if self._projection is None else self._projection.transform(X)
+
+    def outside(self, X):
+        """Energies (n,) of what lies outside, of one variance in all directions."""
+        return 0.0 if self._projection is None else self._squares(X) / (2 * self._variance)
+
+    def _squares(self, X):
+        """Squared lengths (n,) of what lies outside."""
+        if sparse.issparse(X):
+            lengths = np.asarray(X.multiply(X).sum(axis=1)).ravel()
+        else:
+            lengths = np.square(X - self._projection.mean_).sum(axis=1)
+        inside = np.square(self._projection.transform(X)).sum(axis=1)
+        return np.maximum(lengths - inside, 0)
