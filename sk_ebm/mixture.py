@@ -25,10 +25,11 @@ class MixtureColumn:
         self.mixture = mixture
         self.folds = folds
 
-    def fit(self, X, y, weights, splits, rng):
-        self.scores_ = np.empty(len(y))
+    def fit(self, X, y, recording, weights, splits, rng):
+        points = recording.spread(y)
+        self.scores_ = np.empty(points.shape)
         for mixture, (_, test) in zip(self.folds, splits, strict=True):
-            self.scores_[test] = given(mixture, X[test]).normal_score(y[test, None])[:, 0]
+            self.scores_[test] = given(mixture, X[test]).normal_score(points[test])
         self.features_ = self.distribution(X)[1]
         return self
 
