@@ -87,7 +87,14 @@ class Recording:
         return y
 
     def cells(self, y):
-        """Both ends, like y, of what is recorded as y."""
+        """Both ends, like y, of what is recorded as y: of the first and last value, infinite."""
+        low, high = self._finite_cells(y)
+        if self.rounded:
+            low = np.where(y == self.values[0], -np.inf, low)
+            high = np.where(y == self.values[-1], np.inf, high)
+        return low, high
+
+    def _finite_cells(self, y):
         if not self.rounded:
             return y - self.step / 2, y + self.step / 2
         padded = np.pad(self.values, 1, constant_values=np.nan)
@@ -106,14 +113,14 @@ class Recording:
         """
         if not self.rounded:
             return y[:, None]
-        low, high = self.cells(y[:, None])
+        low, high = self._finite_cells(y[:, None])
         return low + (high - low) * (np.arange(_POINTS) + 0.5) / _POINTS
 
     def dequantised(self, y, rng):
         """One point at random in the cell of each of y (n,)."""
         if not self.rounded:
             return y
-        low, high = self.cells(y)
+        low, high = self._finite_cells(y)
         return rng.uniform(low, high)
 
 
@@ -135,7 +142,7 @@ def _find_step(values):
     least = gaps[gaps < 1.5 * gaps.min()].mean() if len(gaps) else 0.0
     for parts in range(1, 11):
         step = gaps.sum() / max(np.round(gaps * parts / least).sum(), 1) if least else 0.0
-        if step and (np.abs(gaps / step - np.round(gaps / step)) < 0.05).all():
+        if step and (np.abs(gaps / step - np.round(gaps / step)) < 0.02).all():
             return float(step)
     return 0.0
 

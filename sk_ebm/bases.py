@@ -136,7 +136,8 @@ class LocationScale:
         self._scaler = StandardScaler().fit(X, sample_weight=weights)
         regressors = self.locations
         if regressors == "auto":
-            regressors = default_locations(X, y, weights, min(len(train) for train, _ in splits))
+            n_train = min(np.count_nonzero(weights[train]) for train, _ in splits)
+            regressors = default_locations(X, y, weights, n_train)
         self.experts_ = [
             CrossFitted(regressor, self.n_jobs).fit(X, y, weights, splits, rng)
             for regressor in regressors
@@ -281,7 +282,7 @@ def _trees_scale(features, sizes, weights):
 
 def default_locations(X, y, weights, n_train):
     """The regressors that "auto" stands for."""
-    n = len(X)
+    n = np.count_nonzero(weights)
     if n_train < 10:
         return [DummyRegressor()]
     linear = make_pipeline(StandardScaler(), RidgeCV(_PENALTIES * n))

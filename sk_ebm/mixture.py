@@ -3,12 +3,14 @@
 import numpy as np
 from scipy import linalg, special
 from sklearn import config_context
-from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+from sklearn.mixture import GaussianMixture
 
 from sk_ebm.distributions import MixtureRows
 
 _LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
-_RIDGES = (1e-3, 1e-6)  # of covariances, where columns have unit variance
+_RIDGES = (1.0, 0.3, 0.1, 0.03, 0.01, 1e-3, 1e-6)  # of covariances of columns of unit variance
+_MANY = 100  # rows for each column, from which only the least ridges are tried
+_TESTED = 500  # rows on which a choice is made
 
 
 class MixtureColumn:
@@ -61,9 +63,9 @@ def given(mixture, X):
 def fit_mixture(X, splits, rng):
     """A mixture of all rows and one for each fold's training rows.
 
-    The ridge and the number of components are those of greatest likelihood in the first fold, the
-    latter along a ladder that ends where two more steps do not help. Rows fewer than 10 for each
-    column have a Bayesian mixture instead, which prunes components.
+    The ridge and the number of components are those of greatest likelihood in rows left out: of the
+    first folds, until 500 rows or all of them; the latter along a ladder that ends where two more
+    steps do not help. Columns that are constant have no say.
 
     Parameters
     ----------
@@ -82,18 +84,13 @@ def fit_mixture(X, splits, rng):
 
 
 def _fit_mixture(X, splits, seed):
-    if len(X) < 10 * X.shape[1]:
-        ridge = max(_RIDGES)
-        n_components = max(min(5, len(X) // 10), 1)
-        start = BayesianGaussianMixture(
-            n_components=n_components, reg_covar=ridge, max_iter=500, random_state=seed
-        ).fit(X)
-    else:
-        train, test = splits[0]
-        trials = [_climb(X[train], X[test], ridge, seed) for ridge in _RIDGES]
-        _, n_components, ridge = max(trials)
-        start = _mixture(n_components, ridge, seed).fit(X)
-    n_components = len(start.weights_)
+    ridges = _RIDGES if len(X) < _MANY * X.shape[1] else _RIDGES[-2:]
+    varies = np.ptp(X, axis=0) > 0
+    part = X[:, varies] if varies.any() else X
+    tested = np.cumsum([len(test) for _, test in splits])
+    used = splits[: np.searchsorted(tested, _TESTED) + 1]
+    _, n_components, ridge = max(_climb(part, used, ridge, seed) for ridge in ridges)
+    start = _mixture(n_components, ridge, seed).fit(X)
     params = {
         "weights_init": start.weights_ / start.weights_.sum(),
         "means_init": start.means_,
@@ -103,13 +100,15 @@ def _fit_mixture(X, splits, seed):
     return start, refitted
 
 
-def _climb(train, test, ridge, seed):
+def _climb(X, splits, ridge, seed):
     """(likelihood of the test rows, number of components, ridge) of the best mixture."""
     best, worse = (-np.inf, 1, ridge), 0
+    fewest = min(len(train) for train, _ in splits)
     for n_components in _LADDER:
-        if (n_components > 1 and n_components > len(train) / (4 * train.shape[1])) or worse == 2:
+        if (n_components > 1 and n_components > fewest / (2 * X.shape[1])) or worse == 2:
             break
-        likelihood = _mixture(n_components, ridge, seed).fit(train).score(test)
+        mixture = _mixture(n_components, ridge, seed)
+        likelihood = np.mean([mixture.fit(X[train]).score(X[test]) for train, test in splits])
         worse = worse + 1 if likelihood < best[0] else 0
         best = max(best, (likelihood, n_components, ridge))
     return best

@@ -44,11 +44,14 @@ class Predictive:
         return self.base.log_density(y) + self.tilted.tilt(self.base.normal_score(y))
 
     def log_mass(self, y, low, high):
-        """Log mass between low and high, which enclose y, all (n, k)."""
+        """Log mass of a cell (low, high) around y, all (n, k); an end may be infinite."""
         mass = self.cdf(high) - self.cdf(low)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found = np.log(mass), self.log_density(y) + np.log(high - low)
-        return np.where(mass > _CERTAIN, *found)
+        width = 2 * np.minimum(high - y, y - low)
+        return np.where(
+            mass > _CERTAIN,
+            np.log(np.maximum(mass, _CERTAIN)),
+            self.log_density(y) + np.log(width),
+        )
 
     def energies(self, y):
         """-log q(y given x) - <o, phi(z)> at y (n, k): log p = -E - log Z."""
@@ -139,7 +142,7 @@ class Wrapped:
         return np.sum(self.masses * self.grid, axis=1)
 
     def shortest(self, coverage):
-        lows = np.linspace(0, 1 - coverage, 201)
+        lows = np.linspace(1e-9, 1 - coverage - 1e-9, 201)
         ends = self.quantile(np.tile(np.append(lows, lows + coverage), (self.n_rows, 1)))
         low, high = np.hsplit(ends, 2)
         best = np.argmin(high - low, axis=1)[:, None]
