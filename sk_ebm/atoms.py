@@ -1,4 +1,4 @@
-"""Repeated values of an answer: which have masses of their own, and how likely these are given x."""
+"""Repeated values of an answer: which have masses of their own, and how likely they are given x."""
 
 import numpy as np
 
@@ -29,27 +29,34 @@ class Recording:
         Sorted.
     step : float
         The largest number of which all differences are multiples; 0 where there is none.
+    width : float
+        The step, or a hundredth of the standard deviation where there is none.
+    spreads : bool, default=True
+        Whether rounded values are spread over their cells to fit a density.
     """
 
-    def __init__(self, values, atoms, step):
+    def __init__(self, values, atoms, step, width, spreads=True):
         self.values = values
         self.atoms = atoms
         self.step = step
+        self.width = width
+        self.spreads = spreads
 
     @classmethod
     def of(cls, y):
         """That of the values y (n,)."""
         values, counts = np.unique(y, return_counts=True)
         step, atoms = _find_step(values), values[_atoms(counts)]
+        width = step or 0.01 * np.std(y)
         others = ~np.isin(values, atoms)
         if counts[others].mean() < _ROWS_PER_VALUE:
-            return cls(values[:0], atoms, step)
+            return cls(values[:0], atoms, step, width)
         n_steps = round(np.ptp(values) / step) if step else np.inf
         if n_steps <= _GAPS * len(values):
             lattice = values[0] + step * np.arange(n_steps + 1)
             lattice[np.searchsorted(lattice, values - step / 2)] = values
             values = lattice
-        return cls(values, atoms, step)
+        return cls(values, atoms, step, width)
 
     @property
     def rounded(self):
@@ -64,11 +71,10 @@ class Recording:
         """The values that have masses."""
         return self.values if self.rounded else self.atoms
 
-    def scaled(self, centre, unit):
+    def scaled(self, centre, unit, spreads):
         """The recording of (y - centre) / unit."""
-        return Recording(
-            (self.values - centre) / unit, (self.atoms - centre) / unit, self.step / unit
-        )
+        values, atoms = ((v - centre) / unit for v in (self.values, self.atoms))
+        return Recording(values, atoms, self.step / unit, self.width / unit, spreads)
 
     @property
     def edges(self):
@@ -106,19 +112,19 @@ class Recording:
         )
 
     def spread(self, y):
-        """Points (n, k) that are spread evenly over the cells of y (n,); y itself if not rounded.
+        """Points (n, k) that are spread evenly over the cells of y (n,), or y itself.
 
         The mean log-density of these is a lower bound of the log of the cell's mean density, which
         spikes within a cell do not raise.
         """
-        if not self.rounded:
+        if not (self.rounded and self.spreads):
             return y[:, None]
         low, high = self._finite_cells(y[:, None])
         return low + (high - low) * (np.arange(_POINTS) + 0.5) / _POINTS
 
     def dequantised(self, y, rng):
-        """One point at random in the cell of each of y (n,)."""
-        if not self.rounded:
+        """One point at random in the cell of each of y (n,), or y itself."""
+        if not (self.rounded and self.spreads):
             return y
         low, high = self._finite_cells(y)
         return rng.uniform(low, high)

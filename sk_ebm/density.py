@@ -24,6 +24,7 @@ from sk_ebm.predictive import Gated, Predictive, Rounded
 from sk_ebm.splines import NormalSplines, TiltedNormal
 
 _DRAWS = 200  # of each row, for means of several targets
+_FEW_VALUES = 20  # of a column of a table, up to which its density is spread over their cells
 _HELD_AT_ONCE = 30  # arrays of the quadrature's size that a block of rows needs
 
 
@@ -62,20 +63,19 @@ class Conditional:
         law = Predictive(base, TiltedNormal(self.splines, self.beta_ * self.energy_(features)))
         if self.gate is None:
             return law
-        return Gated(law, self.gate.atoms, self.gate.log_masses(features))
+        return Gated(law, self.gate.atoms, self.recording.width, self.gate.log_masses(features))
 
     def __call__(self, inputs):
         """The predictive distributions of rows."""
         law = self.smooth(inputs)
         return Rounded(law, self.recording) if self.rounds else law
 
-    def log_prob(self, inputs, y, kind, unit=1.0):
-        """Log density or mass of y (n,), which is measured in units."""
+    def log_prob(self, inputs, y, kind):
+        """Log density or mass of y (n,)."""
         law, y = self.smooth(inputs), y[:, None]
         if kind == "mass":
             return law.log_mass(y, *self.recording.cells(y))[:, 0]
-        is_atom = 0 if self.gate is None else np.isin(y, self.gate.atoms)
-        return (law.log_density(y) - np.log(unit) * (1 - is_atom))[:, 0]
+        return law.log_density(y)[:, 0]
 
 
 def _is_conditional(estimator):
@@ -139,7 +139,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         the others. False has a smooth density instead, without any masses.
     kind : {"density", "mass"}, default="density"
         What `log_prob`, `score` and `score_samples` return: the log density before rounding, at an
-        atom the log of its mass; or the log mass of the cell, the recording step around y.
+        atom its mass over the recording step (or a hundredth of the standard deviation where there
+        is none); or the log mass of the cell, the recording step around y.
     n_basis : int, default=8
         Number of splines, >= 1.
     point : {"mean", "median", "mode"}, default="mean"
@@ -300,8 +301,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             raise ValueError(f"kind must be 'density' or 'mass', got {self.kind!r}.")
         if self.kind == "mass" and not all(r.has_cells for r in self.recordings_):
             raise ValueError(
-                "kind='mass' needs answers that are repeated or multiples of one number, as rounded "
-                "ones are; use kind='density'."
+                "kind='mass' needs answers that are repeated, or multiples of one number as "
+                "rounded ones are; use kind='density'."
             )
 
     def _fit_chain(self, parts, X, targets, weights, splits, folds, rng, report):
@@ -359,7 +360,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         self.scaler_ = StandardScaler().fit(X)
         X = self.scaler_.transform(X)
         recordings = [
-            recording.scaled(mean, unit)
+            recording.scaled(mean, unit, len(recording.values) <= _FEW_VALUES)
             for recording, mean, unit in zip(
                 self.recordings_, self.scaler_.mean_, self.scaler_.scale_, strict=True
             )
@@ -475,16 +476,14 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         """
         X = self._validated_X(X)
         y = self._answers(X, y)
-        return self._log_prob(np.hstack([X, y]), np.ones(y.shape[1]))
+        return self._log_prob(np.hstack([X, y]), y.shape[1])
 
-    def _log_prob(self, table, units):
-        """log p of the last columns of a table, in units of their own, given those before them."""
+    def _log_prob(self, table, n_last):
+        """log p of the last columns of a table given those before them."""
         total = np.zeros(len(table))
-        n_first = table.shape[1] - len(units)
-        for j, (conditional, unit) in enumerate(zip(self.conditionals_, units, strict=True)):
-            inputs, y = table[:, : n_first + j], table[:, n_first + j]
+        for j, conditional in enumerate(self.conditionals_, start=table.shape[1] - n_last):
             for rows in self._blocks(table):
-                total[rows] += conditional.log_prob(inputs[rows], y[rows], self.kind, unit)
+                total[rows] += conditional.log_prob(table[rows, :j], table[rows, j], self.kind)
         return total
 
     @joint_only
@@ -500,7 +499,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         log_density : ndarray of shape (n_samples,)
         """
         X = self._validated_X(X)
-        return self._log_prob(self.scaler_.transform(X), self.scaler_.scale_)
+        found = self._log_prob(self.scaler_.transform(X), X.shape[1])
+        return found if self.kind == "mass" else found - np.log(self.scaler_.scale_).sum()
 
     def score(self, X, y=None):
         """Mean of `log_prob`, or with ``conditional=False`` of `score_samples`, in nats.

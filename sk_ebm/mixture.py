@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import linalg, special
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.mixture import GaussianMixture
 
 from sk_ebm.distributions import MixtureRows
@@ -28,12 +29,21 @@ class MixtureColumn:
         self.folds = folds
 
     def fit(self, X, y, recording, weights, splits, rng):
+        if not weights.all():
+            self._refit(np.column_stack([X, recording.dequantised(y, rng)]), weights > 0, splits)
         points = recording.spread(y)
         self.scores_ = np.empty(points.shape)
         for mixture, (_, test) in zip(self.folds, splits, strict=True):
             self.scores_[test] = given(mixture, X[test]).normal_score(points[test])
         self.features_ = self.distribution(X)[1]
         return self
+
+    def _refit(self, table, kept, splits):
+        """Mixtures of the rows that are kept alone, as similar as these rows allow."""
+        n_components = min(len(self.mixture.weights_), max(kept.sum() // (2 * table.shape[1]), 1))
+        alone = clone(self.mixture).set_params(n_components=n_components).fit(table[kept])
+        parts = [train[kept[train]] for train, _ in splits]
+        self.mixture, self.folds = alone, _refitted(alone, [table[part] for part in parts])
 
     def distribution(self, X):
         """Distributions of rows, and the features (n, ...) that energies read."""
@@ -90,14 +100,18 @@ def _fit_mixture(X, splits, seed):
     tested = np.cumsum([len(test) for _, test in splits])
     used = splits[: np.searchsorted(tested, _TESTED) + 1]
     _, n_components, ridge = max(_climb(part, used, ridge, seed) for ridge in ridges)
-    start = _mixture(n_components, ridge, seed).fit(X)
+    mixture = _mixture(n_components, ridge, seed).fit(X)
+    return mixture, _refitted(mixture, [X[train] for train, _ in splits])
+
+
+def _refitted(mixture, parts):
+    """The mixture fitted to parts of its rows, from where it is on."""
     params = {
-        "weights_init": start.weights_ / start.weights_.sum(),
-        "means_init": start.means_,
-        "precisions_init": start.precisions_,
+        "weights_init": mixture.weights_ / mixture.weights_.sum(),
+        "means_init": mixture.means_,
+        "precisions_init": mixture.precisions_,
     }
-    refitted = [_mixture(n_components, ridge, seed, **params).fit(X[train]) for train, _ in splits]
-    return start, refitted
+    return [clone(mixture).set_params(**params).fit(part) for part in parts]
 
 
 def _climb(X, splits, ridge, seed):
@@ -114,5 +128,5 @@ def _climb(X, splits, ridge, seed):
     return best
 
 
-def _mixture(n_components, ridge, seed, **start):
-    return GaussianMixture(n_components, reg_covar=ridge, max_iter=300, random_state=seed, **start)
+def _mixture(n_components, ridge, seed):
+    return GaussianMixture(n_components, reg_covar=ridge, max_iter=300, random_state=seed)

@@ -152,7 +152,7 @@ class Wrapped:
 class Gated(Wrapped):
     """A law with atoms, each of which has a mass beside the density of the rest.
 
-    The measure counts atoms: ``log_density`` at one is the log of its mass.
+    The density at an atom is its mass over the width of what is recorded as it.
 
     Parameters
     ----------
@@ -160,13 +160,15 @@ class Gated(Wrapped):
         That of the rest.
     atoms : ndarray of shape (a,)
         Sorted.
+    width : float
     log_masses : ndarray of shape (n, a + 1)
         Logarithms of the masses of the atoms, and of the rest.
     """
 
-    def __init__(self, law, atoms, log_masses):
+    def __init__(self, law, atoms, width, log_masses):
         super().__init__(law)
         self.atoms = atoms
+        self.width = width
         self.log_masses = log_masses
         self._of_atoms, self._of_rest = np.hsplit(np.exp(log_masses), [-1])
 
@@ -182,7 +184,7 @@ class Gated(Wrapped):
     def log_density(self, y):
         found = self.log_masses[:, -1:] + self.law.log_density(y)
         for atom, log_mass in zip(self.atoms, self.log_masses.T, strict=False):
-            found = np.where(y == atom, log_mass[:, None], found)
+            found = np.where(y == atom, log_mass[:, None] - np.log(self.width), found)
         return found
 
     def log_mass(self, y, low, high):

@@ -97,19 +97,20 @@ def test_cells_are_half_way_to_the_neighbours(rng):
 def test_cells_of_values_not_seen():
     found = Recording.of(np.repeat([0.0, 1.0, 2.0], 30))
     assert_allclose(found.cells(np.array([7.0, -3.0])), [[4.5, -4.5], [9.5, -1.5]])
-    unrounded = Recording(np.array([]), np.array([]), 0.5)
+    unrounded = Recording(np.array([]), np.array([]), 0.5, 0.5)
     assert_allclose(unrounded.cells(np.array([7.0])), [[6.75], [7.25]])
 
 
 def laws(rng):
     base = Student(rng.standard_normal(6), rng.uniform(0.5, 2, size=6), 4.0)
     smooth = Predictive(base, TiltedNormal(NormalSplines(8), 0.5 * rng.standard_normal((6, 8))))
-    gated = Gated(smooth, np.array([-0.5, 1.0]), np.log(rng.dirichlet(np.ones(3), size=6)))
+    gated = Gated(smooth, np.array([-0.5, 1.0]), 0.5, np.log(rng.dirichlet(np.ones(3), size=6)))
     values = np.arange(-40, 41) / 2
+    recording = Recording(values, values[:0], 0.5, 0.5)
     return {
         "gated": gated,
-        "rounded": Rounded(smooth, Recording(values, values[:0], 0.5)),
-        "both": Rounded(gated, Recording(values, values[:0], 0.5)),
+        "rounded": Rounded(smooth, recording),
+        "both": Rounded(gated, recording),
     }
 
 
@@ -202,7 +203,9 @@ def test_an_atom_has_its_probability(rng):
     X, y, share = inflated(rng)
     density = simple().fit(X[:1000], y[:1000])
     assert_array_equal(density.atoms_[0], [0])
-    found = np.exp(density.log_prob(X[1000:], np.zeros(500)))
+    width = density.recordings_[0].width
+    assert_allclose(width, 0.01 * np.std(y[:1000]))
+    found = width * np.exp(density.log_prob(X[1000:], np.zeros(500)))
     assert np.abs(found - share[1000:]).mean() < 0.05
     assert_allclose(found, density.predict_proba(X[1000:])[:, -1], rtol=1e-12)
     draws = density.sample(X[1000:], 50, random_state=0)
@@ -271,7 +274,7 @@ def test_draws_of_a_table_are_on_the_values_of_its_columns(table, joint):
     assert (given[0, :, 1] == 0).any()
 
 
-def test_only_the_density_depends_on_the_unit(table, joint):
+def test_the_density_of_a_table_depends_on_its_units(table, joint):
     scaled = np.array([1, 10, 1]) * table
     change = joint_density().fit(scaled).score_samples(scaled) - joint.score_samples(table)
-    assert_allclose(change, np.where(table[:, 1] == 0, 0, -np.log(10)), atol=1e-5)
+    assert_allclose(change, -np.log(10), atol=1e-5)
