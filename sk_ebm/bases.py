@@ -282,7 +282,7 @@ def _trees_scale(features, sizes, weights):
 
 def default_locations(X, y, weights, n_train):
     """The regressors that "auto" stands for."""
-    n = np.count_nonzero(weights)
+    n = int(np.count_nonzero(weights))
     if n_train < 10:
         return [DummyRegressor()]
     linear = make_pipeline(StandardScaler(), RidgeCV(_PENALTIES * n))

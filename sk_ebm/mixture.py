@@ -11,7 +11,7 @@ from sk_ebm.distributions import MixtureRows
 _LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 _RIDGES = (1.0, 0.3, 0.1, 0.03, 0.01, 1e-3, 1e-6)  # of covariances of columns of unit variance
 _MANY = 100  # rows for each column, from which only the least ridges are tried
-_TESTED = 500  # rows on which a choice is made
+_TESTED = 1000  # rows on which a choice is made
 
 
 class MixtureColumn:
@@ -74,7 +74,7 @@ def fit_mixture(X, splits, rng):
     """A mixture of all rows and one for each fold's training rows.
 
     The ridge and the number of components are those of greatest likelihood in rows left out: of the
-    first folds, until 500 rows or all of them; the latter along a ladder that ends where two more
+    first folds, until 1,000 rows or all of them; the latter along a ladder that ends where two more
     steps do not help. Columns that are constant have no say.
 
     Parameters
