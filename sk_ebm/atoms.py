@@ -94,40 +94,38 @@ class Recording:
 
     def cells(self, y):
         """Both ends, like y, of what is recorded as y: of the first and last value, infinite."""
-        low, high = self._finite_cells(y)
+        below, above = self._half_gaps(y)
         if self.rounded:
-            low = np.where(y == self.values[0], -np.inf, low)
-            high = np.where(y == self.values[-1], np.inf, high)
-        return low, high
+            below = np.where(y == self.values[0], np.inf, below)
+            above = np.where(y == self.values[-1], np.inf, above)
+        return y - below, y + above
 
-    def _finite_cells(self, y):
-        if not self.rounded:
-            return y - self.step / 2, y + self.step / 2
+    def _half_gaps(self, y):
+        """Half the step, or half of how far the values next to y are, below and above."""
+        if self.step:
+            return self.step / 2, self.step / 2
         padded = np.pad(self.values, 1, constant_values=np.nan)
         below = (y - padded[np.searchsorted(self.values, y, side="left")]) / 2
         above = (padded[np.searchsorted(self.values, y, side="right") + 1] - y) / 2
-        return (
-            y - np.where(np.isnan(below), above, below),
-            y + np.where(np.isnan(above), below, above),
-        )
+        return np.where(np.isnan(below), above, below), np.where(np.isnan(above), below, above)
 
     def spread(self, y):
-        """Points (n, k) that are spread evenly over the cells of y (n,), or y itself.
+        """Points (n, k) that are spread evenly around y (n,), within its cell, or y itself.
 
-        The mean log-density of these is a lower bound of the log of the cell's mean density, which
-        spikes within a cell do not raise.
+        The mean log-density of these is a lower bound of the log of their mean density, which
+        spikes do not raise.
         """
         if not (self.rounded and self.spreads):
             return y[:, None]
-        low, high = self._finite_cells(y[:, None])
-        return low + (high - low) * (np.arange(_POINTS) + 0.5) / _POINTS
+        half = np.minimum(*self._half_gaps(y[:, None]))  # an outlier widens none
+        return y[:, None] + half * (2 * np.arange(_POINTS) + 1 - _POINTS) / _POINTS
 
     def dequantised(self, y, rng):
         """One point at random in the cell of each of y (n,), or y itself."""
         if not (self.rounded and self.spreads):
             return y
-        low, high = self._finite_cells(y)
-        return rng.uniform(low, high)
+        half = np.minimum(*self._half_gaps(y))
+        return y + half * rng.uniform(-1, 1, size=len(y))
 
 
 def _atoms(counts):

@@ -95,8 +95,8 @@ def test_cells_are_half_way_to_the_neighbours(rng):
 
 
 def test_cells_of_values_not_seen():
-    found = Recording.of(np.repeat([0.0, 1.0, 2.0], 30))
-    assert_allclose(found.cells(np.array([7.0, -3.0])), [[4.5, -4.5], [9.5, -1.5]])
+    found = Recording.of(np.repeat([0.0, 1.0, 1 + np.sqrt(2)], 30))
+    assert_allclose(found.cells(np.array([7.0, -3.0])), [[4.71, -4.5], [9.29, -1.5]], atol=1e-2)
     unrounded = Recording(np.array([]), np.array([]), 0.5, 0.5)
     assert_allclose(unrounded.cells(np.array([7.0])), [[6.75], [7.25]])
 
@@ -164,6 +164,12 @@ def test_log_mass_far_out_is_that_of_the_density(rng):
     y = np.full((6, 1), -1e4)
     found = law.log_mass(y, y - 0.01, y + 0.01)
     assert_allclose(found, law.log_density(y) + np.log(0.02), atol=1e-5)
+
+
+def test_an_outlier_widens_no_cell():
+    found = Recording.of(np.append(np.repeat(np.arange(5.0), 30), 1e6))
+    assert_array_equal(found.values, [0, 1, 2, 3, 4, 1e6])
+    assert_allclose(np.abs(found.spread(found.values) - found.values[:, None]).max(), 0.4375)
 
 
 def test_labels_of_atoms():
