@@ -139,7 +139,8 @@ class Grid(Answers):
 
     Parameters
     ----------
-    z : ndarray of shape (n,)
+    z : ndarray of shape (n,) or (n, k)
+        Of several scores, over which an answer is spread, the mean of phi counts.
     splines : NormalSplines
         phi, and the nodes with their log weights.
     trust : float, default=None
@@ -154,7 +155,7 @@ class Grid(Answers):
         self.trust = len(z) / (len(z) + 1) if trust is None else trust
         self.target = np.full(len(z), len(splines.nodes))
         self.log_measure = np.append(splines.log_weights, -np.inf)
-        self._at_z = self.trust * splines(z)
+        self._at_z = self.trust * splines(z.reshape(len(z), -1)).mean(axis=1)
 
     def __len__(self):
         return len(self.z)

@@ -1,9 +1,10 @@
 """Base densities q(y given x) with a known cdf, which energies of its normal score correct.
 
-A base is fitted, ``fit(X, y, weights, splits, rng)``, and leaves in ``scores_`` the normal scores
-Phi^-1(F(y)) of the training rows under distributions that have not seen the row, and in
-``features_`` what energies read. Then ``distribution(X)`` gives distributions and features of new
-rows. Distributions are those of `sk_ebm.distributions`.
+A base is fitted, ``fit(X, y, recording, weights, splits, rng)``, and leaves in ``scores_`` the
+normal scores Phi^-1(F(y)) (n, k) of the points over which the `Recording` spreads each training
+answer, under distributions that have not seen the row, and in ``features_`` what energies read.
+Then ``distribution(X)`` gives distributions and features of new rows. Distributions are those of
+`sk_ebm.distributions`.
 """
 
 from inspect import signature
@@ -46,18 +47,19 @@ class Foreign:
         self.estimator = estimator
         self.n_jobs = n_jobs
 
-    def fit(self, X, y, weights, splits, rng):
+    def fit(self, X, y, recording, weights, splits, rng):
         self._scaler = StandardScaler().fit(X, sample_weight=weights)
+        points = recording.spread(y)
         self._near = np.array([y.min(), y.max()])
         everything = np.arange(len(y))
         frozen = isinstance(self.estimator, FrozenEstimator)
         parts = [(everything, everything)] if frozen else splits
-        self.scores_ = np.empty(len(y))
+        self.scores_ = np.empty(points.shape)
         features = [None] * len(y)
         for train, test in parts:
             self._fit_estimator(X, y, weights, train, rng)
             distribution, of_test = self.distribution(X[test])
-            self.scores_[test] = distribution.normal_score(y[test, None])[:, 0]
+            self.scores_[test] = distribution.normal_score(points[test])
             for row, values in zip(test, of_test, strict=True):
                 features[row] = values
         self.features_ = np.stack(features)
@@ -130,11 +132,12 @@ class LocationScale:
         self.locations = locations
         self.n_jobs = n_jobs
 
-    def fit(self, X, y, weights, splits, rng):
+    def fit(self, X, y, recording, weights, splits, rng):
         self._scaler = StandardScaler().fit(X, sample_weight=weights)
         regressors = self.locations
         if regressors == "auto":
-            regressors = default_locations(X, y, weights, min(len(train) for train, _ in splits))
+            n_train = min(np.count_nonzero(weights[train]) for train, _ in splits)
+            regressors = default_locations(X, y, weights, n_train)
         self.experts_ = [
             CrossFitted(regressor, self.n_jobs).fit(X, y, weights, splits, rng)
             for regressor in regressors
@@ -147,13 +150,15 @@ class LocationScale:
         seen = seen[:, kept]
         loc = seen @ self.weights_
         self._centre, self._unit = np.average(loc, weights=weights), _spread(y, weights)
-        sizes = np.abs(y - loc)
+        points = recording.spread(y)
+        sizes = np.abs(points - loc[:, None]).mean(axis=1)
         sizes += 1e-3 * np.median(sizes) + 1e-9 * self._unit
         features = self._features(X, seen)
         self.scale_ = Scale(self.n_jobs).fit(features, sizes, weights, splits, rng)
         log_scale = self.scale_.held_out_
-        self._log_unit, self.df_ = _fit_student((y - loc) * np.exp(-log_scale), weights)
-        self.scores_ = self._student(loc, log_scale).normal_score(y[:, None])[:, 0]
+        residuals = (points - loc[:, None]) * np.exp(-log_scale)[:, None]
+        self._log_unit, self.df_ = _fit_student(residuals, weights)
+        self.scores_ = self._student(loc, log_scale).normal_score(points)
         self.features_ = self._append(features, log_scale)
         return self
 
@@ -277,7 +282,7 @@ def _trees_scale(features, sizes, weights):
 
 def default_locations(X, y, weights, n_train):
     """The regressors that "auto" stands for."""
-    n = len(X)
+    n = int(np.count_nonzero(weights))
     if n_train < 10:
         return [DummyRegressor()]
     linear = make_pipeline(StandardScaler(), RidgeCV(_PENALTIES * n))
@@ -358,13 +363,13 @@ def pool_locations(predictions, y, weights):
 
 
 def _fit_student(residuals, weights):
-    """log scale and degrees of freedom, between 3 and 30, of greatest likelihood."""
+    """log scale and degrees of freedom, 3 to 30, of greatest likelihood, of residuals (n, k)."""
     start = np.log(np.median(np.abs(residuals)) or np.abs(residuals).max() or 1.0)
 
     def nll(params):
         log_scale, log_df = params
         values = stats.t.logpdf(residuals * np.exp(-log_scale), np.exp(log_df)) - log_scale
-        return -np.average(values, weights=weights)
+        return -np.average(values.mean(axis=1), weights=weights)
 
     bounds = [(start - 5, start + 5), np.log([3, 30])]
     log_scale, log_df = minimize(nll, [start, np.log(6)], bounds=bounds).x

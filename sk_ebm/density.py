@@ -1,5 +1,6 @@
 """EnergyDensityEstimator: conditional and joint densities from energies."""
 
+from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -15,13 +16,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sk_ebm._checks import check_number, check_weighs
 from sk_ebm._private import check_sample_weight
 from sk_ebm.answers import Grid
+from sk_ebm.atoms import Gate, Recording
 from sk_ebm.base import EnergyEstimator, keep_fitted, row_blocks
 from sk_ebm.bases import Foreign, LocationScale
 from sk_ebm.mixture import MixtureColumn, fit_mixture
-from sk_ebm.predictive import Predictive
+from sk_ebm.predictive import Gated, Predictive, Rounded
 from sk_ebm.splines import NormalSplines, TiltedNormal
 
 _DRAWS = 200  # of each row, for means of several targets
+_FEW_VALUES = 20  # of a column of a table, up to which its density is spread over their cells
 _HELD_AT_ONCE = 30  # arrays of the quadrature's size that a block of rows needs
 
 
@@ -32,22 +35,47 @@ class Conditional:
     ----------
     base : fitted base, see `sk_ebm.bases`
     splines : NormalSplines
+    recording : Recording
+    rounds : bool
+        Whether answers take only the values of the recording.
+    gate : Gate or None
+        The probabilities of atoms.
     energy_, beta_, n_iter_, loss_curve_
         As for `EnergyClassifier`.
     """
 
-    def __init__(self, base, splines, energy_, beta_, n_iter_=0, loss_curve_=()):
+    def __init__(
+        self, base, splines, recording, rounds, gate, energy_, beta_, n_iter_=0, loss_curve_=()
+    ):
         self.base = base
         self.splines = splines
+        self.recording = recording
+        self.rounds = rounds
+        self.gate = gate
         self.energy_ = energy_
         self.beta_ = beta_
         self.n_iter_ = n_iter_
         self.loss_curve_ = loss_curve_
 
-    def __call__(self, inputs):
-        """The `Predictive` distributions of rows."""
+    def smooth(self, inputs):
+        """Distributions of rows before rounding: `Predictive`, or `Gated` ones."""
         base, features = self.base.distribution(inputs)
-        return Predictive(base, TiltedNormal(self.splines, self.beta_ * self.energy_(features)))
+        law = Predictive(base, TiltedNormal(self.splines, self.beta_ * self.energy_(features)))
+        if self.gate is None:
+            return law
+        return Gated(law, self.gate.atoms, self.recording.width, self.gate.log_masses(features))
+
+    def __call__(self, inputs):
+        """The predictive distributions of rows."""
+        law = self.smooth(inputs)
+        return Rounded(law, self.recording) if self.rounds else law
+
+    def log_prob(self, inputs, y, kind):
+        """Log density or mass of y (n,)."""
+        law, y = self.smooth(inputs), y[:, None]
+        if kind == "mass":
+            return law.log_mass(y, *self.recording.cells(y))[:, 0]
+        return law.log_density(y)[:, 0]
 
 
 def _is_conditional(estimator):
@@ -102,6 +130,17 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         through ``predict(X, return_std=True)``, as `GaussianProcessRegressor`; or its
         ``predict(X)`` returns an object with ``logpdf``, ``logcdf`` and ``logsf``, one row for each
         row of X. It is recalibrated. A `FrozenEstimator` is not fitted again.
+    atoms : "auto" or False, default="auto"
+        Values of y, or of a column of X, that are repeated. With at least ten rows for each value
+        they count as rounded: answers are spread over their cells, half-way to both neighbours,
+        for the fit, so that no density is sharper than these, and each value has the mass of its
+        cell. A value with at least 20 rows and 2 % of all, five times as many as any value that is
+        none of these, is an atom: an energy of labels gives its mass, and the density is that of
+        the others. False has a smooth density instead, without any masses.
+    kind : {"density", "mass"}, default="density"
+        What `log_prob`, `score` and `score_samples` return: the log density before rounding, at an
+        atom its mass over the recording step (or a hundredth of the standard deviation where there
+        is none); or the log mass of the cell, the recording step around y.
     n_basis : int, default=8
         Number of splines, >= 1.
     point : {"mean", "median", "mode"}, default="mean"
@@ -120,6 +159,11 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     conditionals_ : list
         One for each target or column, with attributes ``energy_``, ``beta_``, ``base``,
         ``loss_curve_``.
+    atoms_ : list of ndarray
+        For each target or column the values that have masses.
+    recordings_ : list
+        One for each target or column, with attributes ``values`` that it is rounded to, ``atoms``
+        and the ``step`` of a lattice that holds all its values, 0 where there is none.
     grid_ : ndarray of shape (n_nodes,)
         Normal scores of the quadrature nodes, the same for every row.
     n_iter_ : int
@@ -150,6 +194,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         conditional=True,
         location="auto",
         base=None,
+        atoms="auto",
+        kind="density",
         n_basis=8,
         point="mean",
         beta="auto",
@@ -166,6 +212,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         self.conditional = conditional
         self.location = location
         self.base = base
+        self.atoms = atoms
+        self.kind = kind
         self.n_basis = n_basis
         self.point = point
         self.beta = beta
@@ -209,6 +257,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             weights = check_sample_weight(sample_weight, X)
             check_weighs(weights)
             self._check_targets(targets, weights)
+            self.recordings_ = [Recording.of(y[weights > 0]) for y in targets.T]
+            self._check_kind()
             vars(self).pop("conformity_", None)  # of an earlier fit
             rng = check_random_state(self.random_state)
             splits = self._splits(X, targets[:, 0], groups)
@@ -244,13 +294,24 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
                 f"{targets[weights > 0][0].tolist()}: a constant has no density."
             )
 
+    def _check_kind(self):
+        if self.atoms is not False and self.atoms != "auto":
+            raise ValueError(f"atoms must be 'auto' or False, got {self.atoms!r}.")
+        if self.kind not in ("density", "mass"):
+            raise ValueError(f"kind must be 'density' or 'mass', got {self.kind!r}.")
+        if self.kind == "mass" and not all(r.has_cells for r in self.recordings_):
+            raise ValueError(
+                "kind='mass' needs answers that are repeated, or multiples of one number as "
+                "rounded ones are; use kind='density'."
+            )
+
     def _fit_chain(self, parts, X, targets, weights, splits, folds, rng, report):
         """One conditional for each target, given X and the targets before it."""
         self.conditionals_ = []
-        for j, y in enumerate(targets.T):
-            base = self._make_base()
-            base.fit(np.hstack([X, targets[:, :j]]), y, weights, folds, rng)
-            self._fit_conditional(parts, base, weights, splits, report)
+        for j, (y, recording) in enumerate(zip(targets.T, self.recordings_, strict=True)):
+            before = np.hstack([X, targets[:, :j]])
+            fit_base = partial(self._make_base().fit, before, y, recording, splits=folds, rng=rng)
+            self._fit_conditional(parts, fit_base, y, recording, weights, splits, report)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -298,26 +359,54 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         self.conditionals_ = []
         self.scaler_ = StandardScaler().fit(X)
         X = self.scaler_.transform(X)
-        mixture, of_folds = fit_mixture(X, folds, rng)
-        for j, column in enumerate(X.T):
-            base = MixtureColumn(mixture, of_folds).fit(X[:, :j], column, weights, folds, rng)
-            self._fit_conditional(parts, base, weights, splits, report)
+        recordings = [
+            recording.scaled(mean, unit, len(recording.values) <= _FEW_VALUES)
+            for recording, mean, unit in zip(
+                self.recordings_, self.scaler_.mean_, self.scaler_.scale_, strict=True
+            )
+        ]
+        columns = zip(X.T, recordings, strict=True)
+        points = np.column_stack([r.dequantised(column, rng) for column, r in columns])
+        mixture, of_folds = fit_mixture(points, folds, rng)
+        for j, (column, recording) in enumerate(zip(X.T, recordings, strict=True)):
+            base = MixtureColumn(mixture, of_folds)
+            fit_base = partial(base.fit, X[:, :j], column, recording, splits=folds, rng=rng)
+            self._fit_conditional(parts, fit_base, column, recording, weights, splits, report)
 
-    def _fit_conditional(self, parts, base, weights, splits, report):
-        energy, loss = clone(parts[0]), parts[1]
-        splines = NormalSplines(self.n_basis)
+    def _fit_conditional(self, parts, fit_base, y, recording, weights, splits, report):
+        """Gate, base and energy of y; what is an atom weighs nothing in the last two."""
+        splines, gate = NormalSplines(self.n_basis), None
+        has_gate = self.atoms == "auto" and len(recording.atoms) > 0
+        of_rest = weights * ~np.isin(y, recording.atoms) if has_gate else weights
+        base = fit_base(weights=of_rest)
+        if has_gate:
+            gate = self._fit_gate(parts, base.features_, y, recording, weights, splits)
+        rounds = self.atoms == "auto" and recording.rounded
+        make = partial(Conditional, base, splines, recording, rounds, gate)
         earlier = list(self.conditionals_)
 
         def report_chain(value, attributes):
-            report(
-                value,
-                lambda: {"conditionals_": [*earlier, Conditional(base, splines, **attributes())]},
-            )
+            report(value, lambda: {"conditionals_": [*earlier, make(**attributes())]})
 
+        answers = Grid(base.scores_, splines)
         fitted = self._fit_energy(
-            energy, loss, base.features_, Grid(base.scores_, splines), weights, splits, report_chain
+            clone(parts[0]), parts[1], base.features_, answers, of_rest, splits, report_chain
         )
-        self.conditionals_.append(Conditional(base, splines, **fitted))
+        self.conditionals_.append(make(**fitted))
+
+    def _fit_gate(self, parts, features, y, recording, weights, splits):
+        """The probabilities of the atoms, by an energy of the same kind; without reports."""
+        atoms = recording.atoms
+        fitted = self._fit_energy(
+            clone(parts[0]),
+            parts[1],
+            features,
+            Gate.labels(y, atoms),
+            weights,
+            splits,
+            lambda value, attributes: None,
+        )
+        return Gate(atoms, **fitted)
 
     @property
     def n_iter_(self):
@@ -325,13 +414,21 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         check_is_fitted(self)
         return sum(conditional.n_iter_ for conditional in self.conditionals_)
 
+    @property
+    def atoms_(self):
+        """For each target or column the values that have masses."""
+        check_is_fitted(self)
+        masses = self.atoms == "auto"
+        return [r.masses_at if masses else r.masses_at[:0] for r in self.recordings_]
+
     def _validated_X(self, X):
         check_is_fitted(self)
         return validate_data(self, X, dtype=np.float64, reset=False)
 
     def _blocks(self, X):
         """Slices of rows whose distributions fit into scikit-learn's ``working_memory``."""
-        return row_blocks(X, _HELD_AT_ONCE * len(self.grid_))
+        n_values = max(len(recording.values) for recording in self.recordings_)
+        return row_blocks(X, _HELD_AT_ONCE * len(self.grid_) + 4 * n_values)
 
     def _single(self, method):
         if len(self.conditionals_) > 1:
@@ -366,7 +463,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     @conditional_only
     def log_prob(self, X, y):
-        """log p(y given x) in nats, of the density; for several targets of all together.
+        """log p(y given x) in nats, as ``kind`` says; for several targets of all together.
 
         Parameters
         ----------
@@ -384,11 +481,9 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     def _log_prob(self, table, n_last):
         """log p of the last columns of a table given those before them."""
         total = np.zeros(len(table))
-        n_first = table.shape[1] - n_last
-        for j, conditional in enumerate(self.conditionals_[-n_last:], start=n_first):
+        for j, conditional in enumerate(self.conditionals_, start=table.shape[1] - n_last):
             for rows in self._blocks(table):
-                predictive = conditional(table[rows, :j])
-                total[rows] += predictive.log_density(table[rows, j, None])[:, 0]
+                total[rows] += conditional.log_prob(table[rows, :j], table[rows, j], self.kind)
         return total
 
     @joint_only
@@ -404,8 +499,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         log_density : ndarray of shape (n_samples,)
         """
         X = self._validated_X(X)
-        X = self.scaler_.transform(X)
-        return self._log_prob(X, X.shape[1]) - np.log(self.scaler_.scale_).sum()
+        found = self._log_prob(self.scaler_.transform(X), X.shape[1])
+        return found if self.kind == "mass" else found - np.log(self.scaler_.scale_).sum()
 
     def score(self, X, y=None):
         """Mean of `log_prob`, or with ``conditional=False`` of `score_samples`, in nats.
@@ -454,7 +549,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     @conditional_only
     def grid(self, X):
-        """Values of y at the quadrature nodes, whose normal scores under the base are ``grid_``.
+        """Candidate values: at the quadrature nodes ``grid_`` and atoms, or what y is rounded to.
 
         Parameters
         ----------
@@ -479,7 +574,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         masses : ndarray of shape (n_samples, n_nodes)
             Rows sum to one.
         """
-        return self._each("predict_proba", X, lambda p: p.tilted.masses)
+        return self._each("predict_proba", X, lambda p: p.masses)
 
     @conditional_only
     def predict(self, X):
@@ -646,7 +741,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         if X is None or isinstance(X, Integral):
             n_samples = n_samples if X is None else X
             draws = self._draw(np.empty((n_samples, 0)), self.conditionals_, 1, rng)[:, 0]
-            return self.scaler_.inverse_transform(draws)
+            return self._unscaled(draws)
         first = check_array(X, dtype=np.float64)
         n_first = first.shape[1]
         if n_first >= len(self.conditionals_):
@@ -656,7 +751,15 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             )
         mean, unit = self.scaler_.mean_, self.scaler_.scale_
         first = (first - mean[:n_first]) / unit[:n_first]
-        return mean + unit * self._draw(first, self.conditionals_[n_first:], n_samples, rng)
+        return self._unscaled(self._draw(first, self.conditionals_[n_first:], n_samples, rng))
+
+    def _unscaled(self, draws):
+        """Draws (..., n_features) in the units of X, those of recorded values equal to these."""
+        draws = self.scaler_.mean_ + self.scaler_.scale_ * draws
+        if self.atoms == "auto":
+            for j, recording in enumerate(self.recordings_):
+                draws[..., j] = recording.restored(draws[..., j])
+        return draws
 
     def _draw(self, inputs, conditionals, n_samples, rng):
         """Inputs and draws of what follows them, (n, n_samples, columns)."""

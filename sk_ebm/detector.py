@@ -56,7 +56,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         A density or outlier detector of scikit-learn stands for an expert, a list for the mean of
         energies in nats: each by how few compatible rows have as much, cross-fitted
         (`SurvivalEnergy`, `SurvivalSum`). "auto" is "forest", "gaussian" and "mixture" for rows
-        that may hold anomalies; with ``novelty=True`` twice "neighbors" (the nearest row) and
+        that may hold anomalies; with ``novelty=True`` twice "neighbors" and
         "mixture"; with ``labels="anomaly"`` all of these with "linear" and, where LightGBM is
         installed, "trees", their weights learned from the labels. With ``labels="answer"``, a
         classifier or a conditional density.
@@ -309,7 +309,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         return energy
 
     def _auto(self):
-        local = ("neighbors", NeighborsEnergy(n_neighbors=1))
+        local = ("neighbors", NeighborsEnergy())
         mixture = ("mixture", MixtureEnergy())
         spread = [("forest", ForestEnergy()), ("gaussian", GaussianEnergy()), mixture]
         if self.labels == "anomaly":

@@ -3,12 +3,15 @@
 import numpy as np
 from scipy import linalg, special
 from sklearn import config_context
-from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+from sklearn.base import clone
+from sklearn.mixture import GaussianMixture
 
 from sk_ebm.distributions import MixtureRows
 
 _LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
-_RIDGES = (1e-3, 1e-6)  # of covariances, where columns have unit variance
+_RIDGES = (1.0, 0.3, 0.1, 0.03, 0.01, 1e-3, 1e-6)  # of covariances of columns of unit variance
+_MANY = 100  # rows for each column, from which only the least ridges are tried
+_TESTED = 1000  # rows on which a choice is made
 
 
 class MixtureColumn:
@@ -25,12 +28,22 @@ class MixtureColumn:
         self.mixture = mixture
         self.folds = folds
 
-    def fit(self, X, y, weights, splits, rng):
-        self.scores_ = np.empty(len(y))
+    def fit(self, X, y, recording, weights, splits, rng):
+        if not weights.all():
+            self._refit(np.column_stack([X, recording.dequantised(y, rng)]), weights > 0, splits)
+        points = recording.spread(y)
+        self.scores_ = np.empty(points.shape)
         for mixture, (_, test) in zip(self.folds, splits, strict=True):
-            self.scores_[test] = given(mixture, X[test]).normal_score(y[test, None])[:, 0]
+            self.scores_[test] = given(mixture, X[test]).normal_score(points[test])
         self.features_ = self.distribution(X)[1]
         return self
+
+    def _refit(self, table, kept, splits):
+        """Mixtures of the rows that are kept alone, as similar as these rows allow."""
+        n_components = min(len(self.mixture.weights_), max(kept.sum() // (2 * table.shape[1]), 1))
+        alone = clone(self.mixture).set_params(n_components=n_components).fit(table[kept])
+        parts = [train[kept[train]] for train, _ in splits]
+        self.mixture, self.folds = alone, _refitted(alone, [table[part] for part in parts])
 
     def distribution(self, X):
         """Distributions of rows, and the features (n, ...) that energies read."""
@@ -60,9 +73,9 @@ def given(mixture, X):
 def fit_mixture(X, splits, rng):
     """A mixture of all rows and one for each fold's training rows.
 
-    The ridge and the number of components are those of greatest likelihood in the first fold, the
-    latter along a ladder that ends where two more steps do not help. Rows fewer than 10 for each
-    column have a Bayesian mixture instead, which prunes components.
+    The ridge and the number of components are those of greatest likelihood in rows left out: of the
+    first folds, until 1,000 rows or all of them; the latter along a ladder that ends where two more
+    steps do not help. Columns that are constant have no say.
 
     Parameters
     ----------
@@ -81,38 +94,39 @@ def fit_mixture(X, splits, rng):
 
 
 def _fit_mixture(X, splits, seed):
-    if len(X) < 10 * X.shape[1]:
-        ridge = max(_RIDGES)
-        n_components = max(min(5, len(X) // 10), 1)
-        start = BayesianGaussianMixture(
-            n_components=n_components, reg_covar=ridge, max_iter=500, random_state=seed
-        ).fit(X)
-    else:
-        train, test = splits[0]
-        trials = [_climb(X[train], X[test], ridge, seed) for ridge in _RIDGES]
-        _, n_components, ridge = max(trials)
-        start = _mixture(n_components, ridge, seed).fit(X)
-    n_components = len(start.weights_)
+    ridges = _RIDGES if len(X) < _MANY * X.shape[1] else _RIDGES[-2:]
+    varies = np.ptp(X, axis=0) > 0
+    part = X[:, varies] if varies.any() else X
+    tested = np.cumsum([len(test) for _, test in splits])
+    used = splits[: np.searchsorted(tested, _TESTED) + 1]
+    _, n_components, ridge = max(_climb(part, used, ridge, seed) for ridge in ridges)
+    mixture = _mixture(n_components, ridge, seed).fit(X)
+    return mixture, _refitted(mixture, [X[train] for train, _ in splits])
+
+
+def _refitted(mixture, parts):
+    """The mixture fitted to parts of its rows, from where it is on."""
     params = {
-        "weights_init": start.weights_ / start.weights_.sum(),
-        "means_init": start.means_,
-        "precisions_init": start.precisions_,
+        "weights_init": mixture.weights_ / mixture.weights_.sum(),
+        "means_init": mixture.means_,
+        "precisions_init": mixture.precisions_,
     }
-    refitted = [_mixture(n_components, ridge, seed, **params).fit(X[train]) for train, _ in splits]
-    return start, refitted
+    return [clone(mixture).set_params(**params).fit(part) for part in parts]
 
 
-def _climb(train, test, ridge, seed):
+def _climb(X, splits, ridge, seed):
     """(likelihood of the test rows, number of components, ridge) of the best mixture."""
     best, worse = (-np.inf, 1, ridge), 0
+    fewest = min(len(train) for train, _ in splits)
     for n_components in _LADDER:
-        if (n_components > 1 and n_components > len(train) / (4 * train.shape[1])) or worse == 2:
+        if (n_components > 1 and n_components > fewest / (2 * X.shape[1])) or worse == 2:
             break
-        likelihood = _mixture(n_components, ridge, seed).fit(train).score(test)
+        mixture = _mixture(n_components, ridge, seed)
+        likelihood = np.mean([mixture.fit(X[train]).score(X[test]) for train, test in splits])
         worse = worse + 1 if likelihood < best[0] else 0
         best = max(best, (likelihood, n_components, ridge))
     return best
 
 
-def _mixture(n_components, ridge, seed, **start):
-    return GaussianMixture(n_components, reg_covar=ridge, max_iter=300, random_state=seed, **start)
+def _mixture(n_components, ridge, seed):
+    return GaussianMixture(n_components, reg_covar=ridge, max_iter=300, random_state=seed)

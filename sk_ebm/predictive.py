@@ -1,9 +1,13 @@
-"""Predictive distributions: a base density, corrected by an energy of its normal score."""
+"""Predictive distributions: a base density corrected by an energy of its normal score, with atoms
+beside it, and rounded. All have one distribution for each row, and the same methods.
+"""
 
 from functools import cached_property
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
+
+_CERTAIN = 1e-8  # mass below which a difference of two cdfs is not accurate
 
 
 class Predictive:
@@ -25,6 +29,11 @@ class Predictive:
     def n_rows(self):
         return len(self.tilted.outputs)
 
+    @property
+    def masses(self):
+        """Gibbs masses of the grid, (n, q)."""
+        return self.tilted.masses
+
     @cached_property
     def grid(self):
         """Values of y at the nodes, (n, q)."""
@@ -34,9 +43,23 @@ class Predictive:
         """log p(y given x) at y (n, k), in nats."""
         return self.base.log_density(y) + self.tilted.tilt(self.base.normal_score(y))
 
+    def log_mass(self, y, low, high):
+        """Log mass of a cell (low, high) around y, all (n, k); an end may be infinite."""
+        mass = self.cdf(high) - self.cdf(low)
+        width = 2 * np.minimum(high - y, y - low)
+        return np.where(
+            mass > _CERTAIN,
+            np.log(np.maximum(mass, _CERTAIN)),
+            self.log_density(y) + np.log(width),
+        )
+
     def energies(self, y):
         """-log q(y given x) - <o, phi(z)> at y (n, k): log p = -E - log Z."""
-        return -self.log_density(y) - self.tilted.log_z[:, None]
+        return -self.log_density(y) - self.log_z[:, None]
+
+    @property
+    def log_z(self):
+        return self.tilted.log_z
 
     def cdf(self, y):
         """P(Y <= y given x) at y (n, k)."""
@@ -48,7 +71,7 @@ class Predictive:
 
     @cached_property
     def mean(self):
-        return np.sum(self.tilted.masses * self.grid, axis=1)
+        return np.sum(self.masses * self.grid, axis=1)
 
     @cached_property
     def mode(self):
@@ -68,14 +91,22 @@ class Predictive:
     def crps(self, y):
         """Continuous ranked probability score (Gneiting and Raftery, 2007) at y (n,).
 
-        E|Y - y| - E|Y - Y'| / 2 = y (2 F(y) - 1) + E Y - 2 E[Y; Y <= y] - E[Y (2 F(Y) - 1)].
+        It is E|Y - y| - E|Y - Y'| / 2.
         """
+        return self.distance(y) - self.gini
+
+    def distance(self, y):
+        """E|Y - y| = y (2 F(y) - 1) + E Y - 2 E[Y; Y <= y] at y (n,)."""
         y = y[:, None]
         z = self.base.normal_score(y)
         below = self.tilted.partial_mean(z, self.base.at)
         twice = 2 * self.tilted.cdf(z) - 1
-        gini = np.sum(self.tilted.masses * (2 * self.tilted.cdf_at_nodes - 1) * self.grid, axis=1)
-        return (y * twice - 2 * below)[:, 0] + self.mean - gini
+        return (y * twice - 2 * below)[:, 0] + self.mean
+
+    @cached_property
+    def gini(self):
+        """E|Y - Y'| / 2 = E[Y (2 F(Y) - 1)], (n,)."""
+        return np.sum(self.masses * (2 * self.tilted.cdf_at_nodes - 1) * self.grid, axis=1)
 
     def shortest(self, coverage):
         """Ends (n, 2) of the shortest interval with that probability."""
@@ -87,3 +118,162 @@ class Predictive:
             quantile = PchipInterpolator(level, values[first], extrapolate=True)
             start[i] = lows[np.argmin(quantile(lows + coverage) - quantile(lows))]
         return self.quantile(np.stack([start, start + coverage], axis=1))
+
+
+class Wrapped:
+    """Another form of a law of each row, with methods of the same names."""
+
+    def __init__(self, law):
+        self.law = law
+
+    @property
+    def n_rows(self):
+        return self.law.n_rows
+
+    @property
+    def log_z(self):
+        return self.law.log_z
+
+    def energies(self, y):
+        return -self.log_density(y) - self.log_z[:, None]
+
+    @cached_property
+    def mean(self):
+        return np.sum(self.masses * self.grid, axis=1)
+
+    def shortest(self, coverage):
+        lows = np.linspace(1e-9, 1 - coverage - 1e-9, 201)
+        ends = self.quantile(np.tile(np.append(lows, lows + coverage), (self.n_rows, 1)))
+        low, high = np.hsplit(ends, 2)
+        best = np.argmin(high - low, axis=1)[:, None]
+        return np.hstack([np.take_along_axis(end, best, axis=1) for end in (low, high)])
+
+
+class Gated(Wrapped):
+    """A law with atoms, each of which has a mass beside the density of the rest.
+
+    The density at an atom is its mass over the width of what is recorded as it.
+
+    Parameters
+    ----------
+    law : Predictive
+        That of the rest.
+    atoms : ndarray of shape (a,)
+        Sorted.
+    width : float
+    log_masses : ndarray of shape (n, a + 1)
+        Logarithms of the masses of the atoms, and of the rest.
+    """
+
+    def __init__(self, law, atoms, width, log_masses):
+        super().__init__(law)
+        self.atoms = atoms
+        self.width = width
+        self.log_masses = log_masses
+        self._of_atoms, self._of_rest = np.hsplit(np.exp(log_masses), [-1])
+
+    @cached_property
+    def grid(self):
+        """Values at the nodes and then the atoms, (n, q + a)."""
+        return np.hstack([self.law.grid, np.tile(self.atoms, (self.n_rows, 1))])
+
+    @cached_property
+    def masses(self):
+        return np.hstack([self._of_rest * self.law.masses, self._of_atoms])
+
+    def log_density(self, y):
+        found = self.log_masses[:, -1:] + self.law.log_density(y)
+        for atom, log_mass in zip(self.atoms, self.log_masses.T, strict=False):
+            found = np.where(y == atom, log_mass[:, None] - np.log(self.width), found)
+        return found
+
+    def log_mass(self, y, low, high):
+        found = self.log_masses[:, -1:] + self.law.log_mass(y, low, high)
+        for atom, log_mass in zip(self.atoms, self.log_masses.T, strict=False):
+            inside = (low <= atom) & (atom <= high)
+            found = np.where(inside, np.logaddexp(found, log_mass[:, None]), found)
+        return found
+
+    def cdf(self, y):
+        passed = (self.atoms <= y[:, :, None]) @ self._of_atoms[:, :, None]
+        return self._of_rest * self.law.cdf(y) + passed[:, :, 0]
+
+    def quantile(self, p):
+        after = self.cdf(np.tile(self.atoms, (self.n_rows, 1)))
+        before = after - self._of_atoms
+        passed = (p[:, :, None] > after[:, None]) @ self._of_atoms[:, :, None]
+        of_rest = (p - passed[:, :, 0]) / np.maximum(self._of_rest, np.finfo(float).tiny)
+        found = self.law.quantile(np.clip(of_rest, 1e-300, 1 - 2**-53))
+        for j, atom in enumerate(self.atoms):
+            found = np.where((p > before[:, [j]]) & (p <= after[:, [j]]), atom, found)
+        return found
+
+    @cached_property
+    def mode(self):
+        """An atom if it has half of all mass, else the mode of the rest."""
+        top = np.argmax(self._of_atoms, axis=1)
+        return np.where(self._of_atoms.max(axis=1) >= 0.5, self.atoms[top], self.law.mode)
+
+    def crps(self, y):
+        """E|Y - y| - E|Y - Y'| / 2, of which each expectation is a sum over atoms and rest."""
+        of_rest, ones = self._of_rest[:, 0], np.ones(self.n_rows)
+        gini = of_rest**2 * self.law.gini
+        for atom, mass in zip(self.atoms, self._of_atoms.T, strict=True):
+            from_rest = of_rest * self.law.distance(atom * ones)
+            gini += mass * (from_rest + self._from_atoms(atom * ones) / 2)
+        return of_rest * self.law.distance(y) + self._from_atoms(y) - gini
+
+    def _from_atoms(self, y):
+        return np.sum(self._of_atoms * np.abs(self.atoms - y[:, None]), axis=1)
+
+
+class Rounded(Wrapped):
+    """A law of values, each of which has the mass of its cell under another law.
+
+    Parameters
+    ----------
+    law : Predictive or Gated
+    recording : Recording
+        Has the values, and the edges between their cells.
+    """
+
+    def __init__(self, law, recording):
+        super().__init__(law)
+        self.recording = recording
+        self._values = recording.values
+
+    @cached_property
+    def grid(self):
+        """The values, (n, n_values)."""
+        return np.tile(self._values, (self.n_rows, 1))
+
+    @cached_property
+    def _below(self):
+        """P(Y <= value), (n, n_values)."""
+        inner = self.law.cdf(np.tile(self.recording.edges, (self.n_rows, 1)))
+        return np.pad(inner, [(0, 0), (0, 1)], constant_values=1)
+
+    @cached_property
+    def masses(self):
+        return np.maximum(np.diff(self._below, axis=1, prepend=0), 0)
+
+    def log_density(self, y):
+        return self.law.log_density(y)
+
+    def cdf(self, y):
+        below = np.pad(self._below, [(0, 0), (1, 0)])
+        return np.take_along_axis(below, np.searchsorted(self._values, y, side="right"), axis=1)
+
+    def quantile(self, p):
+        return self.recording.nearest(self.law.quantile(p))
+
+    @cached_property
+    def mode(self):
+        return self._values[np.argmax(self.masses, axis=1)]
+
+    def crps(self, y):
+        """The integral over t of (F(t) - 1[t >= y])^2, a sum over the gaps between values."""
+        gaps, below = np.diff(self._values), self._below[:, :-1]
+        short = np.clip(y[:, None] - self._values[:-1], 0, gaps)  # of each gap the part below y
+        inside = below**2 * short + (1 - below) ** 2 * (gaps - short)
+        return inside.sum(axis=1) + np.abs(y - np.clip(y, self._values[0], self._values[-1]))

@@ -322,9 +322,11 @@ class MarginalEnergy(_Standardised):
 
 
 class _RobustScaler:
-    """Centres at the median, divides by the interquartile range of a normal; sparse: by maxima.
+    """Centres at the median and divides by the geometric mean of two scales; sparse: by maxima.
 
-    Where half of a column is one value, by the standard deviation. Constant columns fall.
+    They are the standard deviation, which a few far values rule, and what it would be of a normal
+    with the same interquartile range, which vanishes where half of a column is one value; then
+    it is left out. Constant columns fall.
     """
 
     def fit(self, X):
@@ -337,7 +339,7 @@ class _RobustScaler:
         self.kept = np.ptp(X, axis=0) > 0
         if not self.kept.any():
             self.kept[:], scale = True, np.ones_like(scale)
-        self.scale = np.where(spread > 1e-9 * scale, spread, scale)[self.kept]
+        self.scale = np.sqrt(np.where(spread > 1e-9 * scale, spread, scale) * scale)[self.kept]
         return self
 
     def transform(self, X):
