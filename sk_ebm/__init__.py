@@ -2,6 +2,7 @@
 
 from sk_ebm.classifier import EnergyClassifier
 from sk_ebm.density import EnergyDensityEstimator
+from sk_ebm.ranker import EnergyRanker
 
 __version__ = "0.1.0"
-__all__ = ["EnergyClassifier", "EnergyDensityEstimator", "__version__"]
+__all__ = ["EnergyClassifier", "EnergyDensityEstimator", "EnergyRanker", "__version__"]

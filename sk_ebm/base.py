@@ -16,27 +16,29 @@ from sklearn.utils.validation import validate_data
 
 from sk_ebm._checks import check_number
 from sk_ebm._private import count_rows
-from sk_ebm.energies import SumEnergy, as_energy
+from sk_ebm.energies import LinearEnergy, SumEnergy, as_energy
 from sk_ebm.losses import LOSSES, Loss
 from sk_ebm.objective import Objective
 from sk_ebm.solvers import SOLVERS
 
 
-def resolve_loss(value):
+def resolve_loss(value, losses):
     """A fresh loss from a name, or a clone of one."""
-    if isinstance(value, str) and value in LOSSES:
-        return LOSSES[value]()
+    if isinstance(value, str) and value in losses:
+        return losses[value]()
     if isinstance(value, Loss):
         return clone(value)
-    raise ValueError(f"loss must be one of {sorted(LOSSES)} or an instance of Loss, got {value!r}.")
+    raise ValueError(f"loss must be one of {sorted(losses)} or an instance of Loss, got {value!r}.")
 
 
 class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
     """Base class of the estimators: an energy, a loss, and the Gibbs distribution."""
 
+    _losses = LOSSES  # by name
+
     def _components(self):
         """Energy and loss, after checking every parameter and that they go together."""
-        energy, loss = clone(as_energy(self.energy)), resolve_loss(self.loss)
+        energy, loss = clone(as_energy(self.energy)), resolve_loss(self.loss, self._losses)
         check_number("alpha", self.alpha, 0, closed=True, other=("auto",))
         check_number("beta", self.beta, 0, other=("auto",))
         check_number("l1_ratio", self.l1_ratio, 0, 1, closed=True)
@@ -93,9 +95,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             n_jobs=self.n_jobs,
         )
         energy.fit(inputs, objective, rng)
-        beta = self.beta
-        if beta == "auto":
-            beta = _calibrated_beta(energy, inputs, objective, rng)
+        learned = self._learn(energy, inputs, objective, rng)
         if not objective.converged:
             warnings.warn(
                 f"{objective.n_iter} iterations did not reach tol={self.tol}; "
@@ -105,10 +105,18 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             )
         return {
             "energy_": energy,
-            "beta_": float(beta),
+            **learned,
             "n_iter_": objective.n_iter,
             "loss_curve_": curve,
         }
+
+    def _learn(self, energy, inputs, objective, rng):
+        """Fitted attributes that are learned on energies out of sample: beta."""
+        beta = self.beta
+        if beta == "auto":
+            part, outputs = out_of_sample(energy, inputs, objective, rng)
+            beta = part.learn_beta(outputs)
+        return {"beta_": float(beta)}
 
     def get_params(self, deep=True):
         """As in scikit-learn; the terms of a list of named pairs are reached through ``energy``."""
@@ -155,6 +163,13 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             tags.input_tags = get_tags(as_energy(self.energy)).input_tags
         return tags
 
+    def _linear(self, name):
+        """An attribute of the fitted linear energy."""
+        energy = vars(self).get("energy_")
+        if type(energy) is not LinearEnergy:
+            raise AttributeError(f"{name} exists once a linear energy is fitted.")
+        return getattr(energy, name)
+
     def _splits(self, X, y, groups):
         """The samples of the folds of ``cv``, or None; groups are never split."""
         if self.cv is None and groups is None:
@@ -175,6 +190,11 @@ def _check_together(energy, loss, solver, l1_ratio):
     taken = [name for part in energy.parts() for name in part.solvers]
     if solver == "auto":
         return
+    if not loss.exact and solver != "adam" and taken:
+        raise ValueError(
+            f"The slopes of {type(loss).__name__} are not those of its values, so that "
+            f"solver={solver!r} cannot search along a line. Use solver='auto' or 'adam'."
+        )
     if solver not in taken:
         raise ValueError(
             f"{type(energy).__name__} takes solver in {sorted(set(taken))} or 'auto', "
@@ -208,15 +228,18 @@ def _check_part(energy, loss):
         )
 
 
-def _calibrated_beta(energy, inputs, objective, rng):
-    """beta learned on the energies of samples that the energy was not fitted on."""
-    if objective.held_out is None:
-        splits = objective.splits or objective.default_splits(rng)
+def out_of_sample(energy, inputs, objective, rng):
+    """The objective of some samples, and their outputs by an energy not fitted on them.
+
+    Where there is one sample only, it and its own outputs.
+    """
+    if objective.held_out is not None:
+        samples, outputs = objective.held_out
+    elif splits := objective.splits or objective.default_splits(rng):
         samples, outputs = objective.cross_fit(energy, inputs, splits, rng)
     else:
-        samples, outputs = objective.held_out
-    part = objective.take(samples)
-    return part.learn_beta(outputs)
+        samples, outputs = np.arange(len(objective.answers)), energy(inputs)
+    return objective.take(samples), outputs
 
 
 def _is_numeric(X):

@@ -12,7 +12,6 @@ from sk_ebm._checks import check_weighs
 from sk_ebm._private import check_sample_weight, take_rows
 from sk_ebm.answers import Labels
 from sk_ebm.base import EnergyEstimator, keep_fitted, row_blocks
-from sk_ebm.energies import LinearEnergy
 from sk_ebm.gibbs import Gibbs
 
 
@@ -301,10 +300,3 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     @property
     def intercept_(self):
         return self._linear("intercept_")
-
-    def _linear(self, name):
-        """An attribute of the fitted linear energy."""
-        energy = vars(self).get("energy_")
-        if type(energy) is not LinearEnergy:
-            raise AttributeError(f"{name} exists once a linear energy is fitted.")
-        return getattr(energy, name)

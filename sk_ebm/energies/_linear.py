@@ -10,6 +10,7 @@ from sk_ebm.energies._design import make_design
 _LEAVE_ONE_OUT_COST = 5e8  # multiplications per penalty up to which leave-one-out is used
 _PATH_TOL = 1e-4  # relative accuracy of the objective along the path
 _LONGEST_PATH = 40
+_MIDDLE = 4  # the penalty of the path that is taken where nothing can be held out
 
 
 class LinearEnergy(Energy):
@@ -54,6 +55,8 @@ class LinearEnergy(Energy):
 
     def _fitted(self, design, params, objective):
         fitted = copy(self)
+        if objective.answers.floats and objective.loss.shift_invariant:
+            params = np.concatenate([params[:-1], np.zeros_like(params[-1:])])  # undetermined
         coef, intercept = design.weights_of(params)
         if design.centred:  # only their differences are determined
             intercept = intercept - intercept.mean()
@@ -69,7 +72,10 @@ class LinearEnergy(Energy):
         if objective.alpha == "auto":
             splits = None if loo else objective.splits or objective.default_splits(rng)[:1]
             path = self._path(design, objective.weights.sum())
-            init = _choose_alpha(design, objective, init, path, splits, rng)
+            if splits == []:
+                objective.alpha = float(path[min(_MIDDLE, len(path) - 1)])
+            else:
+                init = _choose_alpha(design, objective, init, path, splits, rng)
         params = _minimize(
             design, objective, init, rng, lambda p: self._fitted(design, p, objective)
         )
