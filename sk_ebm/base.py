@@ -50,6 +50,11 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             )
         energy.check()
         loss.check()
+        if loss.graded and not any(kind.graded for kind in self._losses.values()):
+            raise ValueError(
+                f"loss={self.loss!r} compares items of a query, which are those of EnergyRanker; "
+                f"{type(self).__name__} takes one of {sorted(self._losses)}."
+            )
         _check_together(energy, loss, self.solver, self.l1_ratio)
         return energy, loss
 
@@ -82,7 +87,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
 
         objective = Objective(
             answers,
-            loss,
+            loss.seeded(rng),
             weights,
             alpha=self.alpha,
             l1_ratio=self.l1_ratio,

@@ -64,6 +64,14 @@ class Loss(BaseEstimator):
     def __call__(self, gibbs, target):
         raise NotImplementedError(f"{type(self).__name__} must define __call__.")
 
+    def expansion(self, gibbs, target):
+        """Values, slopes and curvature, which is None where the loss is not curved."""
+        return *self(gibbs, target), self.curvature(gibbs, target) if self.curved else None
+
+    def seeded(self, rng):
+        """Itself, or a clone that draws noise from the generator."""
+        return self
+
     def check(self):
         """Raise a ValueError if a parameter is out of range."""
         for name, value in self.get_params().items():

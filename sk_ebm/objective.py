@@ -146,18 +146,17 @@ class Objective:
         """
         total, slopes_of, diagonals = 0.0, [], []
         for samples, rows, answers, gibbs, pullback in self._blocks(outputs):
-            values, slopes = self.loss(gibbs, answers.target)
+            values, slopes, curvature = self.loss.expansion(gibbs, answers.target)
             weights = answers.per_row(self.weights[samples])
             weights = weights.astype(outputs.dtype, copy=False)[:, None]
             total += float(self.weights[samples] @ values)
             slopes_of.append(pullback(slopes) * weights)
-            diagonals.append(self._diagonal(answers, gibbs, outputs[rows]) * weights)
+            diagonals.append(self._diagonal(answers, curvature, outputs[rows]) * weights)
         return total / self.weights.sum(), self._joined(slopes_of), self._joined(diagonals)
 
-    def _diagonal(self, answers, gibbs, outputs):
+    def _diagonal(self, answers, curvature, outputs):
         """Second derivatives (m, o) for `second_order`, before weights."""
-        if self.loss.curved:
-            curvature = self.loss.curvature(gibbs, answers.target)
+        if curvature is not None:
             diagonal = answers.diagonal(curvature, outputs)
         else:
             diagonal = np.full(outputs.shape, self.loss.steepness, dtype=outputs.dtype)
@@ -384,7 +383,8 @@ def _fit_and_call(energy, inputs, objective, train, test, seed, spread):
     """Outputs of the test samples, of an energy fitted on the training samples; of that spread."""
     answers = objective.answers
     rng = np.random.RandomState(seed)
-    energy.fit(take_rows(inputs, answers.rows(train)), objective.take(train), rng)
+    part = objective.take(train).with_(loss=objective.loss.seeded(rng))
+    energy.fit(take_rows(inputs, answers.rows(train)), part, rng)
     outputs = energy(take_rows(inputs, answers.rows(test)))
     if spread is None:
         return outputs
