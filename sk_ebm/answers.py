@@ -174,9 +174,9 @@ class Groups(Answers):
 
     @cached_property
     def _counts(self):
-        """Copies (m,) over their mean in the query."""
-        mean = self.mean_copies
-        return self.copies / np.where(mean > 0, mean, 1.0)[self.query]
+        """Copies (m,) over their mean in the query; ones in queries without any."""
+        mean = self.mean_copies[self.query]
+        return np.where(mean > 0, self.copies / np.where(mean > 0, mean, 1.0), 1.0)
 
     def per_row(self, values):
         return values[self.query] * self._counts

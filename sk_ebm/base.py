@@ -35,6 +35,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
     """Base class of the estimators: an energy, a loss, and the Gibbs distribution."""
 
     _losses = LOSSES  # by name
+    _ranks = False  # whether answers are the items of a query
 
     def _components(self):
         """Energy and loss, after checking every parameter and that they go together."""
@@ -50,11 +51,8 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             )
         energy.check()
         loss.check()
-        if loss.graded and not any(kind.graded for kind in self._losses.values()):
-            raise ValueError(
-                f"loss={self.loss!r} compares items of a query, which are those of EnergyRanker; "
-                f"{type(self).__name__} takes one of {sorted(self._losses)}."
-            )
+        if not self._ranks:
+            _refuse_rankings(energy, loss, type(self).__name__)
         _check_together(energy, loss, self.solver, self.l1_ratio)
         return energy, loss
 
@@ -216,6 +214,21 @@ def _check_together(energy, loss, solver, l1_ratio):
             f"solver={solver!r} would find. Use solver='auto' or 'adam', which count a tie as "
             "violated and average, or loss='hinge'."
         )
+
+
+def _refuse_rankings(energy, loss, name):
+    """Raise where only the items of a query could be the answers."""
+    if loss.graded:
+        raise ValueError(
+            f"loss={loss!r} compares the items of a query: it is for EnergyRanker, not {name}."
+        )
+    for part in energy.parts():
+        if part.of_items:
+            raise ValueError(
+                f"energy={part!r} orders the items of a query, for EnergyRanker; an expert of "
+                f"{name} must be a classifier with predict_proba or decision_function, or a "
+                "density with score_samples."
+            )
 
 
 def _check_part(energy, loss):

@@ -113,10 +113,11 @@ class Lambda(GradedLoss):
         total, slopes, diagonal = np.zeros(n), np.zeros(n * k), np.zeros(n * k)
         for pairs in target.pairs():
             gap = energies[pairs.better] - energies[pairs.worse]
-            weight = pairs.weight * pairs.gain * places.moved(pairs, gap)
-            weight /= np.where(places.spread_out[pairs.sample], 0.01 + np.abs(gap), 1.0)
+            pull = places.moved(pairs, gap)
+            pull *= pairs.gain
+            pull /= places.distance(pairs, gap)
             p = expit(gap)
-            pull = weight * p
+            pull *= p
             bend = pull * (1 - p)
             total += np.bincount(pairs.sample, pull, n)
             slopes += _by_energies(pairs, pull, -pull, n * k)
@@ -146,17 +147,17 @@ class XENDCG(GradedLoss):
 
     def __call__(self, gibbs, target):
         p = gibbs.probabilities
-        slopes = _phi(target, self._noise(gibbs, target)) - p
+        slopes = _phi(target, self._noise(gibbs)) - p
         expected = _phi(target, 0.5)
         return np.sum(expected * gibbs.energies, axis=1) - gibbs.free_energy, slopes
 
     def curvature(self, gibbs, target):
         return NLL().curvature(gibbs, target)
 
-    def _noise(self, gibbs, target):
-        """Uniform draws (n, k), given to the items by their energies and gains."""
+    def _noise(self, gibbs):
+        """Uniform draws (n, k), given to the items in the order of their energies."""
         rng = vars(self).setdefault("_rng", np.random.RandomState(0))
-        order = np.lexsort((target.gains, gibbs.present_energies), axis=1)
+        order = np.argsort(gibbs.present_energies, axis=1)
         noise = np.empty(order.shape)
         np.put_along_axis(noise, order, rng.uniform(size=order.shape), axis=1)
         return noise
@@ -179,56 +180,56 @@ class _Places:
     """
 
     def __init__(self, energies, gains, truncation):
-        places = np.arange(energies.shape[1])
+        n, k = energies.shape
+        places = np.arange(k)
         self._discounts, self._top = 1 / np.log2(2.0 + places), places < truncation
-        self._order = np.argsort(energies, axis=1, kind="stable")
-        ranked = np.take_along_axis(energies, self._order, axis=1)
-        self.spread_out = np.max(ranked, axis=1, where=np.isfinite(ranked), initial=-np.inf)
-        self.spread_out = self.spread_out > ranked[:, 0]
-        self._firsts, self._lasts = ties(ranked)
-        mean, top_mean, top_share = (
-            self._of_items(self._shared(worth))
-            for worth in (self._discounts, self._discounts * self._top, self._top)
-        )
-        self._mean, self._top_mean, self._top_share = (
-            mean.ravel(),
-            top_mean.ravel(),
-            top_share.ravel(),
-        )
-        self._within = self._of_items(self._moved_within()).ravel()
+        order = np.argsort(energies, axis=1, kind="stable")
+        ranked = np.take_along_axis(energies, order, axis=1)
+        last = np.max(ranked, axis=1, where=np.isfinite(ranked), initial=-np.inf)
+        self._spread_out = last > ranked[:, 0]
+        order += np.arange(n)[:, None] * k
+        self._firsts, self._lasts = np.empty((2, n * k), dtype=int)
+        self._firsts[order], self._lasts[order] = ties(ranked)
+        self._mean = self._shared(self._discounts)
+        self._top_mean = self._shared(self._discounts * self._top)
+        self._top_share = self._shared(self._top)
         best = -np.sort(-gains, axis=1) @ (self._discounts * self._top)
         self.ideal = np.maximum(best, np.finfo(float).tiny)
-        self.ndcg = np.sum(gains * top_mean, axis=1) / self.ideal
+        self.ndcg = np.sum(gains * self._top_mean.reshape(n, k), axis=1) / self.ideal
 
-    def _shared(self, worth):
-        """Mean of the worth (k,) of places over the items that share them, (n, k) by places."""
+    def _shared(self, worth, items=...):
+        """Mean of the worth (k,) of places over the items that share them, (n k,)."""
+        firsts, lasts = self._firsts[items], self._lasts[items]
         sums = np.append(0.0, np.cumsum(worth))
-        return (sums[self._lasts + 1] - sums[self._firsts]) / (self._lasts - self._firsts + 1)
+        return (sums[1:][lasts] - sums[firsts]) / (lasts - firsts + 1)
 
-    def _moved_within(self):
-        """What two items of equal energy move, (n, k) by places."""
+    def _moved_within(self, items):
+        """What each of these items and another one of equal energy move."""
+        firsts, lasts = self._firsts[items], self._lasts[items]
         in_top, after = self._discounts * self._top, np.cumsum(self._discounts)
-        moved = self._lasts * self._shared(in_top)
-        moved -= self._shared(np.arange(len(after)) * in_top)
-        moved -= after[self._lasts] * self._shared(self._top) - self._shared(after * self._top)
-        return 2 * moved / np.maximum(self._lasts - self._firsts, 1)
-
-    def _of_items(self, by_places):
-        found = np.empty_like(by_places)
-        np.put_along_axis(found, self._order, by_places, axis=1)
-        return found
+        moved = lasts * self._shared(in_top, items)
+        moved -= self._shared(np.arange(len(after)) * in_top, items)
+        moved -= after[lasts] * self._shared(self._top, items)
+        moved += self._shared(after * self._top, items)
+        return 2 * moved / np.maximum(lasts - firsts, 1)
 
     def moved(self, pairs, gap):
         """What each pair moves: the formula of the order in which the items are not is negative."""
         a, b = pairs.better, pairs.worse
-        mean_a, mean_b = self._mean[a], self._mean[b]
-        moved = np.maximum(
-            self._top_mean[a] - self._top_share[a] * mean_b,
-            self._top_mean[b] - self._top_share[b] * mean_a,
-        )
+        moved = self._top_mean[a] - self._top_share[a] * self._mean[b]
+        other = self._top_mean[b] - self._top_share[b] * self._mean[a]
+        np.maximum(moved, other, out=moved)
         tied = np.flatnonzero(gap == 0)
-        moved[tied] = self._within[a[tied]]
+        moved[tied] = self._moved_within(a[tied])
         return moved
+
+    def distance(self, pairs, gap):
+        """0.01 + the distance of each pair in energy; 1 where all items of a query are tied."""
+        distance = np.abs(gap)
+        distance += 0.01
+        if not self._spread_out.all():
+            distance[~self._spread_out[pairs.sample]] = 1.0
+        return distance
 
 
 def _by_energies(pairs, by_better, by_worse, size):

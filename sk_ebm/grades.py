@@ -7,7 +7,7 @@ import numpy as np
 
 Pairs = namedtuple("Pairs", ["better", "worse", "sample", "weight", "gain"])
 """Pairs of a better and a worse candidate: their indices in the flat (n k,), the sample of each
-pair, weights that sum to one over a sample's pairs, and the differences of their gains."""
+pair, weights that sum to one over a sample's pairs, and these times the difference in gain."""
 
 _BLOCK = 1 << 21  # pairs that are made at once
 _KEPT = 1 << 23  # pairs up to which they are kept, about 40 bytes each
@@ -67,7 +67,7 @@ class Graded:
             if not len(sample):
                 continue
             weight = counts[sample, place, worse] / total[sample]
-            gain = gain[sample, place, worse]
+            gain = gain[sample, place, worse] * weight
             better = sample * k + better[sample, place]
             yield Pairs(better, sample * k + worse, sample, weight, gain)
 

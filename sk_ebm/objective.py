@@ -283,8 +283,8 @@ class Objective:
 
         Each energy is first brought to the inverse temperature b_k that calibrates it alone. The
         penalty (M / n) / 2 * sum_k (w_k / b_k - 1 / M)^2 + |c|^2 / (2 n) draws M energies towards
-        equal weights. Losses without a margin, which are least where all weights vanish, pool by
-        likelihood.
+        equal weights. Losses without a margin, which are least where all weights vanish, and
+        those whose slopes are not exact pool by likelihood.
 
         Parameters
         ----------
@@ -297,7 +297,7 @@ class Objective:
         constant : ndarray of shape (o,)
         """
         scale_free = self.loss.zero_margin or self.loss.only_pulls
-        objective = self.as_likelihood() if scale_free else self
+        objective = self.as_likelihood() if scale_free or not self.loss.exact else self
         n_parts = len(parts)
         scales = np.array([self.learn_beta(part) for part in parts])
         parts = scales[:, None, None] * parts

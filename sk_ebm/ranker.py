@@ -111,6 +111,7 @@ class EnergyRanker(EnergyEstimator):
     """
 
     _losses = GRADED_LOSSES
+    _ranks = True
     __metadata_request__fit = {"groups": True, "qid": True}
     __metadata_request__score = {"groups": True, "qid": True}
 
@@ -395,13 +396,13 @@ class EnergyRanker(EnergyEstimator):
         """
         check_number("k", k, 1, closed=True, kind=Integral)
         energies, codes = self._energies_and_codes(X, groups)
-        labels = self._read_queries(X, groups)[1][0]
+        queries = self._read_queries(X, groups)[1][0]
         order, place = _ordered(energies, codes)
         order, place = order[place < k], place[place < k]
-        rows = np.full((len(labels), k), -1)
+        rows = np.full((len(queries), k), -1)
         rows[codes[order], place] = order
         found = np.where(rows < 0, np.inf, energies[rows])
-        return TopK(labels if len(codes) else labels[:0], rows, found)
+        return TopK(queries, rows, found)
 
     def _energies_and_codes(self, X, groups):
         return self.energies(X, groups), self._with_queries(X, groups)[1]

@@ -2,6 +2,7 @@
 
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._expert import ExpertEnergy
+from sk_ebm.energies._item_expert import ItemExpertEnergy
 from sk_ebm.energies._kernel import KernelEnergy
 from sk_ebm.energies._linear import LinearEnergy
 from sk_ebm.energies._mlp import MLPEnergy
@@ -14,6 +15,7 @@ __all__ = [
     "ENERGIES",
     "Energy",
     "ExpertEnergy",
+    "ItemExpertEnergy",
     "KernelEnergy",
     "LinearEnergy",
     "MLPEnergy",

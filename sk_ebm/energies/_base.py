@@ -34,6 +34,8 @@ class Energy(BaseEstimator):
         Whether it can be fitted to what other energies left.
     of_classes : bool
         Whether it can only have classes as answers.
+    of_items : bool
+        Whether it can only have the items of a query as answers.
     normalised : bool
         Whether outputs are logarithms of probabilities, which leave nothing for a free energy.
     """
@@ -44,6 +46,7 @@ class Energy(BaseEstimator):
     raw = False
     takes_offset = True
     of_classes = False
+    of_items = False
     normalised = False
 
     def fit(self, inputs, objective, rng):

@@ -7,6 +7,7 @@ from sklearn.utils import get_tags
 from sk_ebm._private import NamedParts
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._expert import ExpertEnergy
+from sk_ebm.energies._item_expert import ItemExpertEnergy, ranks_items
 from sk_ebm.energies._registry import ENERGIES
 
 
@@ -26,7 +27,7 @@ class SumEnergy(NamedParts, Energy):
     ----------
     terms : list of energies, or of (name, energy) pairs
         An energy may be given by its name, and a scikit-learn estimator stands for
-        ``ExpertEnergy(estimator)``. Names make parameters of the terms reachable,
+        ``ExpertEnergy(estimator)``, a ranker or regressor for `ItemExpertEnergy`. Names make parameters of the terms reachable,
         ``energy__trees__learning_rate``.
     combine : {"pooled", "residual"}, default="pooled"
 
@@ -163,7 +164,7 @@ def as_energy(value):
     if isinstance(value, (list, tuple)) and len(value):
         return SumEnergy(value)
     if hasattr(value, "fit") and hasattr(value, "get_params") and not isinstance(value, type):
-        return ExpertEnergy(value)
+        return ItemExpertEnergy(value) if ranks_items(value) else ExpertEnergy(value)
     raise ValueError(
         f"energy must be one of {sorted(ENERGIES)}, an instance of Energy, a scikit-learn "
         f"estimator or a list of these, got {value!r}."
@@ -200,7 +201,7 @@ def _names(energies):
     registered = {kind: name for name, kind in ENERGIES.items()}
     found = []
     for energy in energies:
-        named = energy.estimator if isinstance(energy, ExpertEnergy) else energy
+        named = getattr(energy, "estimator", energy)
         found.append(registered.get(type(energy), type(named).__name__.lower()))
     return [
         f"{name}-{found[: i + 1].count(name)}" if found.count(name) > 1 else name
