@@ -302,16 +302,16 @@ class MEE(Loss):
     def __call__(self, gibbs, target):
         p = gibbs.at(self.beta).probabilities
         if target.ndim == 2:
-            return self._of_several(p, shares_of(target))
+            return self._of_several(p, getattr(target, "gains", target))
         correct = _pick(p, target)
         slopes = -p * (self.beta * correct)[:, None]
         return 1 - correct, _add(slopes, target, self.beta * correct)
 
-    def _of_several(self, p, shares):
-        """Each correct answer counts by its share, the best one fully."""
+    def _of_several(self, p, gains):
+        """Each correct answer counts by its gain, the best one fully."""
         xp = namespace(p)
-        best = xp.max(shares, axis=1, keepdims=True)
-        worth = shares / xp.where(best > 0, best, 1.0)
+        best = xp.max(gains, axis=1, keepdims=True)
+        worth = gains / xp.where(best > 0, best, 1.0)
         correct = xp.sum(p * worth, axis=1)
         return 1 - correct, self.beta * p * (worth - correct[:, None])
 

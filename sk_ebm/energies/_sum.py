@@ -27,8 +27,8 @@ class SumEnergy(NamedParts, Energy):
     ----------
     terms : list of energies, or of (name, energy) pairs
         An energy may be given by its name, and a scikit-learn estimator stands for
-        ``ExpertEnergy(estimator)``, a ranker or regressor for `ItemExpertEnergy`. Names make parameters of the terms reachable,
-        ``energy__trees__learning_rate``.
+        ``ExpertEnergy(estimator)``, a ranker or regressor for `ItemExpertEnergy`.
+        Names make parameters of the terms reachable, ``energy__trees__learning_rate``.
     combine : {"pooled", "residual"}, default="pooled"
 
     Attributes
