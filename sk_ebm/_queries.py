@@ -1,6 +1,7 @@
 """Which rows belong to which query, and what each item is worth."""
 
 from collections.abc import Hashable
+from contextlib import suppress
 
 import numpy as np
 
@@ -16,10 +17,9 @@ def query_codes(groups, n_rows):
         raise ValueError(
             f"groups must hold the query of each of the {n_rows} rows, got {len(labels)} values."
         )
-    try:
-        return np.unique(labels, return_inverse=True)
-    except TypeError:  # labels that cannot be sorted, in the order in which they come
+    if labels.dtype.kind == "O":
         return _hashed(labels)
+    return np.unique(labels, return_inverse=True)
 
 
 def _flat(groups):
@@ -41,11 +41,14 @@ def _objects(groups):
 
 
 def _hashed(labels):
-    codes = {}
+    """In sorted order where there is one, else in that in which they come."""
     for label in labels:
         if not isinstance(label, Hashable):
             raise ValueError(f"groups must hold hashable values, got {label!r}.")
-        codes.setdefault(label, len(codes))
+    found = dict.fromkeys(labels)
+    with suppress(TypeError):
+        found = sorted(found)
+    codes = {label: code for code, label in enumerate(found)}
     distinct = np.empty(len(codes), dtype=object)
     distinct[:] = list(codes)
     return distinct, np.array([codes[label] for label in labels], dtype=int)

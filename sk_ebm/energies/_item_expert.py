@@ -18,11 +18,10 @@ class ItemExpertEnergy(Energy):
 
     It is fitted as it fits itself, on relevance as given, rows being sorted by query. A ranker
     gets the queries under the name that its ``fit`` has for them: ``groups``, ``qid`` or
-    ``group_id``, one value for each row, or ``group``, the sizes of the queries (LightGBM). The loss, ``alpha``
-    and the solver do not act on it. Weights are passed on as to `ExpertEnergy`, to rankers with
-    ``qid`` (XGBoost) or ``group_weight`` (CatBoost) those of the queries; queries of weight zero
-    are left out. A
-    `FrozenEstimator` is not fitted again.
+    ``group_id``, one value for each row, or ``group``, the sizes of the queries (LightGBM). The
+    loss, ``alpha`` and the solver do not act on it. Weights are passed on as to `ExpertEnergy`,
+    to rankers with ``qid`` (XGBoost) or ``group_weight`` (CatBoost) those of the queries; queries
+    of weight zero are left out. A `FrozenEstimator` is not fitted again.
 
     Parameters
     ----------

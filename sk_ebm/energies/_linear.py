@@ -55,8 +55,6 @@ class LinearEnergy(Energy):
 
     def _fitted(self, design, params, objective):
         fitted = copy(self)
-        if objective.answers.floats and objective.loss.shift_invariant:
-            params = np.concatenate([params[:-1], np.zeros_like(params[-1:])])  # undetermined
         coef, intercept = design.weights_of(params)
         if design.centred:  # only their differences are determined
             intercept = intercept - intercept.mean()
@@ -68,6 +66,7 @@ class LinearEnergy(Energy):
 
     def _optimum(self, design, objective, init, rng):
         """Parameters of least objective; settles alpha and leaves held-out outputs there."""
+        design.biased = not (objective.answers.floats and objective.loss.shift_invariant)
         loo = _leave_one_out_pays(design, objective)
         if objective.alpha == "auto":
             splits = None if loo else objective.splits or objective.default_splits(rng)[:1]

@@ -102,6 +102,11 @@ class SumEnergy(NamedParts, Energy):
     def fit(self, inputs, objective, rng):
         self._aligned = objective.answers.aligned
         splits = objective.splits or objective.default_splits(rng)
+        if not splits:
+            raise ValueError(
+                "A sum of energies needs at least two queries with a relevant item, one to learn "
+                "from what the other was not fitted on; got one. Give groups, or one energy."
+            )
         terms = {name: clone(energy) for name, energy in self.named_terms()}
         fit = self._fit_pooled if self.combine == "pooled" else self._fit_residual
         fit(terms, inputs, objective, splits, rng)
