@@ -4,9 +4,10 @@ from collections import namedtuple
 from numbers import Integral
 
 import numpy as np
+from sklearn import get_config
 from sklearn.callback import with_callbacks
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils import ClassifierTags
+from sklearn.utils import ClassifierTags, check_array
 from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._checks import check_number, check_weighs
@@ -378,8 +379,11 @@ class EnergyRanker(EnergyEstimator):
         places[order] = place + 1
         return places
 
-    def top_k(self, X, groups=None, k=10):
+    def top_k(self, X, groups=None, k=10, *, items=None):
         """The k items of least energy of each query, the best first.
+
+        With ``items``, a catalogue that every query is given, the energies of all pairs are
+        searched in blocks of scikit-learn's ``working_memory``, exactly, and never stored.
 
         Parameters
         ----------
@@ -387,14 +391,20 @@ class EnergyRanker(EnergyEstimator):
         groups : array-like of shape (n_samples,), default=None
             None means one query.
         k : int, default=10
+        items : array-like of shape (n_items, n_item_columns), default=None
+            Features of items, for a `BilinearEnergy`. X then holds those of queries alone, one
+            row for each, and ``groups`` is not used.
 
         Returns
         -------
         top : TopK
             ``queries`` (n,), ``rows`` (n, k) of X and their ``energies`` (n, k); -1 and inf where
-            a query has fewer items.
+            a query has fewer items. With ``items`` the rows are those of items, and no more than there
+            are.
         """
         check_number("k", k, 1, closed=True, kind=Integral)
+        if items is not None:
+            return self._top_of_catalogue(X, items, k)
         energies, codes = self._energies_and_codes(X, groups)
         queries = self._read_queries(X, groups)[1][0]
         order, place = _ordered(energies, codes)
@@ -403,6 +413,15 @@ class EnergyRanker(EnergyEstimator):
         rows[codes[order], place] = order
         found = np.where(rows < 0, np.inf, energies[rows])
         return TopK(queries, rows, found)
+
+    def _top_of_catalogue(self, X, items, k):
+        check_is_fitted(self)
+        if not hasattr(self.energy_, "best_items"):
+            raise ValueError(f"items needs energy=BilinearEnergy(...), got {self.energy_!r}.")
+        X, items = (check_array(part, dtype=[np.float64, np.float32]) for part in (X, items))
+        n_entries = int(get_config()["working_memory"] * 2**20 / 32)
+        rows, energies = self.energy_.best_items(X, items, k, n_entries)
+        return TopK(np.arange(len(X)), rows, energies)
 
     def _energies_and_codes(self, X, groups):
         return self.energies(X, groups), self._with_queries(X, groups)[1]

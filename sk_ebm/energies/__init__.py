@@ -1,6 +1,7 @@
 """Energy functions, by name."""
 
 from sk_ebm.energies._base import Energy
+from sk_ebm.energies._bilinear import BilinearEnergy
 from sk_ebm.energies._expert import ExpertEnergy
 from sk_ebm.energies._item_expert import ItemExpertEnergy
 from sk_ebm.energies._kernel import KernelEnergy
@@ -13,6 +14,7 @@ from sk_ebm.energies._trees import TreesEnergy
 
 __all__ = [
     "ENERGIES",
+    "BilinearEnergy",
     "Energy",
     "ExpertEnergy",
     "ItemExpertEnergy",

@@ -43,6 +43,15 @@ class Design:
     centred = False
     biased = True
 
+    @property
+    def shape(self):
+        """Rows, and parameters for each output beside its bias."""
+        return self.columns.shape
+
+    @property
+    def dtype(self):
+        return self.columns.dtype
+
     def preconditioner(self, l2, n_outputs):
         """``solve = preconditioner(diagonal)``; ``solve(gradient)``, as `newton` asks."""
         return Preconditioner(self, l2, n_outputs)
