@@ -399,8 +399,8 @@ class EnergyRanker(EnergyEstimator):
         -------
         top : TopK
             ``queries`` (n,), ``rows`` (n, k) of X and their ``energies`` (n, k); -1 and inf where
-            a query has fewer items. With ``items`` the rows are those of items, and no more than there
-            are.
+            a query has fewer items. With ``items`` the rows are those of items, at most all of
+            them.
         """
         check_number("k", k, 1, closed=True, kind=Integral)
         if items is not None:
