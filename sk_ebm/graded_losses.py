@@ -163,13 +163,14 @@ class XENDCG(GradedLoss):
         return noise
 
 
-GRADED_LOSSES = {
-    **LOSSES,
+ITEM_LOSSES = {
     "pairwise_log": PairwiseLog,
     "pairwise_hinge": PairwiseHinge,
     "lambda": Lambda,
     "xendcg": XENDCG,
 }
+GRADED_LOSSES = {**LOSSES, **ITEM_LOSSES}
+"""All that take a `Graded`, by name."""
 
 
 class _Places:

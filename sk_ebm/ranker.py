@@ -239,6 +239,8 @@ class EnergyRanker(EnergyEstimator):
         """Each column with mean 0 and variance 1 within each query, where that is asked for."""
         if self.normalize is None:
             return X
+        if not isinstance(X, np.ndarray):
+            raise ValueError(f"normalize='query' needs dense numbers, got {type(X).__name__}.")
         sizes = np.bincount(codes)[:, None]
         order = np.argsort(codes, kind="stable")
         starts = np.cumsum(sizes) - sizes[:, 0]

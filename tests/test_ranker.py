@@ -491,6 +491,12 @@ def test_bad_parameters_are_named(parameters, message, train):
         fitted(EnergyRanker(**parameters), train)
 
 
+def test_normalisation_refuses_sparse_rows(train):
+    X, y, groups = train
+    with pytest.raises(ValueError, match="normalize='query' needs dense numbers, got csr_"):
+        EnergyRanker(normalize="query").fit(sparse.csr_matrix(X), y, groups=groups)
+
+
 def test_an_unfitted_ranker_says_so():
     with pytest.raises(NotFittedError):
         EnergyRanker().top_k([[1.0]])
