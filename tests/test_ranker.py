@@ -12,6 +12,7 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -363,6 +364,18 @@ class ByGroup(Recorder):
 class ByQid(Recorder):
     def fit(self, X, y, qid=None, sample_weight=None):
         return self._keep(X, y, qid, sample_weight)
+
+
+def test_pipelines_and_frozen_rankers_are_experts(train, test):
+    X, y, groups = train
+    pipeline = make_pipeline(StandardScaler(), ByGroup())
+    ranker = EnergyRanker(pipeline, beta=1).fit(X, y, groups=groups)
+    kept = np.bincount(groups, y) > 0
+    assert_array_equal(ranker.energy_.estimator_[-1].queries_, np.bincount(groups)[kept])
+    frozen = FrozenEstimator(ranker.energy_.estimator_)
+    again = EnergyRanker([frozen, "linear"]).fit(X, y, groups=groups)
+    assert again.energy_.terms_["frozenestimator"].estimator_.estimator is frozen.estimator
+    assert again.score(*test[:2], test[2]) > 0.8
 
 
 @pytest.mark.parametrize("kind", [ByGroup, ByQid])

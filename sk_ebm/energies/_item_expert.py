@@ -1,8 +1,10 @@
 """Rankers and regressors as energies of the items of a query."""
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import clone, is_regressor
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
@@ -61,15 +63,17 @@ class ItemExpertEnergy(Energy):
         """Queries and weights, as the estimator's fit names and counts them."""
         weights = objective.row_weights[rows]
         name = _name_of_queries(estimator)
-        if name is None:
+        if name is None or isinstance(estimator, FrozenEstimator):
             return weight_arguments(estimator, weights)
         sizes = objective.answers.sizes[samples]
         queries = sizes if name == "group" else np.repeat(np.arange(len(samples)), sizes)
-        if has_fit_parameter(estimator, "group_weight"):
-            return {name: queries, "group_weight": np.repeat(objective.weights[samples], sizes)}
+        given = {_prefixed(estimator, name): queries}
+        if has_fit_parameter(_last(estimator), "group_weight"):
+            weights = np.repeat(objective.weights[samples], sizes)
+            return {**given, _prefixed(estimator, "group_weight"): weights}
         if name == "qid":
             weights = objective.weights[samples]
-        return {name: queries, **weight_arguments(estimator, weights)}
+        return {**given, **weight_arguments(estimator, weights)}
 
     def __call__(self, inputs):
         return np.asarray(self.estimator_.predict(inputs), dtype=np.float64).reshape(-1, 1)
@@ -88,6 +92,18 @@ def ranks_items(estimator):
 
 
 def _name_of_queries(estimator):
+    return next((name for name in _QUERIES if has_fit_parameter(_last(estimator), name)), None)
+
+
+def _last(estimator):
+    """What is fitted to relevance: the last step of a pipeline, or what is frozen."""
     if isinstance(estimator, FrozenEstimator):
-        return None
-    return next((name for name in _QUERIES if has_fit_parameter(estimator, name)), None)
+        return _last(estimator.estimator)
+    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
+
+
+def _prefixed(estimator, name):
+    """The name under which the fit of a pipeline takes what is for its last step."""
+    if isinstance(estimator, Pipeline) and not get_config()["enable_metadata_routing"]:
+        return f"{estimator.steps[-1][0]}__{name}"
+    return name
