@@ -225,9 +225,9 @@ def _refuse_rankings(energy, loss, name):
     for part in energy.parts():
         if part.of_items:
             raise ValueError(
-                f"energy={part!r} orders the items of a query, for EnergyRanker; an expert of "
-                f"{name} must be a classifier with predict_proba or decision_function, or a "
-                "density with score_samples."
+                f"An expert of {name} must be a classifier with predict_proba or "
+                f"decision_function, or a density with score_samples; energy={part!r} orders the "
+                "items of a query, for EnergyRanker."
             )
 
 
