@@ -318,7 +318,7 @@ PARTS = {
         ],
     ),
     "pooled": lambda sets: compare(
-        sets, "sums beside single peers", pooled_models(), against_peers("pooled xendcg")
+        sets, "sums beside single peers", pooled_models(), against_peers("pooled nll")
     ),
     "scale": scale,
 }
