@@ -7,7 +7,7 @@ import numpy as np
 from sklearn import get_config
 from sklearn.callback import with_callbacks
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils import ClassifierTags, check_array
+from sklearn.utils import ClassifierTags, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._checks import check_number, check_weighs
@@ -254,7 +254,7 @@ class EnergyRanker(EnergyEstimator):
         if self.cv is None or len(answers) == 1:
             return None
         if isinstance(self.cv, Integral):
-            return answers.splits(self.cv, np.random.RandomState(0))
+            return answers.splits(self.cv, check_random_state(self.random_state))
         return [
             (_whole(train, answers), _whole(test, answers))
             for train, test in self._splits(X, y, answers.query)
