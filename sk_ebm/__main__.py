@@ -15,7 +15,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest, Vo
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 from sklearn.kernel_approximation import Nystroem
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import train_test_split
@@ -25,7 +25,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector
+from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector, EnergyRanker
+from sk_ebm.metrics import ndcg
 
 DATA = {"breast_cancer": load_breast_cancer, "wine": load_wine, "digits": load_digits}
 
@@ -70,6 +71,9 @@ def main():
     print(f"\n{'':13} {'model':30} {'AUC':>8} {'false alarms':>12} {'fit [s]':>8}")
     print_detectors()
     print("AUC of malignant beside benign test rows, false alarms among benign ones.")
+    print(f"\n{'':13} {'model':30} {'NDCG@10':>8} {'fit [s]':>17}")
+    print_rankings()
+    print("NDCG@10: mean over the test queries; the higher, the better. Made data.")
     print("Half of the rows, standardised, for training and half for testing; one fixed split.")
     if "trees" not in COUNTERPARTS:
         print("For boosted trees: pip install sk-ebm[trees]")
@@ -146,6 +150,36 @@ def print_detectors():
         label = type(model).__name__
         print(f"{name:13} {label:30} {area:8.3f} {alarms:12.3f} {seconds:8.3f}", flush=True)
         name = ""
+
+
+def print_rankings():
+    """LightGBM's ranker, or Ridge, alone and as a term of a sum, on a hundred queries."""
+    X, y, queries = made_queries(200)
+    train, test = queries < 100, queries >= 100
+    peer, given = Ridge(), {}
+    if "trees" in COUNTERPARTS:
+        from lightgbm import LGBMRanker
+
+        peer, given = LGBMRanker(n_jobs=1, verbose=-1), {"group": [20] * 100}
+    terms, name = ["linear", "kernel", peer], "20 items each"
+    for model, queries_of in [
+        (EnergyRanker(terms, random_state=0), {"groups": queries[train]}),
+        (peer, given),
+    ]:
+        start = perf_counter()
+        model.fit(X[train], y[train], **queries_of)
+        seconds = perf_counter() - start
+        score = ndcg(y[test], model.predict(X[test]), queries[test])
+        print(f"{name:13} {type(model).__name__:30} {score:8.3f} {seconds:17.3f}", flush=True)
+        name = ""
+
+
+def made_queries(n_queries):
+    """Items whose relevance follows a trend, an interaction and a curve, under noise."""
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((20 * n_queries, 10))
+    worth = X[:, 0] + X[:, 1] * X[:, 2] + np.abs(X[:, 3]) + rng.standard_normal(len(X))
+    return X, np.clip(np.round(worth), 0, 4), np.repeat(np.arange(n_queries), 20)
 
 
 def measure(model, X_train, X_test, y_train, y_test):

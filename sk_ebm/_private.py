@@ -1,6 +1,7 @@
 """The private helpers of scikit-learn that the package uses, each for want of a public one."""
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils._array_api import get_namespace
 
@@ -27,3 +28,20 @@ def take_rows(X, rows):
 def count_rows(X):
     """The number of rows of an array, a sparse matrix or a frame of any library."""
     return _num_samples(X)
+
+
+def take_column(X, column):
+    """One column of an array, a sparse matrix or a frame, as an array (n,)."""
+    if sparse.issparse(X):
+        return X[:, [column]].toarray()[:, 0]
+    return np.asarray(_safe_indexing(X, column, axis=1))
+
+
+def drop_column(X, column):
+    """X without one column."""
+    if hasattr(X, "columns"):
+        names = list(X.columns)
+        name = column if isinstance(column, str) else names[column]
+        return _safe_indexing(X, [other for other in names if other != name], axis=1)
+    rest = np.delete(np.arange(X.shape[1]), column)
+    return _safe_indexing(X, rest, axis=1)

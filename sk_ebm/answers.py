@@ -1,10 +1,13 @@
 """Answers: which candidates each sample has, which of them is correct, and how the outputs of
 an energy function become energies of the candidates."""
 
+from functools import cached_property
+
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from sk_ebm._private import namespace
+from sk_ebm.grades import Graded
 
 
 class Answers:
@@ -12,7 +15,7 @@ class Answers:
 
     A family member offers
 
-    - ``target``: index (n,) of the correct candidate, or a distribution (n, k) over candidates;
+    - ``target``: index (n,) of the correct candidate, or a `Graded` where several are correct;
     - ``log_measure``: None, or an array broadcastable to (n, k), -inf for absent candidates;
     - ``n_outputs``: how many outputs (m, o) an energy function computes for it;
     - ``len()``: the number of samples n, over which an objective is a sum;
@@ -23,18 +26,24 @@ class Answers:
       adjoint, turns slopes (n, k) into slopes (m, o) of the outputs;
     - ``aligned(parts)``: outputs of several energies with the same columns, so that they add;
     - ``shifts``: whether a number added to all outputs of a sample is added to all energies;
-    - ``diagonal(curvature, outputs)``: diagonal (m, o) of a loss curvature, seen from the outputs.
+    - ``floats``: whether a number added to all outputs is added to all energies of each sample;
+    - ``diagonal(curvature, outputs)``: diagonal (m, o) of a loss curvature, seen from the outputs;
+    - ``blocks``: triples (samples, rows, answers) where samples are arranged apart, since their
+      numbers of candidates differ: then ``target``, ``log_measure``, ``arrange`` and ``diagonal``
+      are those of the answers of each block. None: all samples are one block.
     """
 
     log_measure = None
     shifts = False
+    floats = False
+    blocks = None
 
     def rows(self, samples):
         """Rows of the inputs that belong to the samples: one each, unless overridden."""
         return samples
 
     def per_row(self, values):
-        """Values (n,) of the samples for each row of the inputs, (m,)."""
+        """Weights (n,) of the samples for each row of the inputs, (m,)."""
         return values
 
     @staticmethod
@@ -129,6 +138,147 @@ class Given(Answers):
 
     def take(self, samples):
         return Given(self.target[samples])
+
+
+class Groups(Answers):
+    """Items of queries as answers: one row of the inputs for each item, one sample for each query.
+
+    Queries differ in length: those of similar length are a block, so that one long query never
+    pads many short ones.
+
+    Parameters
+    ----------
+    gains : ndarray of shape (m,)
+        How good each item is, >= 0.
+    query : ndarray of int, shape (m,)
+        The query of each item, 0 to n - 1, in any order.
+    relevance : ndarray of shape (m,), default=None
+        Grades as given, for experts that read them; None means the gains.
+    copies : ndarray of shape (m,), default=None
+        How many times each item is there; None means once. Only their ratios within a query count.
+    """
+
+    n_outputs = 1
+    floats = True
+
+    def __init__(self, gains, query, relevance=None, copies=None):
+        self.gains = gains
+        self.query = query
+        self.relevance = gains if relevance is None else relevance
+        self.copies = np.ones(len(gains)) if copies is None else copies
+        self.sizes = np.bincount(query)
+        self._ends = np.cumsum(self.sizes)
+        self._order = np.argsort(query, kind="stable")
+
+    def __len__(self):
+        return len(self.sizes)
+
+    def rows(self, samples):
+        """Rows of the items of some queries, query after query."""
+        sizes = self.sizes[samples]
+        within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        return self._order[np.repeat(self._ends[samples] - sizes, sizes) + within]
+
+    def take(self, samples):
+        rows, sizes = self.rows(samples), self.sizes[samples]
+        query = np.repeat(np.arange(len(sizes)), sizes)
+        return Groups(self.gains[rows], query, self.relevance[rows], self.copies[rows])
+
+    @cached_property
+    def mean_copies(self):
+        """Of the items of each query that are there at all, (n,)."""
+        there = np.bincount(self.query, self.copies > 0)
+        return np.bincount(self.query, self.copies) / np.maximum(there, 1)
+
+    @cached_property
+    def _counts(self):
+        """Copies (m,) over their mean in the query; ones in queries without any."""
+        mean = self.mean_copies[self.query]
+        return np.where(mean > 0, self.copies / np.where(mean > 0, mean, 1.0), 1.0)
+
+    def per_row(self, values):
+        return values[self.query] * self._counts
+
+    @cached_property
+    def informative(self):
+        """Whether each query has an item that is worth something, (n,)."""
+        return np.bincount(self.query, self.gains * self.copies) > 0
+
+    def splits(self, n_splits, rng):
+        """Shuffled folds of whole queries, the informative ones spread over them.
+
+        None at all where fewer than two are informative: nothing can be held out then.
+        """
+        n_splits = min(n_splits, np.count_nonzero(self.informative))
+        if n_splits < 2:
+            return []
+        order = rng.permutation(len(self))
+        order = order[np.argsort(~self.informative[order], kind="stable")]
+        fold = np.empty(len(self), dtype=int)
+        fold[order] = np.arange(len(self)) % n_splits
+        return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_splits)]
+
+    @cached_property
+    def blocks(self):
+        found = []
+        for samples in _of_similar_length(self.sizes):
+            rows, sizes = self.rows(samples), self.sizes[samples]
+            found.append((samples, rows, Padded(self.gains[rows], self._counts[rows], sizes)))
+        return found
+
+
+class Padded(Answers):
+    """A block of queries of similar length, their rows one after another: energies (n, longest)."""
+
+    n_outputs = 1
+
+    def __init__(self, gains, counts, sizes):
+        self.sizes = sizes
+        self._firsts = np.cumsum(sizes) - sizes
+        self.present = np.arange(sizes.max()) < sizes[:, None]
+        self.target = Graded(self._padded(gains), self._padded(counts))
+        with np.errstate(divide="ignore"):
+            self.log_measure = np.log(self.target.counts)
+
+    def _padded(self, values):
+        padded = np.zeros(self.present.shape)
+        padded[self.present] = values
+        return padded
+
+    def __len__(self):
+        return len(self.sizes)
+
+    def per_row(self, values):
+        return np.repeat(values, self.sizes)
+
+    def arrange(self, outputs):
+        """In double precision: the padded items, absent, have the energy of the first."""
+        energies = np.empty(self.present.shape)
+        energies[:] = -outputs[self._firsts]
+        energies[self.present] = -outputs[:, 0]
+
+        def pullback(slopes):
+            return -slopes[self.present][:, None].astype(outputs.dtype, copy=False)
+
+        return energies, pullback
+
+    def diagonal(self, curvature, outputs):
+        return curvature.diagonal[self.present][:, None].astype(outputs.dtype, copy=False)
+
+
+_SMALL = 4096  # entries of a block below which padding costs less than another block
+
+
+def _of_similar_length(sizes):
+    """Parts of the samples in each of which little is padding, the longest first."""
+    order = np.argsort(-sizes, kind="stable")
+    lengths, firsts, counts = np.unique(-sizes[order], return_index=True, return_counts=True)
+    bounds, longest = [0], sizes[order[0]]
+    for length, first, end in zip(-lengths, firsts, firsts + counts, strict=True):
+        if longest * (end - bounds[-1]) > _SMALL and 4 * length < 3 * longest:
+            bounds.append(first)
+            longest = length
+    return np.split(order, bounds[1:])
 
 
 class Grid(Answers):

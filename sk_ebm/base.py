@@ -16,27 +16,30 @@ from sklearn.utils.validation import validate_data
 
 from sk_ebm._checks import check_number
 from sk_ebm._private import count_rows
-from sk_ebm.energies import SumEnergy, as_energy
+from sk_ebm.energies import LinearEnergy, SumEnergy, as_energy
 from sk_ebm.losses import LOSSES, Loss
 from sk_ebm.objective import Objective
 from sk_ebm.solvers import SOLVERS
 
 
-def resolve_loss(value):
+def resolve_loss(value, losses):
     """A fresh loss from a name, or a clone of one."""
-    if isinstance(value, str) and value in LOSSES:
-        return LOSSES[value]()
+    if isinstance(value, str) and value in losses:
+        return losses[value]()
     if isinstance(value, Loss):
         return clone(value)
-    raise ValueError(f"loss must be one of {sorted(LOSSES)} or an instance of Loss, got {value!r}.")
+    raise ValueError(f"loss must be one of {sorted(losses)} or an instance of Loss, got {value!r}.")
 
 
 class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
     """Base class of the estimators: an energy, a loss, and the Gibbs distribution."""
 
+    _losses = LOSSES  # by name
+    _ranks = False  # whether answers are the items of a query
+
     def _components(self):
         """Energy and loss, after checking every parameter and that they go together."""
-        energy, loss = self._resolved_energy(), resolve_loss(self.loss)
+        energy, loss = self._resolved_energy(), resolve_loss(self.loss, self._losses)
         check_number("alpha", self.alpha, 0, closed=True, other=("auto",))
         check_number("beta", self.beta, 0, other=("auto",))
         check_number("l1_ratio", self.l1_ratio, 0, 1, closed=True)
@@ -48,6 +51,8 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             )
         energy.check()
         loss.check()
+        if not self._ranks:
+            _refuse_rankings(energy, loss, type(self).__name__)
         _check_together(energy, loss, self.solver, self.l1_ratio)
         return energy, loss
 
@@ -75,30 +80,23 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         yield report
         context.call_on_fit_task_end(**data, reconstruction_attributes={})
 
-    def _fit_energy(
-        self, energy, loss, inputs, answers, weights, splits, report, keep_unseen=False
-    ):
-        """Fit the energy and learn beta; the fitted attributes as a dict.
-
-        With ``keep_unseen`` samples and outputs out of sample are among them, as "unseen".
-        """
+    def _fit_energy(self, energy, loss, inputs, answers, weights, splits, report):
+        """Fit the energy, and learn beta and what else there is; fitted attributes as a dict."""
         rng = check_random_state(self.random_state)
-        wanted = keep_unseen or self.beta == "auto"
         objective, curve = self._descend(
-            energy, loss, inputs, answers, weights, splits, report, rng, wanted
+            energy, loss, inputs, answers, weights, splits, report, rng, self._calibrates()
         )
-        beta, unseen = self.beta, None
-        if wanted:
-            unseen = samples, outputs = out_of_sample(energy, inputs, objective, rng)
-        if beta == "auto":
-            beta = objective.take(samples).learn_beta(outputs)
-        fitted = {
+        learned = self._learn(energy, inputs, objective, rng)
+        return {
             "energy_": energy,
-            "beta_": float(beta),
+            **learned,
             "n_iter_": objective.n_iter,
             "loss_curve_": curve,
         }
-        return fitted | {"unseen": unseen} if keep_unseen else fitted
+
+    def _calibrates(self):
+        """Whether something is learned on energies out of sample."""
+        return self.beta == "auto"
 
     def _descend(self, energy, loss, inputs, answers, weights, splits, report, rng, calibrate):
         """Fit the energy; its objective, and the values of that after each iteration.
@@ -114,7 +112,7 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
 
         objective = Objective(
             answers,
-            loss,
+            loss.seeded(rng),
             weights,
             alpha=self.alpha,
             l1_ratio=self.l1_ratio,
@@ -135,6 +133,17 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
                 stacklevel=5,
             )
         return objective, curve
+
+    def _learn(self, energy, inputs, objective, rng):
+        """Fitted attributes that are learned on energies out of sample: beta."""
+        if not self._calibrates():
+            return {"beta_": float(self.beta)}
+        samples, outputs = out_of_sample(energy, inputs, objective, rng)
+        return self._learn_unseen(energy, objective.take(samples), outputs)
+
+    def _learn_unseen(self, energy, part, outputs):
+        """The same, from the objective of some samples and outputs of energies that saw none."""
+        return {"beta_": float(part.learn_beta(outputs) if self.beta == "auto" else self.beta)}
 
     def get_params(self, deep=True):
         """As in scikit-learn; the terms of a list of named pairs are reached through ``energy``."""
@@ -182,6 +191,13 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             tags.input_tags = get_tags(self._resolved_energy()).input_tags
         return tags
 
+    def _linear(self, name):
+        """An attribute of the fitted linear energy."""
+        energy = vars(self).get("energy_")
+        if type(energy) is not LinearEnergy:
+            raise AttributeError(f"{name} exists once a linear energy is fitted.")
+        return getattr(energy, name)
+
     def _splits(self, X, y, groups):
         """The samples of the folds of ``cv``, or None; groups are never split."""
         if self.cv is None and groups is None:
@@ -202,6 +218,11 @@ def _check_together(energy, loss, solver, l1_ratio):
     taken = [name for part in energy.parts() for name in part.solvers]
     if solver == "auto":
         return
+    if not loss.exact and solver != "adam" and taken:
+        raise ValueError(
+            f"The slopes of {type(loss).__name__} are not those of its values, so that "
+            f"solver={solver!r} cannot search along a line. Use solver='auto' or 'adam'."
+        )
     if solver not in taken:
         raise ValueError(
             f"{type(energy).__name__} takes solver in {sorted(set(taken))} or 'auto', "
@@ -220,6 +241,21 @@ def _check_together(energy, loss, solver, l1_ratio):
         )
 
 
+def _refuse_rankings(energy, loss, name):
+    """Raise where only the items of a query could be the answers."""
+    if loss.graded:
+        raise ValueError(
+            f"loss={loss!r} compares the items of a query: it is for EnergyRanker, not {name}."
+        )
+    for part in energy.parts():
+        if part.of_items:
+            raise ValueError(
+                f"An expert of {name} must be a classifier with predict_proba or "
+                f"decision_function, or a density with score_samples; energy={part!r} orders the "
+                "items of a query, for EnergyRanker."
+            )
+
+
 def _check_part(energy, loss):
     """Raise where an energy that is fitted on the loss has no meaningful optimum."""
     name = type(energy).__name__
@@ -236,11 +272,15 @@ def _check_part(energy, loss):
 
 
 def out_of_sample(energy, inputs, objective, rng):
-    """Samples and their outputs, of energies that were not fitted on them."""
+    """Samples and their outputs, of energies that were not fitted on them.
+
+    Where there is one sample only, it and its own outputs.
+    """
     if objective.held_out is not None:
         return objective.held_out
-    splits = objective.splits or objective.default_splits(rng)
-    return objective.cross_fit(energy, inputs, splits, rng)
+    if splits := objective.splits or objective.default_splits(rng):
+        return objective.cross_fit(energy, inputs, splits, rng)
+    return np.arange(len(objective.answers)), energy(inputs)
 
 
 def _is_numeric(X):

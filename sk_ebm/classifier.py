@@ -12,7 +12,6 @@ from sk_ebm._checks import check_number, check_weighs
 from sk_ebm._private import check_sample_weight, take_rows
 from sk_ebm.answers import Labels
 from sk_ebm.base import EnergyEstimator, keep_fitted, row_blocks
-from sk_ebm.energies import LinearEnergy
 from sk_ebm.gibbs import Gibbs
 from sk_ebm.thresholds import FalseAlarm, resolve_threshold
 
@@ -189,7 +188,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         """
         with keep_fitted(self):
             energy, loss = self._components()
-            rejects = self._rejects()
+            self._rejects()
             X, y = self._validated(energy, X, y)
             check_classification_targets(y)
             weights = self._weights(X, y, sample_weight)
@@ -202,16 +201,8 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             answers = Labels(target, len(self.classes_), self.classes_)
             splits = self._splits(X, y, groups)
             with self._reporting(X, y) as report:
-                keeps = self.calibrate or rejects is not None
-                fitted = self._fit_energy(
-                    energy, loss, X, answers, weights, splits, report, keep_unseen=keeps
-                )
-                unseen = fitted.pop("unseen", None)
+                fitted = self._fit_energy(energy, loss, X, answers, weights, splits, report)
                 vars(self).update(fitted)
-            if unseen is not None:
-                samples, outputs = unseen
-                gibbs = Gibbs(Labels.arrange(outputs)[0], beta=self.beta_)
-                self._settle(gibbs, target[samples], weights[samples], rejects)
             return self
 
     def _rejects(self):
@@ -227,21 +218,18 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             )
         return threshold
 
-    def _settle(self, gibbs, target, weights, rejects):
-        """What is learned from energies out of sample."""
+    def _calibrates(self):
+        return super()._calibrates() or self.calibrate or self.reject is not None
+
+    def _learn_unseen(self, energy, part, outputs):
+        learned, rejects = super()._learn_unseen(energy, part, outputs), self._rejects()
+        gibbs = Gibbs(Labels.arrange(outputs)[0], beta=learned["beta_"])
         if self.calibrate:
-            self._set_calibration(gibbs, target, weights)
+            learned |= _calibration(gibbs, part.answers.target, part.weights)
         if rejects is not None:
-            self.reject_threshold_ = rejects.fit(self._of_inputs(gibbs), weights).level_
-
-    def _set_calibration(self, gibbs, target, weights):
-        rows = np.arange(len(target))
-        self.calibration_energies_ = -gibbs.log_probabilities[rows, target]
-        self._calibration = target, weights
-
-    def _of_inputs(self, gibbs):
-        """Energies of the inputs, which say whether any class fits."""
-        return gibbs.energies.min(axis=1) if self.energy_.normalised else gibbs.free_energy
+            level = rejects.fit(_of_inputs(energy, gibbs), part.weights).level_
+            learned["reject_threshold_"] = level
+        return learned
 
     def conformalize(self, X, y, sample_weight=None):
         """Calibrate `predict_set` on rows that the classifier was not fitted on.
@@ -266,8 +254,8 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         if not np.isin(y, self.classes_).all():
             unknown = np.setdiff1d(y, self.classes_)[:5].tolist()
             raise ValueError(f"y must hold classes seen in fit, got {unknown}.")
-        logs = Gibbs(self.energies(X), beta=self.beta_)
-        self._set_calibration(logs, np.searchsorted(self.classes_, y), weights)
+        gibbs = Gibbs(self.energies(X), beta=self.beta_)
+        vars(self).update(_calibration(gibbs, np.searchsorted(self.classes_, y), weights))
         return self
 
     def predict_set(self, X, coverage=0.9, by_class=False):
@@ -401,7 +389,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         for gibbs in self._gibbs(X):
             modes.append(gibbs.mode)
             if self.reject is not None:
-                energies.append(self._of_inputs(gibbs))
+                energies.append(_of_inputs(self.energy_, gibbs))
         classes = self.classes_[np.concatenate(modes)]
         if self.reject is None:
             return classes
@@ -443,9 +431,13 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     def intercept_(self):
         return self._linear("intercept_")
 
-    def _linear(self, name):
-        """An attribute of the fitted linear energy."""
-        energy = vars(self).get("energy_")
-        if type(energy) is not LinearEnergy:
-            raise AttributeError(f"{name} exists once a linear energy is fitted.")
-        return getattr(energy, name)
+
+def _calibration(gibbs, target, weights):
+    """What prediction sets are made from: -log p of the correct answers, and whose they are."""
+    correct = -gibbs.log_probabilities[np.arange(len(target)), target]
+    return {"calibration_energies_": correct, "_calibration": (target, weights)}
+
+
+def _of_inputs(energy, gibbs):
+    """Energies of the inputs, which say whether any class fits."""
+    return gibbs.energies.min(axis=1) if energy.normalised else gibbs.free_energy

@@ -30,6 +30,10 @@ class Gibbs:
         """The same answers at another inverse temperature."""
         return self if beta == self.beta else Gibbs(self.energies, self.log_measure, beta)
 
+    def under(self, log_measure):
+        """The same energies under another base measure."""
+        return Gibbs(self.energies, log_measure, self.beta)
+
     @cached_property
     def _partition(self):
         """(peak, masses, total): masses (n, k) = m exp(-beta E) e^-peak and their row sums."""
@@ -107,8 +111,8 @@ def learn_beta(energies, target, sample_weight, log_measure=None):
     ----------
     energies : ndarray of shape (n, k)
         Energies of samples that the energy function was not fitted on.
-    target : ndarray of shape (n,)
-        Index of the correct answer.
+    target : ndarray of shape (n,) or (n, k)
+        Index of the correct answer, or a distribution over answers.
     sample_weight : ndarray of shape (n,)
         Non-negative weights, not all zero.
     log_measure : ndarray broadcastable to (n, k), default=None
@@ -119,18 +123,22 @@ def learn_beta(energies, target, sample_weight, log_measure=None):
     beta : float
         Within 1e-12 and 1e12 of the inverse scale of the energies.
     """
-    energies = np.asarray(energies, dtype=np.float64)
-    chosen = np.take_along_axis(energies, target[:, None], axis=1)[:, 0]
-    smoothing = 1.0 / (sample_weight.sum() + 1.0)
-    at_random = Gibbs(np.zeros_like(energies), log_measure).probabilities
-    wanted = chosen + smoothing * (np.sum(at_random * energies, axis=1) - chosen)
-    spread = np.average(np.ptp(energies, axis=1), weights=sample_weight)
+    return learn_beta_of_blocks([(energies, target, sample_weight, log_measure)])
+
+
+def learn_beta_of_blocks(blocks):
+    """`learn_beta` of samples whose energies come in several blocks, as tuples of its arguments."""
+    total = sum(weights.sum() for _, _, weights, _ in blocks)
+    blocks = [
+        _Wanted(np.asarray(energies, dtype=np.float64), target, weights / total, log_measure, total)
+        for energies, target, weights, log_measure in blocks
+    ]
+    spread = sum(block.spread for block in blocks)
     if spread == 0:
         return 1.0
 
-    def slope(log_beta):  # d NLL / d beta = E+ - <E>
-        p = Gibbs(energies, log_measure, np.exp(log_beta) / spread).probabilities
-        return np.average(wanted - np.sum(p * energies, axis=1), weights=sample_weight) / spread
+    def slope(log_beta):
+        return sum(block.slope(np.exp(log_beta) / spread) for block in blocks) / spread
 
     low, high = -3.0, 3.0
     while slope(low) > 0 and low > -27:
@@ -140,3 +148,27 @@ def learn_beta(energies, target, sample_weight, log_measure=None):
     if slope(low) > 0 or slope(high) < 0:
         return float(np.exp(low if slope(low) > 0 else high) / spread)
     return float(np.exp(brentq(slope, low, high, xtol=1e-11)) / spread)
+
+
+class _Wanted:
+    """The mean negative log-likelihood of some samples as a function of beta."""
+
+    def __init__(self, energies, target, share, log_measure, total):
+        self.energies, self.share, self.log_measure = energies, share, log_measure
+        chosen = _chosen(energies, target)
+        at_random = Gibbs(np.zeros_like(energies), log_measure).probabilities
+        by_chance = np.sum(at_random * energies, axis=1)
+        self.wanted = chosen + (by_chance - chosen) / (total + 1.0)
+        self.spread = float(share @ np.ptp(energies, axis=1))
+
+    def slope(self, beta):
+        """d NLL / d beta = E+ - <E>."""
+        p = Gibbs(self.energies, self.log_measure, beta).probabilities
+        return float(self.share @ (self.wanted - np.sum(p * self.energies, axis=1)))
+
+
+def _chosen(energies, target):
+    """E+ of an index, or the mean energy under a distribution."""
+    if target.ndim == 2:
+        return np.sum(target * energies, axis=1)
+    return np.take_along_axis(energies, target[:, None], axis=1)[:, 0]

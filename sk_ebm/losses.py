@@ -21,8 +21,9 @@ class Loss(BaseEstimator):
     """Base class of losses.
 
     ``loss(gibbs, target)`` returns values (n,) and slopes (n, k) = d values / d energies; the
-    slope of an absent candidate is 0. ``target`` is the index (n,) of the correct answer; `NLL`
-    also takes a distribution (n, k).
+    slope of an absent candidate is 0. ``target`` is the index (n,) of the correct answer, or,
+    where several are correct, a distribution (n, k) over them, or a `Graded` that holds one. E+
+    is then their free energy, -log sum_y t(y) exp(-E(y)), t that distribution.
 
     Attributes
     ----------
@@ -40,6 +41,11 @@ class Loss(BaseEstimator):
         Whether the loss is defined for positive energies only.
     shift_invariant : bool
         Whether adding one number to all energies of a sample changes nothing.
+    exact : bool
+        Whether the slopes are those of the values: without it values may only be compared to
+        stop, not to search along a line.
+    graded : bool
+        Whether the target must be a `Graded`, the items of a query.
     steepness : float
         Stands for the second derivative by an energy, for boosted trees, where the loss is not
         curved: a bound of it or, where slopes jump, their jump over the width of the loss.
@@ -51,10 +57,20 @@ class Loss(BaseEstimator):
     only_pulls = False
     positive = False
     shift_invariant = True
+    exact = True
+    graded = False
     steepness = 1.0
 
     def __call__(self, gibbs, target):
         raise NotImplementedError(f"{type(self).__name__} must define __call__.")
+
+    def expansion(self, gibbs, target):
+        """Values, slopes and curvature, which is None where the loss is not curved."""
+        return *self(gibbs, target), self.curvature(gibbs, target) if self.curved else None
+
+    def seeded(self, rng):
+        """Itself, or a clone that draws noise from the generator."""
+        return self
 
     def check(self):
         """Raise a ValueError if a parameter is out of range."""
@@ -72,25 +88,25 @@ class ContrastiveLoss(Loss):
     """
 
     def __call__(self, gibbs, target):
-        plus, minus, offending = _contrast(gibbs, target)
-        values, by_plus, by_minus = self.pair(plus, minus)
-        slopes = _scatter(gibbs.energies, (target, by_plus), (offending, by_minus))
-        return values, slopes
+        correct, minus, offending = _contrast(gibbs, target)
+        values, by_plus, by_minus = self.pair(correct.energy, minus)
+        return values, _add(correct.spread(by_plus), offending, by_minus)
 
     def pair(self, plus, minus):
         raise NotImplementedError(f"{type(self).__name__} must define pair.")
 
     def curvature(self, gibbs, target):
-        plus, minus, offending = _contrast(gibbs, target)
-        twice_plus, mixed, twice_minus = self.second(plus, minus)
+        """Where several answers are correct, without the curvature of E+, which is concave."""
+        correct, minus, offending = _contrast(gibbs, target)
+        twice_plus, mixed, twice_minus = self.second(correct.energy, minus)
 
         def product(v):
-            v_plus, v_minus = _pick(v, target), _pick(v, offending)
+            v_plus, v_minus = correct.along(v), _pick(v, offending)
             along_plus = twice_plus * v_plus + mixed * v_minus
             along_minus = mixed * v_plus + twice_minus * v_minus
-            return _scatter(v, (target, along_plus), (offending, along_minus))
+            return _add(correct.spread(along_plus), offending, along_minus)
 
-        diagonal = _scatter(gibbs.energies, (target, twice_plus), (offending, twice_minus))
+        diagonal = _add(correct.spread_squares(twice_plus), offending, twice_minus)
         return Curvature(diagonal, product)
 
 
@@ -101,8 +117,8 @@ class EnergyLoss(Loss):
     shift_invariant = False
 
     def __call__(self, gibbs, target):
-        plus = _pick(gibbs.energies, target)
-        return plus, _scatter(gibbs.energies, (target, namespace(plus).ones_like(plus)))
+        correct = _correct(gibbs, target)
+        return correct.energy, correct.spread(namespace(gibbs.energies).ones_like(correct.energy))
 
 
 class Perceptron(ContrastiveLoss):
@@ -256,8 +272,9 @@ class NLL(Loss):
         gibbs = gibbs.at(self.beta)
         slopes = -gibbs.probabilities
         if target.ndim == 2:
-            xp = namespace(target)
-            return xp.sum(target * gibbs.energies, axis=1) - gibbs.free_energy, slopes + target
+            target, xp = shares_of(target), namespace(gibbs.energies)
+            slopes += target
+            return xp.sum(target * gibbs.energies, axis=1) - gibbs.free_energy, slopes
         return gibbs.surprise(target) / self.beta, _add(slopes, target, 1.0)
 
     def curvature(self, gibbs, target):
@@ -284,9 +301,19 @@ class MEE(Loss):
 
     def __call__(self, gibbs, target):
         p = gibbs.at(self.beta).probabilities
+        if target.ndim == 2:
+            return self._of_several(p, getattr(target, "gains", target))
         correct = _pick(p, target)
         slopes = -p * (self.beta * correct)[:, None]
         return 1 - correct, _add(slopes, target, self.beta * correct)
+
+    def _of_several(self, p, gains):
+        """Each correct answer counts by its gain, the best one fully."""
+        xp = namespace(p)
+        best = xp.max(gains, axis=1, keepdims=True)
+        worth = gains / xp.where(best > 0, best, 1.0)
+        correct = xp.sum(p * worth, axis=1)
+        return 1 - correct, self.beta * p * (worth - correct[:, None])
 
 
 LOSSES = {
@@ -303,13 +330,75 @@ LOSSES = {
 }
 
 
+def shares_of(target):
+    """A target that is a distribution (n, k), from one or from a `Graded`."""
+    return getattr(target, "shares", target)
+
+
+class _One:
+    """One correct answer: E+ is its energy."""
+
+    def __init__(self, gibbs, target):
+        self.target = target
+        self.energies = gibbs.energies
+        self.energy = _pick(gibbs.energies, target)
+
+    def without(self, energies):
+        """A copy of the energies in which the correct answer is infinitely bad."""
+        xp = namespace(energies)
+        return _add(xp.asarray(energies, copy=True), self.target, xp.inf)
+
+    def spread(self, amount):
+        """amount times the slopes of E+ by the energies, (n, k)."""
+        return _add(namespace(self.energies).zeros_like(self.energies), self.target, amount)
+
+    spread_squares = spread
+
+    def along(self, v):
+        """The change of E+ (n,) with energies that change by v."""
+        return _pick(v, self.target)
+
+
+class _Several:
+    """Several correct answers, by their shares: E+ is their free energy."""
+
+    def __init__(self, gibbs, shares):
+        xp = namespace(gibbs.energies)
+        self.known = xp.astype(xp.sum(shares, axis=1) > 0, gibbs.energies.dtype)
+        self.correct = shares > 0
+        any_ = self.correct | (self.known == 0)[:, None]  # so that nothing is infinite
+        log_shares = xp.where(any_, xp.log(xp.where(self.correct, shares, 1.0)), -xp.inf)
+        among = gibbs.under(log_shares)
+        self.energy = among.free_energy
+        self.slopes = among.probabilities * self.known[:, None]
+
+    def without(self, energies):
+        xp = namespace(energies)
+        return xp.where(self.correct, xp.inf, energies)
+
+    def spread(self, amount):
+        return self.slopes * amount[:, None]
+
+    def spread_squares(self, amount):
+        return self.slopes**2 * amount[:, None]
+
+    def along(self, v):
+        return namespace(v).sum(self.slopes * v, axis=1)
+
+
+def _correct(gibbs, target):
+    """E+, and how it depends on the energies."""
+    return _One(gibbs, target) if target.ndim == 1 else _Several(gibbs, shares_of(target))
+
+
 def _contrast(gibbs, target):
-    """E+, E- and the index of the most offending incorrect answer, each (n,)."""
+    """The correct answer, E- and the index of the most offending incorrect answer, both (n,)."""
     xp = namespace(gibbs.energies)
-    others = _add(xp.asarray(gibbs.present_energies, copy=True), target, xp.inf)
+    correct = _correct(gibbs, target)
+    others = correct.without(gibbs.present_energies)
     far = xp.finfo(others.dtype).max ** 0.25  # stands for E- where there is no other answer
     offending = xp.argmin(others, axis=1)
-    return _pick(gibbs.energies, target), xp.clip(_pick(others, offending), max=far), offending
+    return correct, xp.clip(_pick(others, offending), max=far), offending
 
 
 def _pick(a, index):
@@ -326,14 +415,6 @@ def _add(a, index, amount):
     amount = xp.broadcast_to(xp.asarray(amount, dtype=a.dtype), index.shape)
     chosen = xp.arange(a.shape[1])[None, :] == index[:, None]
     return xp.where(chosen, a + amount[:, None], a)
-
-
-def _scatter(like, *parts):
-    """Zeros shaped like ``like``, with each (index, amount) added at one entry per row."""
-    out = namespace(like).zeros_like(like)
-    for index, amount in parts:
-        out = _add(out, index, amount)
-    return out
 
 
 def _sigmoid(a):

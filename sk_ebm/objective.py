@@ -7,8 +7,8 @@ from scipy.optimize import minimize
 from sklearn.utils.parallel import Parallel, delayed
 
 from sk_ebm._private import take_rows
-from sk_ebm.gibbs import Gibbs, learn_beta
-from sk_ebm.losses import NLL, Curvature
+from sk_ebm.gibbs import Gibbs, learn_beta_of_blocks
+from sk_ebm.losses import NLL, Curvature, shares_of
 from sk_ebm.solvers import SOLVERS
 
 
@@ -82,44 +82,60 @@ class Objective:
         self.n_iter = 0
         self.converged = True
 
-    def _gibbs(self, outputs):
-        energies, pullback = self.answers.arrange(outputs)
-        if self.offset is not None:
-            energies = energies + self.answers.arrange(self.offset)[0]
-        return Gibbs(energies, self.answers.log_measure), pullback
+    def _blocks(self, outputs):
+        """Blocks of samples, arranged apart: (samples, rows, answers, gibbs, pullback) of each."""
+        for samples, rows, answers in self.answers.blocks or [(..., ..., self.answers)]:
+            energies, pullback = answers.arrange(outputs[rows])
+            if self.offset is not None:
+                energies = energies + answers.arrange(self.offset[rows])[0]
+            yield samples, rows, answers, Gibbs(energies, answers.log_measure), pullback
+
+    def _joined(self, parts):
+        """What was found for the rows of each block, for all rows."""
+        if self.answers.blocks is None:
+            return parts[0]
+        joined = np.empty((sum(map(len, parts)), parts[0].shape[1]), dtype=parts[0].dtype)
+        for (_, rows, _), part in zip(self.answers.blocks, parts, strict=True):
+            joined[rows] = part
+        return joined
 
     def __call__(self, outputs):
         """Weighted mean loss (without R) and its slopes by the outputs, (m, o)."""
-        gibbs, pullback = self._gibbs(outputs)
-        values, slopes = self.loss(gibbs, self.answers.target)
         share = self.weights / self.weights.sum()
-        slopes *= share.astype(slopes.dtype, copy=False)[:, None]
-        return float(share @ values), pullback(slopes)
+        total, parts = 0.0, []
+        for samples, _, answers, gibbs, pullback in self._blocks(outputs):
+            values, slopes = self.loss(gibbs, answers.target)
+            slopes *= share[samples].astype(slopes.dtype, copy=False)[:, None]
+            total += float(share[samples] @ values)
+            parts.append(pullback(slopes))
+        return total, self._joined(parts)
 
     def curvature(self, outputs, damping=0.0):
         """Curvature of the weighted mean loss by the outputs: diagonal and product, (m, o).
 
         ``damping`` is added to the second derivatives, over the number of outputs' rows.
         """
-        gibbs, pullback = self._gibbs(outputs)
-        of_energies = self.loss.curvature(gibbs, self.answers.target)
-        share = (self.weights / self.weights.sum()).astype(outputs.dtype, copy=False)[:, None]
+        share = self.weights / self.weights.sum()
         damping = damping / len(outputs)
-
-        def weighted(v):
-            curved = of_energies.product(v)
-            curved *= share
-            return curved
+        diagonals, products = [], []
+        for samples, rows, answers, gibbs, pullback in self._blocks(outputs):
+            curvature = self.loss.curvature(gibbs, answers.target)
+            weighted = _weighted(curvature, share[samples].astype(outputs.dtype, copy=False))
+            diagonals.append(answers.diagonal(weighted, outputs[rows]))
+            products.append((rows, answers, weighted, pullback))
 
         def product(v):
-            curved = pullback(weighted(self.answers.arrange(v)[0]))
+            curved = self._joined(
+                [
+                    pullback(weighted.product(answers.arrange(v[rows])[0]))
+                    for rows, answers, weighted, pullback in products
+                ]
+            )
             if damping:
                 curved += damping * v
             return curved
 
-        of_energies_weighted = Curvature(of_energies.diagonal * share, weighted)
-        diagonal = self.answers.diagonal(of_energies_weighted, outputs)
-        return Curvature(diagonal + damping, product)
+        return Curvature(self._joined(diagonals) + damping, product)
 
     def second_order(self, outputs):
         """Weighted mean loss, and slopes and second derivatives (m, o) of the weighted *sum*.
@@ -128,18 +144,25 @@ class Objective:
         derivative: diagonals are raised by o / (o - 1) where adding one number to all outputs
         changes nothing (Friedman, 2001), and losses without curvature have a constant one.
         """
-        gibbs, pullback = self._gibbs(outputs)
-        values, slopes = self.loss(gibbs, self.answers.target)
-        if self.loss.curved:
-            curvature = self.loss.curvature(gibbs, self.answers.target)
-            diagonal = self.answers.diagonal(curvature, outputs)
+        total, slopes_of, diagonals = 0.0, [], []
+        for samples, rows, answers, gibbs, pullback in self._blocks(outputs):
+            values, slopes, curvature = self.loss.expansion(gibbs, answers.target)
+            weights = answers.per_row(self.weights[samples])
+            weights = weights.astype(outputs.dtype, copy=False)[:, None]
+            total += float(self.weights[samples] @ values)
+            slopes_of.append(pullback(slopes) * weights)
+            diagonals.append(self._diagonal(answers, curvature, outputs[rows]) * weights)
+        return total / self.weights.sum(), self._joined(slopes_of), self._joined(diagonals)
+
+    def _diagonal(self, answers, curvature, outputs):
+        """Second derivatives (m, o) for `second_order`, before weights."""
+        if curvature is not None:
+            diagonal = answers.diagonal(curvature, outputs)
         else:
             diagonal = np.full(outputs.shape, self.loss.steepness, dtype=outputs.dtype)
-        if self.answers.shifts:
+        if answers.shifts:
             diagonal = diagonal * (outputs.shape[1] / (outputs.shape[1] - 1))
-        mean = float(np.average(values, weights=self.weights))
-        weights = self.row_weights.astype(outputs.dtype, copy=False)[:, None]
-        return mean, pullback(slopes) * weights, diagonal * weights
+        return diagonal
 
     @property
     def row_weights(self):
@@ -181,7 +204,10 @@ class Objective:
         return self.with_(loss=NLL(), solver="auto", report=None)
 
     def default_splits(self, rng):
-        """Five folds of the samples, stratified where every class is frequent enough."""
+        """Five folds of the samples, stratified where every class is frequent enough.
+
+        None at all where there is one sample, as one query.
+        """
         return self.answers.splits(min(5, len(self.answers)), rng)
 
     def hold_out(self, fraction, rng):
@@ -189,7 +215,10 @@ class Objective:
         n_splits = max(round(1 / min(fraction, 1 - fraction)), 2)
         if len(self.answers) < 2 * n_splits:
             return None
-        train, test = self.answers.splits(n_splits, rng)[0]
+        splits = self.answers.splits(n_splits, rng)
+        if not splits:
+            return None
+        train, test = splits[0]
         held_out = test if fraction <= 0.5 else train
         return held_out if self.weights[held_out].any() else None
 
@@ -205,8 +234,17 @@ class Objective:
 
     def learn_beta(self, outputs):
         """The inverse temperature that suits outputs of samples they were not fitted on."""
-        energies, answers = self.answers.arrange(outputs)[0], self.answers
-        return learn_beta(energies, answers.target, self.weights, answers.log_measure)
+        return learn_beta_of_blocks(
+            [
+                (
+                    gibbs.energies,
+                    shares_of(answers.target),
+                    self.weights[samples],
+                    gibbs.log_measure,
+                )
+                for samples, _, answers, gibbs, _ in self.with_(offset=None)._blocks(outputs)
+            ]
+        )
 
     def cross_fit(self, energy, inputs, splits, rng):
         """Samples and their outputs, each from a clone of the energy fitted on the other folds.
@@ -245,8 +283,8 @@ class Objective:
 
         Each energy is first brought to the inverse temperature b_k that calibrates it alone. The
         penalty (M / n) / 2 * sum_k (w_k / b_k - 1 / M)^2 + |c|^2 / (2 n) draws M energies towards
-        equal weights. Losses without a margin, which are least where all weights vanish, pool by
-        likelihood.
+        equal weights. Losses without a margin, which are least where all weights vanish, and
+        those whose slopes are not exact pool by likelihood.
 
         Parameters
         ----------
@@ -259,7 +297,7 @@ class Objective:
         constant : ndarray of shape (o,)
         """
         scale_free = self.loss.zero_margin or self.loss.only_pulls
-        objective = self.as_likelihood() if scale_free else self
+        objective = self.as_likelihood() if scale_free or not self.loss.exact else self
         n_parts = len(parts)
         scales = np.array([self.learn_beta(part) for part in parts])
         parts = scales[:, None, None] * parts
@@ -324,17 +362,29 @@ class Objective:
     def _solver(self, details):
         if self.solver != "auto":
             return self.solver
-        if self.loss.zero_margin or "batch_size" in details:
+        if self.loss.zero_margin or not self.loss.exact or "batch_size" in details:
             return "adam"
         smooth = self.loss.smooth and self._penalty * self.l1_ratio == 0
         return "newton" if smooth and "preconditioner" in details else "lbfgs"
+
+
+def _weighted(curvature, share):
+    """The curvature of samples (n,) of that share of the weight."""
+
+    def product(v):
+        curved = curvature.product(v)
+        curved *= share[:, None]
+        return curved
+
+    return Curvature(curvature.diagonal * share[:, None], product)
 
 
 def _fit_and_call(energy, inputs, objective, train, test, seed, spread):
     """Outputs of the test samples, of an energy fitted on the training samples; of that spread."""
     answers = objective.answers
     rng = np.random.RandomState(seed)
-    energy.fit(take_rows(inputs, answers.rows(train)), objective.take(train), rng)
+    part = objective.take(train).with_(loss=objective.loss.seeded(rng))
+    energy.fit(take_rows(inputs, answers.rows(train)), part, rng)
     outputs = energy(take_rows(inputs, answers.rows(test)))
     if spread is None:
         return outputs

@@ -7,49 +7,11 @@ from sklearn.datasets import load_iris
 from sklearn.tree import DecisionTreeRegressor
 
 from sk_ebm import EnergyClassifier
-from sk_ebm.answers import Answers, Labels
+from sk_ebm.answers import Answers, Groups, Labels
 from sk_ebm.energies import Energy, LinearEnergy, MLPEnergy
 from sk_ebm.gibbs import Gibbs
 from sk_ebm.losses import LOSSES, NLL
 from sk_ebm.objective import Objective
-
-
-class Groups(Answers):
-    """Items of queries: one row of the inputs per item, one sample per query.
-
-    The energies of short queries are padded; ``items`` (n, k) holds the row of each item.
-    """
-
-    n_outputs = 1
-
-    def __init__(self, target, sizes):
-        self.target = target  # which item of the query is the correct one
-        self.sizes = sizes
-        place = np.arange(sizes.max())
-        self.present = place < sizes[:, None]
-        self.items = np.where(self.present, (np.cumsum(sizes) - sizes)[:, None] + place, 0)
-        self.log_measure = np.where(self.present, 0.0, -np.inf)
-
-    def __len__(self):
-        return len(self.sizes)
-
-    def take(self, samples):
-        return Groups(self.target[samples], self.sizes[samples])
-
-    def rows(self, samples):
-        return np.concatenate([self.items[i, : self.sizes[i]] for i in samples])
-
-    def per_row(self, values):
-        return np.repeat(values, self.sizes)
-
-    def arrange(self, outputs):
-        def pullback(slopes):
-            return -slopes[self.present][:, None]
-
-        return np.where(self.present, -outputs[self.items, 0], 0.0), pullback
-
-    def diagonal(self, curvature, outputs):
-        return curvature.diagonal[self.present][:, None]
 
 
 class Grid(Answers):
@@ -124,11 +86,13 @@ class Stumps(Energy):
 
 
 def groups(rng):
-    """Queries of one to five items, of which the one of largest x[:, 0] tends to be correct."""
-    sizes = rng.randint(1, 6, size=40)
-    X = rng.standard_normal((sizes.sum(), 3))
-    noisy = np.split(X[:, 0] + 0.3 * rng.standard_normal(len(X)), np.cumsum(sizes)[:-1])
-    return X, Groups(np.array([part.argmax() for part in noisy]), sizes)
+    """Queries of one to five items in any order, of which those of large x[:, 0] are good."""
+    query = rng.permutation(np.repeat(np.arange(40), rng.randint(1, 6, size=40)))
+    X = rng.standard_normal((len(query), 3))
+    noisy = X[:, 0] + 0.3 * rng.standard_normal(len(X))
+    best = np.full(40, -np.inf)
+    np.maximum.at(best, query, noisy)
+    return X, Groups(np.where(noisy == best[query], 3.0, noisy.clip(0)), query)
 
 
 def grid(rng):
@@ -153,14 +117,20 @@ def problem(make, rng):
     return X, objective, rng.standard_normal((len(X), answers.n_outputs))
 
 
+def each_block(answers):
+    """The answers that are arranged, with the rows of each block."""
+    return [block[1:] for block in answers.blocks or [(..., ..., answers)]]
+
+
 @every_answers
 def test_pullback_is_the_adjoint_of_arrange(problem, rng):
     _, objective, outputs = problem
-    energies, pullback = objective.answers.arrange(outputs)
-    slopes = rng.standard_normal(energies.shape)
-    if isinstance(objective.answers, Groups):
-        slopes *= objective.answers.present
-    assert_allclose(np.vdot(energies, slopes), np.vdot(outputs, pullback(slopes)), rtol=1e-12)
+    for rows, answers in each_block(objective.answers):
+        energies, pullback = answers.arrange(outputs[rows])
+        slopes = rng.standard_normal(energies.shape)
+        slopes[~getattr(answers, "present", np.full(energies.shape, True))] = 0
+        pulled = np.vdot(outputs[rows], pullback(slopes))
+        assert_allclose(np.vdot(energies, slopes), pulled, rtol=1e-12)
 
 
 @every_answers
@@ -273,10 +243,12 @@ def test_stumps_classify(loss):
 
 @pytest.mark.parametrize("loss", [pytest.param(loss(), id=name) for name, loss in LOSSES.items()])
 def test_padding_gets_slope_zero(loss, rng):
-    X, answers = groups(rng)
-    energies, _ = answers.arrange(np.abs(rng.standard_normal((len(X), 1))))
-    slopes = loss(Gibbs(energies, answers.log_measure), answers.target)[1]
-    assert_array_equal(slopes[~answers.present], 0)
+    X, every = groups(rng)
+    outputs = -np.abs(rng.standard_normal((len(X), 1)))
+    for rows, answers in each_block(every):
+        energies, _ = answers.arrange(outputs[rows])
+        slopes = loss(Gibbs(energies, answers.log_measure), answers.target)[1]
+        assert_array_equal(slopes[~answers.present], 0)
 
 
 def test_the_observed_value_counts_in_its_energy_and_not_in_z(rng):

@@ -2,6 +2,7 @@
 
 from sk_ebm.energies._answer import AnswerExpert
 from sk_ebm.energies._base import Energy
+from sk_ebm.energies._bilinear import BilinearEnergy
 from sk_ebm.energies._expert import ExpertEnergy
 from sk_ebm.energies._inputs import (
     ForestEnergy,
@@ -12,6 +13,7 @@ from sk_ebm.energies._inputs import (
     MixtureEnergy,
     NeighborsEnergy,
 )
+from sk_ebm.energies._item_expert import ItemExpertEnergy
 from sk_ebm.energies._kernel import KernelEnergy
 from sk_ebm.energies._linear import LinearEnergy
 from sk_ebm.energies._mlp import MLPEnergy
@@ -25,12 +27,14 @@ __all__ = [
     "ENERGIES",
     "INPUT_ENERGIES",
     "AnswerExpert",
+    "BilinearEnergy",
     "Energy",
     "ExpertEnergy",
     "ForestEnergy",
     "GaussianEnergy",
     "InputEnergy",
     "InputExpert",
+    "ItemExpertEnergy",
     "KernelEnergy",
     "LinearEnergy",
     "MLPEnergy",

@@ -36,6 +36,8 @@ class Energy(BaseEstimator):
         Whether it can only have classes as answers.
     of_inputs : bool
         Whether it is an energy E(x) of the inputs alone, the same for all answers.
+    of_items : bool
+        Whether it can only have the items of a query as answers.
     normalised : bool
         Whether outputs are logarithms of probabilities, which leave nothing for a free energy.
     """
@@ -47,6 +49,7 @@ class Energy(BaseEstimator):
     takes_offset = True
     of_classes = False
     of_inputs = False
+    of_items = False
     normalised = False
 
     def fit(self, inputs, objective, rng):

@@ -34,18 +34,32 @@ class Design:
     columns : ndarray or CSR matrix of shape (n, d)
     scale : ndarray of shape (d + 1, 1)
         W = scale * params; 0 for the biases, which are not penalised.
+    biased : bool
+        Whether biases are fitted; not where they change nothing.
     variances : ndarray of shape (d,)
         Weighted variance (dense) or mean square (sparse) of each column before scaling.
     """
 
     centred = False
+    biased = True
+
+    @property
+    def shape(self):
+        """Rows, and parameters for each output beside its bias."""
+        return self.columns.shape
+
+    @property
+    def dtype(self):
+        return self.columns.dtype
 
     def preconditioner(self, l2, n_outputs):
         """``solve = preconditioner(diagonal)``; ``solve(gradient)``, as `newton` asks."""
         return Preconditioner(self, l2, n_outputs)
 
     def centre_outputs(self, params):
-        """Takes rounding errors out of the direction that changes nothing."""
+        """Takes rounding errors out of the directions that change nothing."""
+        if not self.biased:
+            params[-1] = 0
         return params - params.mean(axis=1, keepdims=True) if self.centred else params
 
     def vjp(self, params, rows=None):

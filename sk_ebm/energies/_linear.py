@@ -10,6 +10,7 @@ from sk_ebm.energies._design import make_design
 _LEAVE_ONE_OUT_COST = 5e8  # multiplications per penalty up to which leave-one-out is used
 _PATH_TOL = 1e-4  # relative accuracy of the objective along the path
 _LONGEST_PATH = 40
+_MIDDLE = 4  # the penalty of the path that is taken where nothing can be held out
 
 
 class LinearEnergy(Energy):
@@ -34,15 +35,8 @@ class LinearEnergy(Energy):
     _path_start = 0.1  # the first penalty over the total variance of the columns
 
     def fit(self, inputs, objective, rng):
-        n_outputs = objective.answers.n_outputs
-        design = make_design(
-            inputs,
-            objective.row_weights,
-            rotate=objective.l1_ratio == 0,
-            centred=objective.answers.shifts and objective.loss.shift_invariant,
-        )
-        d = design.columns.shape[1]
-        init = np.zeros((d + 1, n_outputs))
+        design = self._design(inputs, objective)
+        init = np.zeros((design.shape[1] + 1, objective.answers.n_outputs))
         objective.tol = max(objective.tol, self._tol)
         if not objective.loss.smooth:
             start = objective.as_likelihood()
@@ -52,24 +46,36 @@ class LinearEnergy(Energy):
         vars(self).update(vars(self._fitted(design, params, objective)))
         return self
 
+    def _design(self, inputs, objective):
+        return make_design(
+            inputs,
+            objective.row_weights,
+            rotate=objective.l1_ratio == 0,
+            centred=objective.answers.shifts and objective.loss.shift_invariant,
+        )
+
     def _fitted(self, design, params, objective):
         fitted = copy(self)
         coef, intercept = design.weights_of(params)
         if design.centred:  # only their differences are determined
             intercept = intercept - intercept.mean()
-        dtype = design.columns.dtype
-        fitted.coef_ = coef.astype(dtype, copy=False)
-        fitted.intercept_ = intercept.astype(dtype, copy=False)
+        fitted.coef_ = coef.astype(design.dtype, copy=False)
+        fitted.intercept_ = intercept.astype(design.dtype, copy=False)
         fitted.alpha_ = objective.alpha
         return fitted
 
     def _optimum(self, design, objective, init, rng):
         """Parameters of least objective; settles alpha and leaves held-out outputs there."""
+        floats = objective.answers.floats and objective.loss.shift_invariant
+        design.biased = type(design).biased and not floats
         loo = _leave_one_out_pays(design, objective)
         if objective.alpha == "auto":
             splits = None if loo else objective.splits or objective.default_splits(rng)[:1]
             path = self._path(design, objective.weights.sum())
-            init = _choose_alpha(design, objective, init, path, splits, rng)
+            if splits == []:
+                objective.alpha = float(path[min(_MIDDLE, len(path) - 1)])
+            else:
+                init = _choose_alpha(design, objective, init, path, splits, rng)
         params = _minimize(
             design, objective, init, rng, lambda p: self._fitted(design, p, objective)
         )
@@ -134,7 +140,7 @@ def _choose_alpha(design, objective, init, path, splits, rng):
 
 
 def _leave_one_out_pays(design, objective):
-    n, d = design.columns.shape
+    n, d = design.shape
     return (
         objective.splits is None
         and objective.loss.smooth

@@ -7,6 +7,7 @@ from sklearn.utils import get_tags
 from sk_ebm._private import NamedParts
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._expert import ExpertEnergy
+from sk_ebm.energies._item_expert import ItemExpertEnergy, ranks_items
 from sk_ebm.energies._registry import ENERGIES, INPUT_ENERGIES
 from sk_ebm.energies._survival import SurvivalEnergy
 
@@ -27,8 +28,8 @@ class SumEnergy(NamedParts, Energy):
     ----------
     terms : list of energies, or of (name, energy) pairs
         An energy may be given by its name, and a scikit-learn estimator stands for
-        ``ExpertEnergy(estimator)``. Names make parameters of the terms reachable,
-        ``energy__trees__learning_rate``.
+        ``ExpertEnergy(estimator)``, a ranker or regressor for `ItemExpertEnergy`.
+        Names make parameters of the terms reachable, ``energy__trees__learning_rate``.
     combine : {"pooled", "residual"}, default="pooled"
 
     Attributes
@@ -108,6 +109,11 @@ class SumEnergy(NamedParts, Energy):
     def fit(self, inputs, objective, rng):
         self._aligned = objective.answers.aligned
         splits = objective.splits or objective.default_splits(rng)
+        if not splits:
+            raise ValueError(
+                "A sum of energies needs at least two queries with a relevant item, one to learn "
+                "from what the other was not fitted on; got one. Give groups, or one energy."
+            )
         terms = {name: clone(energy) for name, energy in self.named_terms()}
         fit = self._fit_pooled if self.combine == "pooled" else self._fit_residual
         fit(terms, inputs, objective, splits, rng)
@@ -208,7 +214,7 @@ def as_energy(value):
     if isinstance(value, (list, tuple)) and len(value):
         return SumEnergy(value)
     if hasattr(value, "fit") and hasattr(value, "get_params") and not isinstance(value, type):
-        return ExpertEnergy(value)
+        return ItemExpertEnergy(value) if ranks_items(value) else ExpertEnergy(value)
     raise ValueError(
         f"energy must be one of {sorted(ENERGIES)}, an instance of Energy, a scikit-learn "
         f"estimator or a list of these, got {value!r}."
@@ -249,7 +255,7 @@ def _names(energies):
     registered = {kind: name for name, kind in (ENERGIES | INPUT_ENERGIES).items()}
     found = []
     for energy in energies:
-        named = energy.estimator if isinstance(energy, ExpertEnergy) else energy
+        named = getattr(energy, "estimator", energy)
         found.append(registered.get(type(energy), type(named).__name__.lower()))
     return [
         f"{name}-{found[: i + 1].count(name)}" if found.count(name) > 1 else name

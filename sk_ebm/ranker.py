@@ -1,0 +1,508 @@
+"""EnergyRanker: order the items of a query by their energies."""
+
+from collections import namedtuple
+from numbers import Integral
+
+import numpy as np
+from sklearn import get_config
+from sklearn.callback import with_callbacks
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils import ClassifierTags, check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from sk_ebm._checks import check_number, check_weighs
+from sk_ebm._private import check_sample_weight, count_rows, drop_column, take_column, take_rows
+from sk_ebm._queries import check_relevance, gains_of, query_codes
+from sk_ebm.answers import Groups
+from sk_ebm.base import EnergyEstimator, keep_fitted, out_of_sample, row_blocks
+from sk_ebm.gibbs import Gibbs
+from sk_ebm.graded_losses import GRADED_LOSSES
+from sk_ebm.metrics import ndcg
+
+TopK = namedtuple("TopK", ["queries", "rows", "energies"])
+"""The best answers of each query: queries (n,), rows (n, k) of X, -1 where a query has fewer than
+k, and their energies (n, k), inf there."""
+
+
+class EnergyRanker(EnergyEstimator):
+    """Order the items of each query by their energies E(x, y), the least first.
+
+    An energy function is fitted so that a loss of the energies of all items of a query is least,
+    on average over the queries, plus a penalty on its weights. The default loss is the listwise
+    cross-entropy of the Gibbs distribution over the items of a query and a target distribution
+    proportional to their gains (ListNet [1]_).
+
+    Parameters
+    ----------
+    energy : {"linear", "kernel", "mlp", "trees"}, Energy, estimator or list, default="linear"
+        The energy function. A ranker of LightGBM, XGBoost or CatBoost, or a regressor on
+        relevance, stands for an expert, and a list of any of these for their sum, with weights
+        learned on queries that they were not fitted on.
+    loss : {"nll", "pairwise_log", "pairwise_hinge", "lambda", "xendcg", "hinge", "log", \
+            "perceptron", "lvq2", "mce", "mee", "square_square", "square_exponential"} or Loss, \
+            default="nll"
+        "nll" is listwise; "pairwise_log" is RankNet, "lambda" is LambdaRank. The others are those
+        of `EnergyClassifier`: the correct answer is the relevant items together, by their free
+        energy, and the most offending one is the irrelevant item of least energy.
+    beta : float or "auto", default="auto"
+        Inverse temperature of `query_proba`, > 0; "auto" learns it on held-out queries.
+    alpha : float or "auto", default="auto"
+        Strength of the penalty, >= 0; "auto" chooses it on held-out queries for the linear and
+        the kernel energy. With a single query it is a constant.
+    l1_ratio : float, default=0.0
+        Share of the l1 norm in the penalty, in [0, 1].
+    gain : {"exp2", "linear"} or callable, default="exp2"
+        What an item of relevance y is worth: 2^y - 1, y, or a function of an array.
+    k : int, default=10
+        Places that count in `score`; None means all.
+    empty : {"skip", 0, 1}, default="skip"
+        What a query without relevant items counts in `score`, see `sk_ebm.metrics.ndcg`.
+    group_column : int or str, default=None
+        The column of X that holds the query of each row, where ``groups`` is not given; the
+        energy never sees it. It carries queries through a grid search without metadata routing.
+    normalize : {None, "query"}, default=None
+        "query" brings each column to mean 0 and variance 1 within each query; every method then
+        needs the queries.
+    cv : int, splitter or iterable, default=None
+        Folds of queries on which alpha, beta and the weights of a sum are chosen; None means one
+        or all of five. A splitter gets the rows and the queries as ``groups``, and must not cut
+        any (`GroupKFold`). With a single query nothing is held out.
+    solver : {"auto", "newton", "lbfgs", "adam"}, default="auto"
+    max_iter : int, default=1000
+        Bound on the iterations of the final fit (epochs, for "adam").
+    tol : float, default=1e-7
+        Relative gap of the objective to its minimum at which iterations stop.
+    n_jobs : int, default=None
+        Processes that fit the folds, as in joblib.
+    random_state : int, RandomState instance or None, default=None
+        Draws folds, landmarks, initial weights, mini-batches and the noise of "xendcg".
+
+    Attributes
+    ----------
+    energy_ : Energy
+        The fitted energy function.
+    beta_ : float
+        Inverse temperature of the Gibbs distribution over the items of a query.
+    level_ : float
+        Energy at which an item is as likely relevant as not.
+    level_beta_ : float
+        Inverse temperature of relevant against not relevant.
+    n_iter_ : int
+        Iterations of the final fit.
+    loss_curve_ : list of float
+    n_features_in_ : int
+        Without the column of queries.
+    feature_names_in_ : ndarray of shape (n_features,)
+
+    References
+    ----------
+    .. [1] Cao, Qin, Liu, Tsai and Li, "Learning to rank: from pairwise approach to listwise
+       approach", 2007.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_ebm import EnergyRanker
+    >>> rng = np.random.RandomState(0)
+    >>> X, queries = rng.standard_normal((200, 3)), np.repeat(np.arange(20), 10)
+    >>> y = (X[:, 0] + 0.3 * rng.standard_normal(200)).round().clip(0, 2)
+    >>> ranker = EnergyRanker().fit(X, y, groups=queries)
+    >>> ranker.score(X, y, groups=queries) > 0.9
+    True
+    """
+
+    _losses = GRADED_LOSSES
+    _ranks = True
+    __metadata_request__fit = {"groups": True, "qid": True}
+    __metadata_request__score = {"groups": True, "qid": True}
+
+    def __init__(
+        self,
+        energy="linear",
+        loss="nll",
+        *,
+        beta="auto",
+        alpha="auto",
+        l1_ratio=0.0,
+        gain="exp2",
+        k=10,
+        empty="skip",
+        group_column=None,
+        normalize=None,
+        cv=None,
+        solver="auto",
+        max_iter=1000,
+        tol=1e-7,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.energy = energy
+        self.loss = loss
+        self.beta = beta
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.gain = gain
+        self.k = k
+        self.empty = empty
+        self.group_column = group_column
+        self.normalize = normalize
+        self.cv = cv
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    @with_callbacks
+    def fit(self, X, y, *, groups=None, qid=None, sample_weight=None):
+        """Fit the energy function and learn beta.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+            One row for each item of a query, in any order.
+        y : array-like of shape (n_samples,)
+            Relevance >= 0; 0 = irrelevant. Some query must have a relevant item; queries without
+            teach nothing.
+        groups : array-like of shape (n_samples,), default=None
+            The query of each row, any hashable values; None means one query.
+        qid : array-like of shape (n_samples,), default=None
+            Another name of ``groups``.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative, not all zero. Within its query an item of weight 2 equals two items; a
+            query counts by the mean weight of its items that have one, among the other queries.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter are out of range. A fitted estimator stays as it was.
+        """
+        with keep_fitted(self):
+            energy, loss = self._components()
+            X, codes = self._with_queries(X, groups, qid)
+            X, y = self._validated(energy, X, y)
+            answers, weights = self._answers(check_relevance(y), codes, X, sample_weight)
+            inputs = self._normalised(X, codes)
+            splits = self._query_splits(X, y, answers)
+            with self._reporting(X, y) as report:
+                fitted = self._fit_energy(energy, loss, inputs, answers, weights, splits, report)
+                vars(self).update(fitted)
+            return self
+
+    def _components(self):
+        energy, loss = super()._components()
+        for part in energy.parts():
+            if part.of_classes:
+                raise ValueError(
+                    f"energy={part!r} is one of classes: a ranker takes 'linear', 'kernel', "
+                    "'mlp', 'trees', rankers, regressors on relevance, and sums of these."
+                )
+        if self.normalize not in (None, "query"):
+            raise ValueError(f"normalize must be None or 'query', got {self.normalize!r}.")
+        check_number("k", self.k, 1, closed=True, kind=Integral, other=(None,))
+        if self.empty not in ("skip", 0, 1):
+            raise ValueError(f"empty must be 'skip', 0 or 1, got {self.empty!r}.")
+        return energy, loss
+
+    def _with_queries(self, X, groups=None, qid=None):
+        """X without its column of queries, and the number of the query of each row."""
+        X, (_, codes) = self._read_queries(X, groups, qid)
+        return X, codes
+
+    def _read_queries(self, X, groups, qid=None):
+        if groups is not None and qid is not None:
+            raise ValueError("groups and qid are two names of one thing: give only one of them.")
+        groups = qid if groups is None else groups
+        if self.group_column is not None:
+            X = X if hasattr(X, "shape") else np.asarray(X)
+            groups = take_column(X, self.group_column) if groups is None else groups
+            X = drop_column(X, self.group_column)
+        return X, query_codes(groups, count_rows(X))
+
+    def _answers(self, relevance, codes, X, sample_weight):
+        """The items of the queries, and the weights of the queries, whose mean is one."""
+        rows = check_sample_weight(sample_weight, X)
+        check_weighs(rows)
+        answers = Groups(gains_of(relevance, self.gain), codes, relevance, copies=rows)
+        weights = np.where(answers.informative, answers.mean_copies, 0.0)
+        if not weights.any():
+            raise ValueError(
+                "y must hold a relevant item (y > 0) of positive weight in some query, got none."
+            )
+        return answers, weights * (np.count_nonzero(weights) / weights.sum())
+
+    def _normalised(self, X, codes):
+        """Each column with mean 0 and variance 1 within each query, where that is asked for."""
+        if self.normalize is None:
+            return X
+        if not isinstance(X, np.ndarray):
+            raise ValueError(f"normalize='query' needs dense numbers, got {type(X).__name__}.")
+        sizes = np.bincount(codes)[:, None]
+        order = np.argsort(codes, kind="stable")
+        starts = np.cumsum(sizes) - sizes[:, 0]
+        centred = X - (np.add.reduceat(X[order], starts) / sizes)[codes]
+        deviation = np.sqrt(np.add.reduceat(np.square(centred[order]), starts) / sizes)
+        constant = deviation <= 1e-6 * np.abs(X).max(axis=0, initial=1e-300)
+        return (centred / np.where(constant, np.inf, deviation)[codes]).astype(X.dtype, copy=False)
+
+    def _query_splits(self, X, y, answers):
+        """The queries of the folds of ``cv``, or None."""
+        if self.cv is None or len(answers) == 1:
+            return None
+        if isinstance(self.cv, Integral):
+            return answers.splits(self.cv, check_random_state(self.random_state))
+        return [
+            (_whole(train, answers), _whole(test, answers))
+            for train, test in self._splits(X, y, answers.query)
+        ]
+
+    def _learn(self, energy, inputs, objective, rng):
+        """beta, and the level that separates relevant items; by held-out queries for "auto"."""
+        if self.beta == "auto":
+            samples, outputs = out_of_sample(energy, inputs, objective, rng)
+            part = objective.take(samples)
+            beta = part.learn_beta(outputs)
+        else:
+            part, outputs, beta = objective, energy(inputs), self.beta
+        relevant = part.answers.relevance > 0
+        level, level_beta = _level(-outputs[:, 0], relevant, part.answers.copies)
+        return {"beta_": float(beta), "level_": level, "level_beta_": level_beta}
+
+    def energies(self, X, groups=None):
+        """Energy of each item, low where it fits its query.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        groups : array-like of shape (n_samples,), default=None
+            Only used with ``normalize="query"``.
+
+        Returns
+        -------
+        energies : ndarray of shape (n_samples,)
+            In the arbitrary unit of the loss; ``beta_`` times them is in nats.
+        """
+        check_is_fitted(self)
+        X, codes = self._with_queries(X, groups)
+        X = self._normalised(self._validated(self.energy_, X, reset=False), codes)
+        parts = [self.energy_(take_rows(X, rows)) for rows in row_blocks(X, 1)]
+        return -np.concatenate(parts)[:, 0]
+
+    def decision_function(self, X, groups=None):
+        """Negative energy of each item: the higher, the earlier it comes.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        groups : array-like of shape (n_samples,), default=None
+            Only used with ``normalize="query"``.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,)
+        """
+        return -self.energies(X, groups)
+
+    def predict(self, X, groups=None):
+        """The same as `decision_function`: what other rankers predict.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        groups : array-like of shape (n_samples,), default=None
+            Only used with ``normalize="query"``.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,)
+        """
+        return self.decision_function(X, groups)
+
+    def predict_proba(self, X, groups=None):
+        """Gibbs probabilities of not relevant and relevant, at a learned level of energy.
+
+        Each row is judged on its own; `query_proba` compares the items of a query.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        groups : array-like of shape (n_samples,), default=None
+            Only used with ``normalize="query"``.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, 2)
+        """
+        energies = self.energies(X, groups)
+        both = np.stack([np.full_like(energies, self.level_), energies], axis=1)
+        return Gibbs(both, beta=self.level_beta_).probabilities
+
+    def query_proba(self, X, groups=None):
+        """Gibbs probabilities of the items of each query at inverse temperature ``beta_``.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        groups : array-like of shape (n_samples,), default=None
+            None means one query.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples,)
+            They sum to one over the items of a query.
+        """
+        energies, codes = self._energies_and_codes(X, groups)
+        probabilities = np.empty(len(energies))
+        for _, rows, answers in Groups(np.zeros(len(codes)), codes).blocks:
+            padded, _ = answers.arrange(-energies[rows][:, None])
+            gibbs = Gibbs(padded, answers.log_measure, self.beta_)
+            probabilities[rows] = gibbs.probabilities[answers.present]
+        return probabilities.astype(energies.dtype, copy=False)
+
+    def rank(self, X, groups=None):
+        """The place of each item in its query, from 1; ties in the order of the rows.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        groups : array-like of shape (n_samples,), default=None
+            None means one query.
+
+        Returns
+        -------
+        places : ndarray of int, shape (n_samples,)
+        """
+        energies, codes = self._energies_and_codes(X, groups)
+        order, place = _ordered(energies, codes)
+        places = np.empty(len(order), dtype=int)
+        places[order] = place + 1
+        return places
+
+    def top_k(self, X, groups=None, k=10, *, items=None):
+        """The k items of least energy of each query, the best first.
+
+        With ``items``, a catalogue that every query is given, the energies of all pairs are
+        searched in blocks of scikit-learn's ``working_memory``, exactly, and never stored.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        groups : array-like of shape (n_samples,), default=None
+            None means one query.
+        k : int, default=10
+        items : array-like of shape (n_items, n_item_columns), default=None
+            Features of items, for a `BilinearEnergy`. X then holds those of queries alone, one
+            row for each, and ``groups`` is not used.
+
+        Returns
+        -------
+        top : TopK
+            ``queries`` (n,), ``rows`` (n, k) of X and their ``energies`` (n, k); -1 and inf where
+            a query has fewer items. With ``items`` the rows are those of items, at most all of
+            them.
+        """
+        check_number("k", k, 1, closed=True, kind=Integral)
+        if items is not None:
+            return self._top_of_catalogue(X, items, k)
+        energies, codes = self._energies_and_codes(X, groups)
+        queries = self._read_queries(X, groups)[1][0]
+        order, place = _ordered(energies, codes)
+        order, place = order[place < k], place[place < k]
+        rows = np.full((len(queries), k), -1)
+        rows[codes[order], place] = order
+        found = np.where(rows < 0, np.inf, energies[rows])
+        return TopK(queries, rows, found)
+
+    def _top_of_catalogue(self, X, items, k):
+        check_is_fitted(self)
+        if not hasattr(self.energy_, "best_items"):
+            raise ValueError(f"items needs energy=BilinearEnergy(...), got {self.energy_!r}.")
+        X, items = (check_array(part, dtype=[np.float64, np.float32]) for part in (X, items))
+        n_entries = int(get_config()["working_memory"] * 2**20 / 32)
+        rows, energies = self.energy_.best_items(X, items, k, n_entries)
+        return TopK(np.arange(len(X)), rows, energies)
+
+    def _energies_and_codes(self, X, groups):
+        return self.energies(X, groups), self._with_queries(X, groups)[1]
+
+    def score(self, X, y, groups=None, qid=None, sample_weight=None):
+        """Mean NDCG of the first ``k`` items of each query, see `sk_ebm.metrics.ndcg`.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Relevance.
+        groups, qid : array-like of shape (n_samples,), default=None
+            The query of each row; None means one query.
+        sample_weight : array-like of shape (n_samples,), default=None
+            A query counts by the mean weight of its rows.
+
+        Returns
+        -------
+        ndcg : float
+        """
+        codes = self._read_queries(X, groups, qid)[1][1]
+        return ndcg(
+            y,
+            self.decision_function(X, codes),
+            codes,
+            k=self.k,
+            gain=self.gain,
+            empty=self.empty,
+            sample_weight=sample_weight,
+        )
+
+    @property
+    def coef_(self):
+        """Weights (n_features,) of the negative energy, where it is linear."""
+        return self._linear("coef_")[:, 0]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "ranker"
+        tags.classifier_tags = ClassifierTags(multi_class=False)  # of predict_proba
+        tags.target_tags.required = True
+        tags.target_tags.positive_only = True
+        return tags
+
+
+def _whole(rows, answers):
+    """The queries of some rows, all of whose rows must be there."""
+    rows = np.arange(len(answers.query))[rows]
+    found = np.bincount(answers.query[rows], minlength=len(answers))
+    if ((found > 0) & (found < answers.sizes)).any():
+        raise ValueError("cv cuts a query into two folds; use GroupKFold, which keeps them whole.")
+    return np.flatnonzero(found)
+
+
+def _ordered(energies, codes):
+    """Rows by query and energy, and the place of each of them in its query, from 0."""
+    order = np.lexsort((energies, codes))
+    sizes = np.bincount(codes)
+    return order, np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+
+
+def _level(energies, relevant, weights):
+    """Level and inverse temperature of p(relevant given E) = 1 / (1 + exp(-beta (level - E))).
+
+    Platt's scaling, with half a virtual row of either kind beside the data, at the mean energy,
+    and the prior of `LogisticRegression` on energies of unit variance. Energies that do not fall
+    with relevance have a beta of nearly 0.
+    """
+    share = weights / weights.sum()
+    mean = float(share @ energies)
+    scale = float(np.sqrt(share @ np.square(energies - mean))) or 1.0
+    z = np.append((mean - energies) / scale, [0.0, 0.0])[:, None]
+    target = np.append(relevant, [False, True])
+    weights = np.append(weights, [0.5, 0.5])
+    fitted = LogisticRegression(solver="newton-cholesky", tol=1e-10).fit(z, target, weights)
+    slope, odds = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+    if slope <= 1e-3:
+        positive = float(weights @ target)
+        slope, odds = 1e-3, float(np.log(positive / (weights.sum() - positive)))
+    return mean + scale * odds / slope, slope / scale

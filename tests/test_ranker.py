@@ -1,0 +1,528 @@
+"""EnergyRanker: scikit-learn's contract, and what it promises beyond it."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn import config_context
+from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sk_ebm import EnergyClassifier, EnergyRanker
+from sk_ebm.energies import LinearEnergy, MLPEnergy, SumEnergy, TreesEnergy
+from sk_ebm.graded_losses import GRADED_LOSSES
+from sk_ebm.metrics import ndcg
+
+ENERGIES = ["linear", "kernel", "mlp", "trees"]
+every_energy = pytest.mark.parametrize("energy", ENERGIES)
+EQUIVALENCES = (
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
+)
+EXPECTED_FAILURES = {
+    "mlp": dict.fromkeys(
+        EQUIVALENCES, "Columns are scaled and weights drawn by rows: a tolerance of 1e-7 is missed."
+    ),
+    "trees": dict.fromkeys(
+        EQUIVALENCES, "min_samples_leaf and histograms count rows, not weights."
+    ),
+}
+
+
+@parametrize_with_checks(
+    [EnergyRanker(energy, random_state=0) for energy in ENERGIES],
+    expected_failed_checks=lambda estimator: EXPECTED_FAILURES.get(estimator.energy, {}),
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+def made(n_queries, seed, noise=0.5, curve=0.5):
+    """Items of three features, better along a curve of two; rows in any order."""
+    rng = np.random.RandomState(seed)
+    groups = rng.permutation(np.repeat(np.arange(n_queries), rng.randint(5, 15, size=n_queries)))
+    X = rng.standard_normal((len(groups), 3)) + 0.5 * rng.standard_normal((n_queries, 3))[groups]
+    worth = X[:, 0] + curve * np.abs(X[:, 1]) + noise * rng.standard_normal(len(X))
+    return X, np.clip(np.round(worth), 0, 3), groups
+
+
+@pytest.fixture
+def train():
+    return made(80, 0)
+
+
+@pytest.fixture
+def test():
+    return made(60, 1)
+
+
+def fitted(ranker, data):
+    X, y, groups = data
+    return ranker.fit(X, y, groups=groups)
+
+
+def scored(ranker, train, test):
+    X, y, groups = test
+    return fitted(ranker, train).score(X, y, groups)
+
+
+def brute_nll(coef, X, y, groups, alpha):
+    """Listwise cross-entropy and penalty, query by query."""
+    values = []
+    for query in np.unique(groups):
+        outputs, gains = X[groups == query] @ coef, 2.0 ** y[groups == query] - 1
+        if gains.any():
+            log_z = np.log(np.exp(outputs).sum())
+            values.append(log_z - gains @ outputs / gains.sum())
+    return np.mean(values) + alpha / 2 * coef @ coef
+
+
+def test_linear_nll_is_the_optimum_of_listnet(train, rng):
+    ranker = fitted(EnergyRanker(alpha=0.1, beta=1, tol=1e-12), train)
+    best = brute_nll(ranker.coef_, *train, 0.1)
+    assert_allclose(ranker.loss_curve_[-1], best, rtol=1e-8)
+    for _ in range(5):
+        assert brute_nll(ranker.coef_ + 0.01 * rng.standard_normal(3), *train, 0.1) > best
+
+
+def test_one_relevant_item_of_equally_long_queries_is_multinomial_regression():
+    """With the item's features at its own class, the choice among K items is a softmax."""
+    rng = np.random.RandomState(0)
+    x, y = rng.standard_normal((90, 2)), rng.randint(3, size=90)
+    X = np.concatenate([np.kron(np.eye(3), row[None]) for row in x])
+    relevant, groups = np.eye(3)[y].ravel(), np.repeat(np.arange(90), 3)
+    ranker = EnergyRanker(alpha=1 / 90, beta=1, tol=1e-12).fit(X, relevant, groups=groups)
+    peer = LogisticRegression(fit_intercept=False, tol=1e-10).fit(x, y)
+    assert_allclose(ranker.coef_.reshape(3, 2), peer.coef_, atol=1e-5)
+    assert_allclose(ranker.query_proba(X, groups).reshape(90, 3), peer.predict_proba(x), atol=1e-5)
+
+
+@every_energy
+@pytest.mark.parametrize("loss", [name for name in GRADED_LOSSES if name != "energy"])
+def test_every_energy_trains_on_every_loss(energy, loss, train, test):
+    small = {
+        "mlp": MLPEnergy((16,), n_epochs=20),
+        "trees": TreesEnergy(30, early_stopping=False),
+    }
+    ranker = EnergyRanker(small.get(energy, energy), loss, beta=1, random_state=0)
+    assert scored(ranker, train, test) > 0.77
+
+
+def test_noise_scores_lower_than_what_every_energy_must_reach(test, rng):
+    _, y, groups = test
+    assert ndcg(y, rng.standard_normal(len(y)), groups) < 0.65
+
+
+@pytest.mark.parametrize(
+    "energy, loss",  # others draw rows, or mini-batches
+    [("linear", "nll"), ("linear", "pairwise_log"), ("trees", "nll"), ("trees", "lambda")],
+)
+def test_the_order_of_rows_does_not_matter(energy, loss, train, test, rng):
+    order = rng.permutation(len(train[1]))
+    first = fitted(EnergyRanker(energy, loss, random_state=0), train)
+    second = fitted(EnergyRanker(energy, loss, random_state=0), [part[order] for part in train])
+    assert_allclose(first.predict(test[0]), second.predict(test[0]), rtol=1e-5, atol=1e-5)
+
+
+def test_queries_without_relevant_items_teach_nothing(train):
+    X, y, groups = train
+    more = np.random.RandomState(5).standard_normal((30, 3))
+    with_empty = (
+        np.vstack([X, more]),
+        np.append(y, np.zeros(30)),
+        np.append(groups, np.repeat([100, 101, 102], 10)),
+    )
+    ranker = EnergyRanker(alpha=0.1, beta=1, tol=1e-12)
+    assert_allclose(
+        fitted(clone(ranker), with_empty).coef_, fitted(clone(ranker), train).coef_, atol=1e-6
+    )
+
+
+def test_a_query_of_one_item_is_allowed_and_moves_nothing(train):
+    X, y, groups = train
+    one = np.vstack([X, [[9.0, 9, 9]]]), np.append(y, 3), np.append(groups, 100)
+    ranker = EnergyRanker(alpha=0.0, beta=1, tol=1e-12)
+    assert_allclose(fitted(clone(ranker), one).coef_, fitted(clone(ranker), train).coef_, atol=1e-6)
+
+
+def test_columns_that_are_constant_in_each_query_get_no_weight(train):
+    X, y, groups = train
+    ranker = EnergyRanker(alpha=0.01).fit(np.column_stack([X, groups % 7]), y, groups=groups)
+    assert abs(ranker.coef_[3]) < 1e-6
+
+
+@pytest.mark.parametrize("kind", ["integers", "strings", "tuples", "mixed", "nothing in common"])
+def test_groups_are_any_hashable_values(kind, train):
+    X, y, groups = train
+    name = {
+        "integers": lambda q: int(q),
+        "strings": lambda q: f"query {q:03d}",
+        "tuples": lambda q: (int(q), "a"),
+        "mixed": lambda q: int(q) if q % 2 else str(q),
+        "nothing in common": lambda q: None if q == 0 else frozenset([q]),
+    }[kind]
+    ranker = EnergyRanker(alpha=0.1, beta=1, tol=1e-12)
+    found = clone(ranker).fit(X, y, groups=[name(q) for q in groups])
+    assert_allclose(found.coef_, fitted(ranker, train).coef_, rtol=1e-6)
+
+
+def test_qid_is_another_name_of_groups(train):
+    X, y, groups = train
+    first = EnergyRanker(alpha=0.1).fit(X, y, qid=groups)
+    assert_array_equal(first.coef_, fitted(EnergyRanker(alpha=0.1), train).coef_)
+    assert first.score(X, y, qid=groups) == first.score(X, y, groups)
+
+
+def test_weights_constant_in_queries_are_those_of_the_queries(train):
+    X, y, groups = train
+    twice = groups < 40
+    repeated = [np.concatenate([part, part[twice]]) for part in (X, y)]
+    again = np.append(groups, groups[twice] + 1000)
+    ranker = EnergyRanker(alpha=0.1, beta=1, tol=1e-12)
+    by_weight = clone(ranker).fit(X, y, groups=groups, sample_weight=np.where(twice, 2.0, 1.0))
+    assert_allclose(by_weight.coef_, ranker.fit(*repeated, groups=again).coef_, atol=1e-6)
+
+
+def test_an_item_of_weight_two_is_two_items_of_its_query(train):
+    X, y, groups = train
+    twice = np.arange(len(y)) % 5 == 0
+    weights = np.where(twice, 2.0, 1.0)
+    weights /= (np.bincount(groups, weights) / np.bincount(groups))[groups]  # equal queries
+    repeated = [np.concatenate([part, part[twice]]) for part in train]
+    ranker = EnergyRanker(alpha=0.1, beta=1, tol=1e-12)
+    by_weight = clone(ranker).fit(X, y, groups=groups, sample_weight=weights)
+    assert_allclose(by_weight.coef_, fitted(ranker, repeated).coef_, atol=1e-6)
+
+
+def test_query_proba_sums_to_one_in_each_query(train, test):
+    X, _, groups = test
+    ranker = fitted(EnergyRanker(), train)
+    p = ranker.query_proba(X, groups)
+    assert_allclose(np.bincount(groups, p), 1, rtol=1e-12)
+    one = groups == 3
+    expected = np.exp(-ranker.beta_ * ranker.energies(X[one]))
+    assert_allclose(p[one], expected / expected.sum(), rtol=1e-10)
+
+
+def test_predict_proba_is_the_share_of_relevant_items(train, test):
+    ranker = fitted(EnergyRanker("trees", "lambda", random_state=0), train)
+    p = ranker.predict_proba(test[0])
+    assert_allclose(p.sum(axis=1), 1, rtol=1e-12)
+    relevant = test[1] > 0
+    assert abs(p[:, 1].mean() - relevant.mean()) < 0.05
+    sure = p[:, 1] > 0.8
+    assert abs(p[sure, 1].mean() - relevant[sure].mean()) < 0.1
+    at_level = ranker.energies(test[0]) < ranker.level_
+    assert_array_equal(at_level, p[:, 1] > 0.5)
+
+
+def test_rank_and_top_k_agree_with_the_energies(train, test):
+    X, _, groups = test
+    ranker = fitted(EnergyRanker(), train)
+    energies, places = ranker.energies(X), ranker.rank(X, groups)
+    top = ranker.top_k(X, groups, k=7)
+    for query, rows, found in zip(*top, strict=True):
+        own = np.flatnonzero(groups == query)
+        best = own[np.argsort(energies[own])][:7]
+        assert_array_equal(rows[rows >= 0], best)
+        assert_array_equal(places[best], np.arange(1, len(best) + 1))
+        assert_array_equal(found[: len(best)], energies[best])
+        assert np.isinf(found[len(best) :]).all()
+
+
+def test_score_is_the_mean_ndcg(train, test):
+    X, y, groups = test
+    ranker = fitted(EnergyRanker(k=3, gain="linear", empty=0), train)
+    expected = ndcg(y, ranker.predict(X), groups, k=3, gain="linear", empty=0)
+    assert ranker.score(X, y, groups) == expected
+
+
+def test_routed_queries_reach_splitter_fit_and_score(train):
+    X, y, groups = train
+    with config_context(enable_metadata_routing=True):
+        pipeline = make_pipeline(StandardScaler(), EnergyRanker(alpha=0.1))
+        search = GridSearchCV(pipeline, {"energyranker__alpha": [0.1, 10.0]}, cv=GroupKFold(3))
+        search.fit(X, y, groups=groups)
+    folds = []
+    for train_rows, test_rows in GroupKFold(3).split(X, y, groups):
+        scaler = StandardScaler().fit(X[train_rows])
+        ranker = EnergyRanker(alpha=0.1)
+        ranker.fit(scaler.transform(X[train_rows]), y[train_rows], groups=groups[train_rows])
+        held_out = scaler.transform(X[test_rows]), y[test_rows], groups[test_rows]
+        folds.append(ranker.score(*held_out))
+    assert_allclose(search.cv_results_["mean_test_score"][0], np.mean(folds), rtol=1e-10)
+
+
+@pytest.mark.parametrize("make", [np.asarray, pd.DataFrame, pl.DataFrame, sparse.csr_matrix])
+def test_a_column_of_queries_does_the_same_without_routing(make, train):
+    X, y, groups = train
+    table = np.column_stack([X[:, :1], groups, X[:, 1:]])
+    if make in (pd.DataFrame, pl.DataFrame):
+        column, table = "q", make(dict(zip("aqbc", table.T, strict=True)))
+    else:
+        column, table = 1, make(table)
+    ranker = EnergyRanker(alpha=0.1, group_column=column)
+    search = GridSearchCV(ranker, {"alpha": [0.1]}, cv=GroupKFold(3)).fit(table, y, groups=groups)
+    expected = fitted(EnergyRanker(alpha=0.1), train)
+    assert_allclose(search.best_estimator_.coef_, expected.coef_, rtol=1e-6)
+    assert_allclose(search.score(table, y), expected.score(X, y, groups), rtol=1e-10)
+    assert_array_equal(search.best_estimator_.rank(table), expected.rank(X, groups))
+    assert search.best_estimator_.n_features_in_ == 3
+
+
+def test_names_of_features_are_kept_without_the_column_of_queries(train):
+    X, y, groups = train
+    frame = pd.DataFrame(X, columns=list("abc")).assign(q=groups)
+    ranker = EnergyRanker(group_column="q").fit(frame, y)
+    assert ranker.feature_names_in_.tolist() == list("abc")
+
+
+def test_normalisation_within_queries_ignores_their_level_and_scale(train, test):
+    ranker = fitted(EnergyRanker("trees", normalize="query", random_state=0), train)
+    X, _, groups = test
+    rng = np.random.RandomState(0)
+    moved = X * rng.uniform(1, 9, size=(60, 3))[groups] + rng.standard_normal((60, 3))[groups]
+    assert_allclose(ranker.energies(moved, groups), ranker.energies(X, groups), atol=1e-6)
+    constant = np.column_stack([X[:, :2], groups])
+    assert np.isfinite(ranker.energies(constant, groups)).all()
+
+
+def test_folds_of_cv_hold_whole_queries(train):
+    ranker = fitted(EnergyRanker(cv=GroupKFold(4)), train)
+    assert ranker.score(*train[:2], train[2]) > 0.8
+    assert fitted(EnergyRanker(cv=3), train).score(*train[:2], train[2]) > 0.8
+    with pytest.raises(ValueError, match="cv cuts a query into two folds; use GroupKFold"):
+        fitted(EnergyRanker(cv=list(KFold(4).split(train[0]))), train)
+
+
+@every_energy
+def test_own_validation_never_cuts_a_query(energy, train, monkeypatch):
+    """Every item of a query has the same random label, which its neighbours would give away."""
+    from sk_ebm.objective import Objective
+
+    X, y, groups = train
+    taken = []
+    original = Objective.take
+
+    def take(self, samples):
+        part = original(self, samples)
+        taken.append((self.answers.sizes[samples], part.answers.sizes))
+        return part
+
+    monkeypatch.setattr(Objective, "take", take)
+    EnergyRanker(energy, random_state=0).fit(X, y, groups=groups)
+    assert taken
+    for whole, part in taken:
+        assert_array_equal(whole, part)
+
+
+def test_trees_stop_early_on_held_out_queries(train):
+    trees = TreesEnergy(300, learning_rate=0.3)
+    assert fitted(EnergyRanker(trees, random_state=0), train).energy_.n_estimators_ < 100
+
+
+@pytest.mark.parametrize("loss", ["nll", "xendcg", "lambda", "pairwise_hinge"])
+def test_a_pooled_sum_learns_its_weights_on_held_out_queries(loss, train, test):
+    useless = RandomForestRegressor(5, max_features=1, max_depth=1, random_state=0)
+    ranker = EnergyRanker(["linear", "trees", useless], loss, random_state=0)
+    assert scored(ranker, train, test) > scored(EnergyRanker(useless), train, test)
+    weights = ranker.energy_.weights_
+    assert min(weights.values()) >= 0 and max(weights.values()) > 0
+
+
+def test_a_residual_sum_learns_what_a_linear_energy_left():
+    train, test = made(80, 0, curve=2.0), made(60, 1, curve=2.0)
+    both = SumEnergy([LinearEnergy(), TreesEnergy(200)], "residual")
+    residual = scored(EnergyRanker(both, random_state=0), train, test)
+    assert residual > scored(EnergyRanker("linear"), train, test) + 0.02
+
+
+class Recorder(BaseEstimator):
+    """A ranker that keeps what it was given, its queries under some name."""
+
+    def predict(self, X):
+        return X[:, 0]
+
+    def _keep(self, X, y, queries, sample_weight):
+        self.X_, self.y_, self.queries_, self.weights_ = X, y, queries, sample_weight
+        return self
+
+
+class ByGroup(Recorder):
+    def fit(self, X, y, group=None, sample_weight=None):
+        return self._keep(X, y, group, sample_weight)
+
+
+class ByQid(Recorder):
+    def fit(self, X, y, qid=None, sample_weight=None):
+        return self._keep(X, y, qid, sample_weight)
+
+
+def test_pipelines_and_frozen_rankers_are_experts(train, test):
+    X, y, groups = train
+    pipeline = make_pipeline(StandardScaler(), ByGroup())
+    ranker = EnergyRanker(pipeline, beta=1).fit(X, y, groups=groups)
+    kept = np.bincount(groups, y) > 0
+    assert_array_equal(ranker.energy_.estimator_[-1].queries_, np.bincount(groups)[kept])
+    frozen = FrozenEstimator(ranker.energy_.estimator_)
+    again = EnergyRanker([frozen, "linear"]).fit(X, y, groups=groups)
+    assert again.energy_.terms_["frozenestimator"].estimator_.estimator is frozen.estimator
+    assert again.score(*test[:2], test[2]) > 0.8
+
+
+@pytest.mark.parametrize("kind", [ByGroup, ByQid])
+def test_experts_get_sorted_queries_relevance_and_weights(kind, train):
+    X, y, groups = train
+    weights = np.where(groups == 7, 0.0, 1.0 + groups % 3)
+    ranker = EnergyRanker(kind(), beta=1).fit(X, y, groups=groups, sample_weight=weights)
+    expert, rows = ranker.energy_.estimator_, np.argsort(groups, kind="stable")
+    rows = rows[(groups[rows] != 7) & (np.bincount(groups, y) > 0)[groups[rows]]]
+    assert_array_equal(expert.X_, X[rows])
+    assert_array_equal(expert.y_, y[rows])
+    sizes = np.unique(groups[rows], return_counts=True)[1]
+    given = expert.queries_ if kind is ByGroup else np.bincount(expert.queries_)
+    assert_array_equal(given, sizes)
+    every = weights[rows] if kind is ByGroup else weights[rows][np.cumsum(sizes) - 1]
+    assert_allclose(expert.weights_ / expert.weights_[0], every / every[0])
+    assert_allclose(ranker.predict(X), X[:, 0])
+
+
+def test_regressors_lightgbm_and_rankers_are_experts(train, test):
+    lightgbm = pytest.importorskip("lightgbm")
+    peer = lightgbm.LGBMRanker(n_estimators=10, min_child_samples=5, verbose=-1, n_jobs=1)
+    for expert in (Ridge(), peer, EnergyRanker(alpha=0.1)):
+        assert scored(EnergyRanker(expert, random_state=0), train, test) > 0.8
+    X, y, groups = train
+    rows = np.argsort(groups, kind="stable")
+    rows = rows[(np.bincount(groups, y) > 0)[groups[rows]]]
+    peer.fit(X[rows], y[rows], group=np.unique(groups[rows], return_counts=True)[1])
+    ours = fitted(EnergyRanker(clone(peer), beta=1, random_state=0), train)
+    assert_allclose(ours.predict(test[0]), peer.predict(test[0]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("expert", [Ridge(), ByGroup()])
+def test_classifiers_refuse_experts_of_items(expert):
+    with pytest.raises(ValueError, match="orders the items of a query, for EnergyRanker"):
+        EnergyClassifier(expert).fit([[0.0], [1.0]], [0, 1])
+
+
+@every_energy
+def test_pickle_and_seed_give_the_same_energies(energy, train, test):
+    first = fitted(EnergyRanker(energy, "xendcg", random_state=3), train)
+    second = fitted(EnergyRanker(energy, "xendcg", random_state=3), train)
+    copied = pickle.loads(pickle.dumps(first))
+    assert_array_equal(first.energies(test[0]), second.energies(test[0]))
+    assert_array_equal(first.energies(test[0]), copied.energies(test[0]))
+
+
+@every_energy
+def test_float32_is_kept(energy, train, test):
+    X, y, groups = train
+    ranker = EnergyRanker(energy, random_state=0).fit(X.astype(np.float32), y, groups=groups)
+    assert ranker.predict(test[0].astype(np.float32)).dtype == np.float32
+
+
+@every_energy
+def test_sparse_rows_give_the_same_ranking(energy, train, test):
+    X, y, groups = train
+    ranker = EnergyRanker(energy, random_state=0).fit(sparse.csr_matrix(X), y, groups=groups)
+    assert ranker.score(sparse.csr_matrix(test[0]), test[1], test[2]) > 0.8
+
+
+def test_missing_values_and_categories_go_to_trees(train):
+    X, y, groups = train
+    frame = pd.DataFrame(X, columns=list("abc"))
+    frame["d"] = pd.Categorical(np.where(frame["a"] > 0, "up", "down"))
+    frame.loc[::7, "b"] = np.nan
+    ranker = EnergyRanker("trees", random_state=0).fit(frame, y, groups=groups)
+    assert ranker.score(frame, y, groups) > 0.8
+
+
+def test_one_query_holds_nothing_out(train):
+    X, y, _ = train
+    ranker = EnergyRanker(cv=3).fit(X, y)
+    assert ranker.energy_.alpha_ > 0 and ranker.beta_ > 0
+    assert ranker.score(X, y) > 0.7
+
+
+def test_a_sum_needs_two_queries_for_its_weights(train):
+    with pytest.raises(ValueError, match="at least two queries with a relevant item"):
+        EnergyRanker(["linear", Ridge()]).fit(*train[:2])
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"y": lambda y: y - 1}, "y must hold relevance >= 0 .*got -1"),
+        ({"y": lambda y: np.where(y > 1, np.nan, y)}, "Input y contains NaN"),
+        ({"y": lambda y: 0 * y}, "y must hold a relevant item .* got none"),
+        ({"y": lambda y: 1e4 * y}, "overflows for relevance above 1000"),
+        ({"groups": lambda g: g[:-1]}, "groups must hold the query of each of the .* rows"),
+        ({"groups": lambda g: [[q] for q in g]}, "groups must hold hashable values"),
+        ({"groups": lambda g: g[:, None]}, "groups must be one-dimensional"),
+        ({"qid": lambda _: np.ones(3)}, "groups and qid are two names of one thing"),
+        ({"sample_weight": np.zeros_like}, "must contain at least one non-zero"),
+        ({"sample_weight": np.negative}, "[Nn]egative values in data passed to"),
+    ],
+)
+def test_bad_data_is_named(changes, message, train):
+    X, y, groups = train
+    data = {"y": y, "groups": groups, "sample_weight": np.ones(len(y)), "qid": None}
+    ranker = fitted(EnergyRanker(alpha=0.1, beta=1), train)
+    before = ranker.coef_
+    for name, change in changes.items():
+        data[name] = change(data[name])
+    with pytest.raises(ValueError, match=message):
+        ranker.fit(X, **data)
+    assert_array_equal(ranker.coef_, before)
+
+
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        ({"energy": "prototype"}, "PrototypeEnergy.* is one of classes: a ranker takes 'linear'"),
+        ({"energy": LogisticRegression()}, "is one of classes: a ranker takes"),
+        ({"loss": "ndcg"}, r"loss must be one of .*'lambda'.*'xendcg'.* got 'ndcg'"),
+        ({"loss": "energy"}, "collapses with LinearEnergy"),
+        ({"loss": "lambda", "solver": "lbfgs"}, "slopes of Lambda are not those of its values"),
+        ({"k": 0}, "k must be None or an integer >= 1, got 0"),
+        ({"empty": "zero"}, "empty must be 'skip', 0 or 1, got 'zero'"),
+        ({"gain": "log"}, "gain must be 'exp2', 'linear' or a function, got 'log'"),
+        ({"normalize": "row"}, "normalize must be None or 'query', got 'row'"),
+    ],
+)
+def test_bad_parameters_are_named(parameters, message, train):
+    with pytest.raises(ValueError, match=message):
+        fitted(EnergyRanker(**parameters), train)
+
+
+def test_normalisation_refuses_sparse_rows(train):
+    X, y, groups = train
+    with pytest.raises(ValueError, match="normalize='query' needs dense numbers, got csr_"):
+        EnergyRanker(normalize="query").fit(sparse.csr_matrix(X), y, groups=groups)
+
+
+def test_an_unfitted_ranker_says_so():
+    with pytest.raises(NotFittedError):
+        EnergyRanker().top_k([[1.0]])
+
+
+def test_peers_cannot_but_this_can_be_cross_validated_with_weights(train):
+    X, y, groups = train
+    with config_context(enable_metadata_routing=True):
+        ranker = EnergyRanker(alpha=0.1).set_fit_request(sample_weight=True)
+        ranker.set_score_request(sample_weight=True)
+        params = {"groups": groups, "sample_weight": 1.0 + groups % 2}
+        found = cross_validate(ranker, X, y, cv=GroupKFold(2), params=params)
+    assert found["test_score"].min() > 0.7
