@@ -56,10 +56,10 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         A density or outlier detector of scikit-learn stands for an expert, a list for the mean of
         energies in nats: each by how few compatible rows have as much, cross-fitted
         (`SurvivalEnergy`, `SurvivalSum`). "auto" is "forest", "gaussian" and "mixture" for rows
-        that may hold anomalies; with ``novelty=True`` twice "neighbors" and
-        "mixture"; with ``labels="anomaly"`` all of these with "linear" and, where LightGBM is
-        installed, "trees", their weights learned from the labels. With ``labels="answer"``, a
-        classifier or a conditional density.
+        that may hold anomalies; with ``novelty=True`` twice "neighbors" (the distance to the
+        nearest row, whitened) and "mixture"; with ``labels="anomaly"`` all of these with "linear"
+        and, where LightGBM is installed, "trees", their weights learned from the labels. With
+        ``labels="answer"``, a classifier or a conditional density.
     loss : str or Loss, default="nll"
         How energies and weights of a sum are trained with ``labels="anomaly"``: Table 1 of [1]_.
     threshold : {"auto", "contamination", "false_alarm", "f_score", "cost", "mixture"}, Threshold, \

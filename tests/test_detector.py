@@ -347,6 +347,16 @@ def test_grid_search_over_labelled_anomalies(contaminated):
     assert search.best_score_ > 0.9
 
 
+def test_whitened_distances_do_not_depend_on_the_axes(rng):
+    X = rng.standard_normal((300, 3))
+    mixed = X @ rng.standard_normal((3, 3))
+    plain, white = (
+        [EnergyDetector(NeighborsEnergy(whiten=w)).fit(Z).energies(Z) for Z in (X, mixed)]
+        for w in (False, True)
+    )
+    assert np.corrcoef(white)[0, 1] > 0.97 > np.corrcoef(plain)[0, 1]
+
+
 def test_named_terms_are_reached():
     detector = EnergyDetector([("near", NeighborsEnergy())])
     detector.set_params(energy__near__n_neighbors=7)
