@@ -374,7 +374,7 @@ def test_grid_search_through_a_pipeline(diabetes):
         ({"n_basis": 0}, "n_basis must be an integer >= 1"),
         ({"point": "middle"}, "point must be one of"),
         ({"beta": -1}, "beta must be"),
-        ({"energy": "forest"}, "energy must be one of"),
+        ({"energy": "woods"}, "energy must be one of"),
         ({"energy": "prototype"}, "PrototypeEnergy.* is one of classes"),
         ({"energy": ["linear", RandomForestRegressor()]}, "is one of classes|must be a classifier"),
         ({"location": "ridge"}, "location must be 'auto', a regressor"),
