@@ -309,7 +309,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         return energy
 
     def _auto(self):
-        local = ("neighbors", NeighborsEnergy())
+        local = ("neighbors", NeighborsEnergy(n_neighbors=1, whiten=True))
         mixture = ("mixture", MixtureEnergy())
         spread = [("forest", ForestEnergy()), ("gaussian", GaussianEnergy()), mixture]
         if self.labels == "anomaly":

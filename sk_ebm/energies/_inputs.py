@@ -24,6 +24,8 @@ from sk_ebm.energies._base import Energy
 
 # Columns that a covariance is estimated of; more are projected on their principal components.
 _MAX_COLUMNS = 60
+# Rows that the trees of a forest draw from.
+_MAX_DRAWN = 20_000
 
 
 class InputEnergy(Energy):
@@ -121,6 +123,7 @@ class ForestEnergy(InputExpert):
         check_number("max_samples", self.max_samples, 2, closed=True, kind=Integral)
 
     def fit_rows(self, X, weights, rng):
+        X, weights = _some_rows(X, weights, _MAX_DRAWN, rng)  # drawing takes time for each row
         size = min(self.max_samples, count_rows(X))
         forest = seeded(self.estimator.set_params(max_samples=size), rng)
         self.estimator_ = forest.fit(X, **weight_arguments(forest, weights))
@@ -134,7 +137,7 @@ class ForestEnergy(InputExpert):
 class _Standardised(InputEnergy):
     """Fitted on rows of equal weight whose columns have one scale, at most ``max_rows`` of them."""
 
-    max_rows = 5_000
+    max_rows = 4_000
 
     def fit_rows(self, X, weights, rng):
         if np.ptp(weights) > 0:
@@ -142,8 +145,7 @@ class _Standardised(InputEnergy):
                 f"sample_weight cannot act on {type(self).__name__}, which takes rows of equal "
                 "weight only. Use energy='forest', or an expert whose fit takes sample_weight."
             )
-        if count_rows(X) > self.max_rows:
-            X = take_rows(X, np.sort(rng.choice(count_rows(X), self.max_rows, replace=False)))
+        X, _ = _some_rows(X, weights, self.max_rows, rng)
         self._scaler = _RobustScaler().fit(X)
         X = self._scaler.transform(X)
         self.fit_standardised(take_rows(X, [0, 0]) if count_rows(X) == 1 else X, rng)
@@ -339,6 +341,14 @@ class MarginalEnergy(_Standardised):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = False
         return tags
+
+
+def _some_rows(X, weights, most, rng):
+    """At most so many rows, drawn at random, and their weights."""
+    if count_rows(X) <= most:
+        return X, weights
+    rows = np.sort(rng.choice(count_rows(X), most, replace=False))
+    return take_rows(X, rows), weights[rows]
 
 
 class _RobustScaler:
