@@ -12,10 +12,12 @@ import argparse
 import time
 import tracemalloc
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from classification import bundled, prepared, stored
+from scipy import sparse
 from scipy.stats import betabinom, rankdata
 from sklearn.covariance import EllipticEnvelope
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
@@ -256,7 +258,7 @@ def prediction_sets(args):
         row = sets_of(X_train, y_train, X_test, y_test)
         table.append(row)
         print(f"{name:16}" + "".join(f"{c:8.3f}{s:8.3f}" for c, s in row), flush=True)
-    print(f"{'mean':16}" + "".join(f"{c:8.3f}{s:8.3f}" for c, s in np.mean(table, axis=0)))
+    print(f"{'mean':16}" + "".join(f"{c:8.3f}{s:8.3f}" for c, s in np.nanmean(table, axis=0)))
 
 
 def sets_of(X_train, y_train, X_test, y_test):
@@ -279,10 +281,10 @@ def sets_of(X_train, y_train, X_test, y_test):
 
 
 def mapie_sets(score, classifier, X, y, X_test):
-    try:
-        from mapie.classification import SplitConformalClassifier
-    except ImportError:
+    if find_spec("mapie") is None or sparse.issparse(X):  # which it does not take
         return np.full((X_test.shape[0], len(classifier.classes_)), np.nan)
+    from mapie.classification import SplitConformalClassifier
+
     peer = SplitConformalClassifier(
         classifier, confidence_level=0.9, conformity_score=score, prefit=True
     )
@@ -304,7 +306,7 @@ def wrong_labels(args):
         row = found_labels(X, labels, wrong)
         table.append(row)
         print(f"{name:16}" + "".join(f"{p:10.3f}{r:10.3f}" for p, r in row), flush=True)
-    print(f"{'mean':16}" + "".join(f"{p:10.3f}{r:10.3f}" for p, r in np.mean(table, axis=0)))
+    print(f"{'mean':16}" + "".join(f"{p:10.3f}{r:10.3f}" for p, r in np.nanmean(table, axis=0)))
 
 
 def found_labels(X, labels, wrong):
