@@ -56,8 +56,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         A density or outlier detector of scikit-learn stands for an expert, a list for the mean of
         energies in nats: each by how few compatible rows have as much, cross-fitted
         (`SurvivalEnergy`, `SurvivalSum`). "auto" is "forest", "gaussian" and "mixture" for rows
-        that may hold anomalies; with ``novelty=True`` twice "neighbors" (the distance to the
-        nearest row, whitened) and "mixture"; with ``labels="anomaly"`` all of these with "linear"
+        that may hold anomalies; with ``novelty=True`` thrice "neighbors" (the distance to the
+        two nearest rows, whitened) and "mixture"; with ``labels="anomaly"`` all of these with "linear"
         and, where LightGBM is installed, "trees", their weights learned from the labels. With
         ``labels="answer"``, a classifier or a conditional density.
     loss : str or Loss, default="nll"
@@ -309,14 +309,14 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         return energy
 
     def _auto(self):
-        local = ("neighbors", NeighborsEnergy(n_neighbors=1, whiten=True))
+        local = ("neighbors", NeighborsEnergy(n_neighbors=2, whiten=True))
         mixture = ("mixture", MixtureEnergy())
         spread = [("forest", ForestEnergy()), ("gaussian", GaussianEnergy()), mixture]
         if self.labels == "anomaly":
             trained = ["linear", "trees"] if find_spec("lightgbm") else ["linear"]
             return SumEnergy([*spread, local, *((name, as_energy(name)) for name in trained)])
         if self.novelty:
-            return SurvivalSum([local, mixture], weights=[2, 1])
+            return SurvivalSum([local, mixture], weights=[3, 1])
         return SurvivalSum(spread)
 
     def _named(self, energy, X, y):
