@@ -57,9 +57,9 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         energies in nats: each by how few compatible rows have as much, cross-fitted
         (`SurvivalEnergy`, `SurvivalSum`). "auto" is "forest", "gaussian" and "mixture" for rows
         that may hold anomalies; with ``novelty=True`` thrice "neighbors" (the distance to the
-        two nearest rows, whitened) and "mixture"; with ``labels="anomaly"`` all of these with "linear"
-        and, where LightGBM is installed, "trees", their weights learned from the labels. With
-        ``labels="answer"``, a classifier or a conditional density.
+        two nearest rows, whitened) and "mixture"; with ``labels="anomaly"`` all of these with
+        "linear" and, where LightGBM is installed, "trees", their weights learned from the labels.
+        With ``labels="answer"``, a classifier or a conditional density.
     loss : str or Loss, default="nll"
         How energies and weights of a sum are trained with ``labels="anomaly"``: Table 1 of [1]_.
     threshold : {"auto", "contamination", "false_alarm", "f_score", "cost", "mixture"}, Threshold, \
