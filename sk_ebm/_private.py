@@ -39,9 +39,7 @@ def take_column(X, column):
 
 def drop_column(X, column):
     """X without one column."""
-    if hasattr(X, "columns"):
-        names = list(X.columns)
-        name = column if isinstance(column, str) else names[column]
-        return _safe_indexing(X, [other for other in names if other != name], axis=1)
-    rest = np.delete(np.arange(X.shape[1]), column)
+    if isinstance(column, str):
+        column = list(X.columns).index(column)
+    rest = np.delete(np.arange(X.shape[1]), column)  # by place: names may be numbers
     return _safe_indexing(X, rest, axis=1)

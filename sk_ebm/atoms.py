@@ -9,8 +9,9 @@ _ROWS_PER_VALUE = 10  # on average, from which on all values are taken to be rou
 _FREQUENT = 0.02  # of the rows, and
 _FEWEST = 20  # rows that an atom has at least, and
 _TIMES = 5  # how many times as many as any value that is none
+_DIGITS = 3  # after the point, at most, of decimal fractions
 _POINTS = 8  # that stand for a cell
-_GAPS = 10  # at most so many steps of a lattice for each of its values that is taken
+_GAPS = 2  # at most so many steps of a lattice for each of its values that is taken
 
 
 class Recording:
@@ -102,12 +103,16 @@ class Recording:
 
     def _half_gaps(self, y):
         """Half the step, or half of how far the values next to y are, below and above."""
-        if self.step:
+        if self.step and not self.rounded:
             return self.step / 2, self.step / 2
         padded = np.pad(self.values, 1, constant_values=np.nan)
         below = (y - padded[np.searchsorted(self.values, y, side="left")]) / 2
         above = (padded[np.searchsorted(self.values, y, side="right") + 1] - y) / 2
         return np.where(np.isnan(below), above, below), np.where(np.isnan(above), below, above)
+
+    def _half_widths(self, y):
+        """How far to both sides y is spread: within its cell, and an outlier no further."""
+        return np.minimum(np.minimum(*self._half_gaps(y)), np.median(np.diff(self.values)) / 2)
 
     def spread(self, y):
         """Points (n, k) that are spread evenly around y (n,), within its cell, or y itself.
@@ -117,14 +122,14 @@ class Recording:
         """
         if not (self.rounded and self.spreads):
             return y[:, None]
-        half = np.minimum(*self._half_gaps(y[:, None]))  # an outlier widens none
+        half = self._half_widths(y)[:, None]
         return y[:, None] + half * (2 * np.arange(_POINTS) + 1 - _POINTS) / _POINTS
 
     def dequantised(self, y, rng):
         """One point at random in the cell of each of y (n,), or y itself."""
         if not (self.rounded and self.spreads):
             return y
-        half = np.minimum(*self._half_gaps(y))
+        half = self._half_widths(y)
         return y + half * rng.uniform(-1, 1, size=len(y))
 
 
@@ -143,10 +148,16 @@ def _atoms(counts):
 def _find_step(values):
     """The largest number of which all gaps between sorted values are multiples, or 0."""
     gaps = np.diff(values)
-    least = gaps[gaps < 1.5 * gaps.min()].mean() if len(gaps) else 0.0
+    if not len(gaps):
+        return 0.0
+    for unit in 10.0 ** np.arange(_DIGITS + 1):
+        whole = np.rint(values * unit)
+        if np.abs(whole).max() < 2**53 and np.allclose(values * unit, whole, 1e-12, 1e-9):
+            return float(np.gcd.reduce(np.diff(whole).astype(np.int64))) / unit
+    least = gaps.min()
     for parts in range(1, 11):
-        step = gaps.sum() / max(np.round(gaps * parts / least).sum(), 1) if least else 0.0
-        if step and (np.abs(gaps / step - np.round(gaps / step)) < 0.02).all():
+        step = gaps.sum() / max(np.round(gaps * parts / least).sum(), 1)
+        if (np.abs(gaps / step - np.round(gaps / step)) < 1e-6).all():
             return float(step)
     return 0.0
 

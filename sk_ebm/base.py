@@ -298,16 +298,11 @@ def row_blocks(X, n_candidates):
 
 @contextmanager
 def keep_fitted(estimator):
-    """Leaves the fitted attributes as they were if what is inside fails."""
-    before = {name: value for name, value in vars(estimator).items() if _is_fitted(name)}
+    """Leaves all attributes as they were if what is inside fails."""
+    before = dict(vars(estimator))
     try:
         yield
     except BaseException:
-        for name in [name for name in vars(estimator) if _is_fitted(name)]:
-            delattr(estimator, name)
+        vars(estimator).clear()
         vars(estimator).update(before)
         raise
-
-
-def _is_fitted(name):
-    return name.endswith("_") and not name.startswith("_")

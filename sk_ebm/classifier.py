@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
-from sklearn.utils import check_consistent_length, compute_sample_weight
+from sklearn.utils import check_consistent_length, column_or_1d, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
@@ -198,10 +198,13 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
                     f"y must hold at least two classes with positive weight, got one class: "
                     f"{self.classes_.tolist()}."
                 )
+            self._check_reject_label()
             answers = Labels(target, len(self.classes_), self.classes_)
             splits = self._splits(X, y, groups)
             with self._reporting(X, y) as report:
                 fitted = self._fit_energy(energy, loss, X, answers, weights, splits, report)
+                for name in ("calibration_energies_", "_calibration", "reject_threshold_"):
+                    vars(self).pop(name, None)  # of an earlier fit
                 vars(self).update(fitted)
             return self
 
@@ -218,16 +221,31 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             )
         return threshold
 
+    def _check_reject_label(self):
+        if self.reject is None:
+            return
+        strings = all(isinstance(label, str) for label in self.classes_)
+        known = isinstance(self.reject_label, str) == strings and self.reject_label in self.classes_
+        if known or isinstance(self.reject_label, str) != strings:
+            raise ValueError(
+                "reject_label must be of the same kind as the classes, and none of them: "
+                f"{self.classes_[:5].tolist()}, got {self.reject_label!r}."
+            )
+
     def _calibrates(self):
         return super()._calibrates() or self.calibrate or self.reject is not None
 
     def _learn_unseen(self, energy, part, outputs):
         learned, rejects = super()._learn_unseen(energy, part, outputs), self._rejects()
         gibbs = Gibbs(Labels.arrange(outputs)[0], beta=learned["beta_"])
+        target, weights = part.answers.target, part.weights
+        if self.class_weight is not None:  # which is not how often the classes will come
+            factors = compute_sample_weight(self.class_weight, part.answers.classes[target])
+            weights = weights / np.where(factors > 0, factors, 1)
         if self.calibrate:
-            learned |= _calibration(gibbs, part.answers.target, part.weights)
+            learned |= _calibration(gibbs, target, weights)
         if rejects is not None:
-            level = rejects.fit(_of_inputs(energy, gibbs), part.weights).level_
+            level = rejects.fit(_of_inputs(energy, gibbs), weights).level_
             learned["reject_threshold_"] = level
         return learned
 
@@ -248,7 +266,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         self
         """
         check_is_fitted(self)
-        y, weights = np.asarray(y), check_sample_weight(sample_weight, X)
+        y, weights = column_or_1d(y), check_sample_weight(sample_weight, X)
         check_weighs(weights)
         check_consistent_length(X, y)
         if not np.isin(y, self.classes_).all():
@@ -297,10 +315,21 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             )
         threshold = FalseAlarm(rate=1 - coverage)
         energies, (target, weights) = self.calibration_energies_, self._calibration
-        if not by_class:
-            return threshold.fit(energies, weights).level_
-        members = [target == k for k in range(len(self.classes_))]
-        return np.array([threshold.fit(energies[m], weights[m]).level_ for m in members])
+        members = {"": np.ones(len(target), dtype=bool)}
+        if by_class:
+            members = {
+                f" of class {c!r}": target == k for k, c in enumerate(self.classes_.tolist())
+            }
+        levels = []
+        for name, rows in members.items():
+            try:
+                levels.append(threshold.fit(energies[rows], weights[rows]).level_)
+            except ValueError as error:
+                raise ValueError(
+                    f"coverage={coverage} needs at least {threshold.needed()} calibration rows"
+                    f"{name}, got {weights[rows].sum():g}. Use more rows, or a lower coverage."
+                ) from error
+        return np.array(levels)
 
     def _weights(self, X, y, sample_weight):
         weights = check_sample_weight(sample_weight, X)

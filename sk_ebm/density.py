@@ -480,6 +480,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     def _log_prob(self, table, n_last):
         """log p of the last columns of a table given those before them."""
+        self._check_kind()
         total = np.zeros(len(table))
         for j, conditional in enumerate(self.conditionals_, start=table.shape[1] - n_last):
             for rows in self._blocks(table):

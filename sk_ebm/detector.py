@@ -1,14 +1,20 @@
 """EnergyDetector: is an input, or an input with its answer, compatible with what was seen?"""
 
 from importlib.util import find_spec
+from numbers import Integral
 
 import numpy as np
 from scipy.special import expit
 from scipy.stats import false_discovery_control
 from sklearn.base import OutlierMixin, clone, is_classifier
 from sklearn.callback import with_callbacks
-from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
-from sklearn.utils import ClassifierTags, check_consistent_length, check_random_state
+from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit
+from sklearn.utils import (
+    ClassifierTags,
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+)
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -107,7 +113,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
     guarantee_ : {"none", "approximate", "marginal", "confident"}
         Of the threshold on new rows that are exchangeable with the calibration rows. "marginal":
         its rate holds on average over calibration sets, "confident": for all but a share
-        1 - confidence of them; "approximate": it was cross-fitted.
+        1 - confidence of them; "approximate": it was cross-fitted, or rows came in ``groups``.
     calibration_energies_ : ndarray of shape (n_calibration,) or None
         Ascending, of compatible rows.
     n_iter_ : int
@@ -193,10 +199,11 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         with keep_fitted(self):
             energy, loss, threshold = self._settings(y)
             X, answers, known = self._named(energy, X, y)
+            check_consistent_length(X, groups)
             weights = check_sample_weight(sample_weight, X)
             check_weighs(weights)
             rng = check_random_state(self.random_state)
-            train, held_out = self._parts(X, groups, rng)
+            train, held_out = self._parts(known, groups, rng)
             inputs, part = take_rows(X, train), answers.take(train)
             splits = self._folds(part, None if groups is None else np.asarray(groups)[train], rng)
             with self._reporting(X, y) as report:
@@ -214,6 +221,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             rows, energies = (train, seen) if threshold.in_sample else (held_out, unseen)
             self._set_thresholds(threshold, energies, weights[rows], known[rows])
             self._set_reference(unseen, weights[held_out], known[held_out])
+            exact = self.calibration == "split" and groups is None
+            self.guarantee_ = _guarantee(threshold, exact)
             return self
 
     def calibrate(self, X, y=None, sample_weight=None):
@@ -239,8 +248,13 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
                 f"threshold={self.threshold!r} learns from anomalies, too; calibrate takes "
                 "compatible rows only. Use threshold='false_alarm'."
             )
+        if self.labels == "answer" and y is None:
+            raise ValueError("With labels='answer', calibrate needs the answers y, got None.")
         X = self._validated(self.energy_, X, reset=False)
-        answers = Given(np.asarray(y)) if self.labels == "answer" else None
+        answers = None
+        if self.labels == "answer":
+            answers = Given(column_or_1d(y))
+            check_consistent_length(X, answers.target)
         weights = check_sample_weight(sample_weight, X)
         check_weighs(weights)
         energies = self._columns(self.energy_, X, answers)
@@ -248,7 +262,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         with keep_fitted(self):
             self._set_thresholds(threshold, energies, weights, known)
             self._set_reference(energies, weights, known)
-            self.guarantee_ = threshold.promise or "none"
+            self.guarantee_ = _guarantee(threshold, exact=True)
         return self
 
     def __sklearn_tags__(self):
@@ -285,6 +299,11 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             raise ValueError(
                 f"threshold={self.threshold!r} learns from energies out of sample: it needs "
                 "calibration='cv' or 'split', got None."
+            )
+        if self.calibration == "split" and not (self.cv is None or isinstance(self.cv, Integral)):
+            raise ValueError(
+                f"calibration='split' leaves rows out of the folds: cv must be None or an "
+                f"integer then, got {self.cv!r}."
             )
         return energy, loss, threshold
 
@@ -348,33 +367,39 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             known = (y == 0).astype(int)
         return X, Labels((y != -1).astype(int), 2), known
 
-    def _parts(self, X, groups, rng):
+    def _parts(self, known, groups, rng):
         """Rows to fit the energy on, and rows held out for calibration="split"."""
-        n_rows = count_rows(X)
         if self.calibration != "split":
-            return np.arange(n_rows), np.arange(0)
+            return np.arange(len(known)), np.arange(0)
         kind = ShuffleSplit if groups is None else GroupShuffleSplit
+        if groups is None and np.unique(known, return_counts=True)[1].min() > 3:
+            kind = StratifiedShuffleSplit
         parts = kind(1, test_size=_HELD_OUT, random_state=rng)
-        return next(parts.split(np.zeros(n_rows), groups=groups))
+        train, held_out = next(parts.split(np.zeros(len(known)), known, groups))
+        if len(train) < 2:
+            raise ValueError(
+                f"calibration='split' leaves {len(train)} of {len(known)} rows to fit on, but two "
+                "are needed."
+            )
+        return train, held_out
 
     def _folds(self, answers, groups, rng):
         """The samples of the folds for calibration and for energies in nats."""
-        if self.cv is not None or groups is not None:
+        if groups is not None or not (self.cv is None or isinstance(self.cv, Integral)):
             return self._splits(np.zeros(len(answers)), answers.target, groups)
-        if self.labels == "answer":
-            if is_classifier(self.energy):
-                answers = Labels(np.unique(answers.target, return_inverse=True)[1], 0)
-            return answers.splits(min(5, len(answers)), rng)
-        if self.labels is None and len(answers) > 2 * _CALIBRATION_ROWS:
+        n_splits = min(self.cv or 5, len(answers))
+        if self.labels == "answer" and is_classifier(self.energy):
+            answers = Labels(np.unique(answers.target, return_inverse=True)[1], 0)
+        elif self.cv is None and self.labels is None and len(answers) > 2 * _CALIBRATION_ROWS:
             parts = ShuffleSplit(1, test_size=_CALIBRATION_ROWS, random_state=rng)
             return list(parts.split(answers.target))
-        return answers.splits(min(5, len(answers)), rng)
+        return answers.splits(n_splits, rng)
 
     def _cross_fitted(self, inputs, objective, rng):
         """Samples and their energies (m, c), by energies that were not fitted on them."""
         if self.labels != "answer":
             samples, outputs = out_of_sample(self.energy_, inputs, objective, rng)
-            return samples, -outputs
+            return samples, _of_compatible(outputs)
         parts = []
         for train, test in objective.splits:
             fold = clone(self.energy_).fit(take_rows(inputs, train), objective.take(train), rng)
@@ -384,7 +409,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
 
     def _columns(self, energy, X, answers):
         """Energies of inputs, and those of pairs beside them with labels="answer", (m, c)."""
-        energies = np.concatenate([-energy(take_rows(X, rows)) for rows in self._blocks(X)])
+        blocks = [_of_compatible(energy(take_rows(X, rows))) for rows in self._blocks(X)]
+        energies = np.concatenate(blocks)
         if self.labels == "answer":
             energies = np.column_stack([energies, energy.of_pairs(X, answers.target)])
         return energies
@@ -393,17 +419,18 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         return row_blocks(X, 4 * getattr(self, "n_features_in_", 1))
 
     def _set_thresholds(self, threshold, energies, weights, known):
-        judged = known >= 0
+        by_labels = self.labels == "anomaly" and (threshold.needs_labels or threshold.promise)
+        judged = known >= (0 if by_labels else -1)
+        compatible = known[judged] == 1 if by_labels else None
         levels = []
         for column in energies[judged].T:
-            compatible = known[judged] == 1 if self.labels == "anomaly" else None
             levels.append(clone(threshold).fit(column, weights[judged], compatible).level_)
         self.threshold_ = levels[0]
         self.offset_ = -self.threshold_
         if self.labels == "answer":
             self.pair_threshold_ = levels[1]
-        exact = threshold.promise if self.calibration == "split" else "approximate"
-        self.guarantee_ = "none" if threshold.promise is None else exact
+        else:
+            vars(self).pop("pair_threshold_", None)
 
     def _set_reference(self, energies, weights, known):
         """What p-values and beta are learned from: energies out of sample, or nothing."""
@@ -435,8 +462,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         """
         check_is_fitted(self)
         X = self._validated(self.energy_, X, reset=False)
-        blocks = [-self.energy_(take_rows(X, rows))[:, 0] for rows in self._blocks(X)]
-        return np.concatenate(blocks)
+        blocks = [_of_compatible(self.energy_(take_rows(X, rows))) for rows in self._blocks(X)]
+        return np.concatenate(blocks)[:, 0]
 
     def score_samples(self, X):
         """Negative energies, (n_samples,)."""
@@ -550,7 +577,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         energies : ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        X, y = self._validated(self.energy_, X, reset=False), np.asarray(y)
+        X, y = self._validated(self.energy_, X, reset=False), column_or_1d(y)
         check_consistent_length(X, y)
         return self.energy_.of_pairs(X, y)
 
@@ -592,3 +619,14 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
                 "calibration='cv' or 'split', or call calibrate(X)."
             )
         return self._references[column]
+
+
+def _of_compatible(outputs):
+    """Energies (m, 1) that are low for compatible inputs: E(compatible) - E(not), or E(x)."""
+    return outputs[:, :1] - outputs[:, 1:] if outputs.shape[1] == 2 else -outputs
+
+
+def _guarantee(threshold, exact):
+    if threshold.promise is None:
+        return "none"
+    return threshold.promise if exact else "approximate"

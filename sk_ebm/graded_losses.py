@@ -1,7 +1,7 @@
 """Losses of items that are better and worse than each other: pairs, and places in a ranking.
 
-Their target is a `Graded`. None depends on the order of the items, and items that are equally good
-give nothing to each other.
+Their target is a `Graded`. None depends on the order of the items, and in losses of pairs
+items that are equally good give nothing to each other.
 """
 
 from numbers import Integral
@@ -90,7 +90,8 @@ class Lambda(GradedLoss):
     is among the first ``truncation``, over 0.01 + their distance in energy, and the slopes of
     a query are scaled by log2(1 + their sum) / their sum, as in LightGBM. The weights are held
     constant in differentiation, so that the slopes are not those of the value, which is
-    1 - NDCG of the first ``truncation`` places. Items of equal energy share their places.
+    1 - NDCG of the first ``truncation`` places. Items of equal energy share their places, and
+    whatever its weight, an item has one.
 
     Parameters
     ----------
@@ -107,7 +108,8 @@ class Lambda(GradedLoss):
         check_number(name, self.truncation, 1, closed=True, kind=Integral)
 
     def expansion(self, gibbs, target):
-        places = _Places(gibbs.present_energies, target.gains, self.truncation)
+        gains = np.where(target.counts > 0, target.gains, 0)
+        places = _Places(gibbs.present_energies, gains, self.truncation)
         n, k = gibbs.energies.shape
         energies = gibbs.energies.ravel()
         total, slopes, diagonal = np.zeros(n), np.zeros(n * k), np.zeros(n * k)

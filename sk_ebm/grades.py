@@ -58,7 +58,9 @@ class Graded:
         total = np.maximum(self.n_pairs, np.finfo(float).tiny)
         order = np.argsort(-self.gains, axis=1, kind="stable")
         step = max(_BLOCK // (n * k), 1)
-        for start in range(0, k, step):
+        least = np.min(self.gains, axis=1, where=self.counts > 0, initial=np.inf)[:, None]
+        n_better = np.sum(self.gains > least, axis=1).max()  # the others are better than none
+        for start in range(0, n_better, step):
             better = order[:, start : start + step]
             gain = np.take_along_axis(self.gains, better, axis=1)[:, :, None] - self.gains[:, None]
             counts = np.take_along_axis(self.counts, better, axis=1)[:, :, None]

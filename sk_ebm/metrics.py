@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length
 
-from sk_ebm._checks import check_number
-from sk_ebm._private import take_column
+from sk_ebm._checks import check_number, check_weighs
+from sk_ebm._private import check_sample_weight, take_column
 from sk_ebm._queries import check_relevance, gains_of, query_codes
 
 
@@ -185,7 +185,8 @@ def _places(scores, codes):
     new = np.diff(query, prepend=-1) != 0
     starts = np.flatnonzero(new)
     place = np.arange(1, len(order) + 1) - np.repeat(starts, np.diff(np.append(starts, len(order))))
-    new[1:] |= np.diff(scores[order]) != 0
+    ranked = scores[order]
+    new[1:] |= ranked[1:] != ranked[:-1]
     return order, np.cumsum(new) - 1, place, query
 
 
@@ -217,7 +218,7 @@ def _summary(values, codes, empty, sample_weight, per_query):
         )
     weights = np.ones(len(values))
     if sample_weight is not None:
-        sample_weight = np.asarray(sample_weight, dtype=np.float64)
-        check_consistent_length(codes, sample_weight)
+        sample_weight = check_sample_weight(sample_weight, codes)
         weights = np.bincount(codes, sample_weight) / np.bincount(codes)
+        check_weighs(weights[known])
     return float(np.average(values[known], weights=weights[known]))

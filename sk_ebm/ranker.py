@@ -246,7 +246,8 @@ class EnergyRanker(EnergyEstimator):
         starts = np.cumsum(sizes) - sizes[:, 0]
         centred = X - (np.add.reduceat(X[order], starts) / sizes)[codes]
         deviation = np.sqrt(np.add.reduceat(np.square(centred[order]), starts) / sizes)
-        constant = deviation <= 1e-6 * np.abs(X).max(axis=0, initial=1e-300)
+        largest = np.maximum(np.maximum.reduceat(np.abs(X[order]), starts), 1e-300)
+        constant = deviation <= 1e-6 * largest
         return (centred / np.where(constant, np.inf, deviation)[codes]).astype(X.dtype, copy=False)
 
     def _query_splits(self, X, y, answers):
@@ -254,6 +255,7 @@ class EnergyRanker(EnergyEstimator):
         if self.cv is None or len(answers) == 1:
             return None
         if isinstance(self.cv, Integral):
+            check_number("cv", self.cv, 2, closed=True, kind=Integral)
             return answers.splits(self.cv, check_random_state(self.random_state))
         return [
             (_whole(train, answers), _whole(test, answers))
@@ -287,6 +289,8 @@ class EnergyRanker(EnergyEstimator):
             In the arbitrary unit of the loss; ``beta_`` times them is in nats.
         """
         check_is_fitted(self)
+        if self.normalize == "query" and groups is None and self.group_column is None:
+            raise ValueError("normalize='query' needs the queries: give groups, or group_column.")
         X, codes = self._with_queries(X, groups)
         X = self._normalised(self._validated(self.energy_, X, reset=False), codes)
         parts = [self.energy_(take_rows(X, rows)) for rows in row_blocks(X, 1)]

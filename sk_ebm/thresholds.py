@@ -46,6 +46,8 @@ class Threshold(BaseEstimator):
         """Learn the level from energies (n,), weights (n,) and, where known, a mask (n,)."""
         weights = np.ones(len(energies)) if weights is None else weights
         used = weights > 0
+        if not used.any():
+            raise ValueError("A threshold needs at least one row of positive weight, got none.")
         compatible = compatible if compatible is None else compatible[used]
         self.level_ = float(self.learn(energies[used], weights[used], compatible))
         return self
@@ -150,25 +152,26 @@ class FalseAlarm(Threshold):
     def learn(self, energies, weights, compatible):
         if compatible is not None:
             energies, weights = energies[compatible], weights[compatible]
-        n, needed = int(weights.sum()), self._needed()
-        if n < needed:
+        total, needed = weights.sum(), self.needed()
+        if total * (1 + 1e-9) < needed:
             raise ValueError(
                 f"A false-alarm rate of {self.rate}"
                 + ("" if self.confidence is None else f" with confidence {self.confidence}")
-                + f" needs at least {needed} compatible rows for calibration, got {n}. Use more "
-                "rows, a higher rate, or threshold='contamination', which promises nothing."
+                + f" needs at least {needed} compatible rows for calibration, got {total:g}. Use "
+                "more rows, a higher rate, or threshold='contamination', which promises nothing."
             )
-        return _ordered(energies, weights)[0](self._order(n))
+        return _ordered(energies, weights)[0](self.place(total))
 
-    def _order(self, n):
-        """Which of the n energies in ascending order is the level."""
+    def place(self, n):
+        """Which of n energies in ascending order is the level: the first that is not before it."""
         if self.confidence is None:
-            return n + 1 - int((n + 1) * self.rate * (1 + 1e-12))
+            return min((n + 1) * (1 - self.rate) * (1 - 1e-12), n)
+        n = int(n * (1 + 1e-9))
         k = np.arange(1, n + 1)
         risk = beta_distribution.cdf(1 - self.rate, k, n + 1 - k)  # of more false alarms
-        return k[risk <= 1 - self.confidence][0]
+        return k[risk <= (1 - self.confidence) * (1 + 1e-9)][0]
 
-    def _needed(self):
+    def needed(self):
         """The least number of energies of which one can be the level."""
         if self.confidence is None:
             return int(np.ceil((1 - self.rate) / self.rate * (1 - 1e-12)))
@@ -185,6 +188,12 @@ class _FromLabels(Threshold):
         raise NotImplementedError(f"{type(self).__name__} must define merit.")
 
     def learn(self, energies, weights, compatible):
+        if compatible.all() or not compatible.any():
+            raise ValueError(
+                f"{type(self).__name__} needs compatible rows and anomalies for calibration, got "
+                f"{np.sum(compatible)} and {np.sum(~compatible)}. Use more labels, or "
+                "calibration='cv'."
+            )
         levels, starts = np.unique(energies, return_inverse=True)
         normal = np.bincount(starts, weights * compatible, len(levels))
         anomalous = np.bincount(starts, weights * ~compatible, len(levels))

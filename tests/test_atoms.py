@@ -284,3 +284,28 @@ def test_the_density_of_a_table_depends_on_its_units(table, joint):
     scaled = np.array([1, 10, 1]) * table
     change = joint_density().fit(scaled).score_samples(scaled) - joint.score_samples(table)
     assert_allclose(change, -np.log(10), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [
+        ([0, 1, np.pi], 0),
+        ([0, 0.37, 1.41], 0.01),
+        ([0, 3, 7, 10, 14], 1),
+        ([0, 4, 9, 15], 1),
+        ([0.5, 1.0, 2.5], 0.5),
+    ],
+)
+def test_steps_are_those_of_a_lattice(values, step):
+    found = Recording.of(np.repeat(np.array(values, dtype=float), 20)).step
+    assert_allclose(found, step, rtol=1e-9)
+
+
+def test_masses_of_values_with_gaps_sum_to_one(rng):
+    X = rng.standard_normal((150, 2))
+    noisy = X[:, 0] + 0.5 * rng.standard_normal(150)
+    y = np.where(noisy > 1, 1000.0, np.where(noisy > 0, 1.0, 0.0))
+    density = EnergyDensityEstimator(location=Ridge(), alpha=1.0, kind="mass", random_state=0)
+    density.fit(X, y)
+    masses = [np.exp(density.log_prob(X, np.full(150, value))) for value in (0.0, 1.0, 1000.0)]
+    assert_allclose(np.sum(masses, axis=0), 1, rtol=1e-6)

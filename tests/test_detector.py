@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.covariance import EllipticEnvelope
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_blobs
 from sklearn.ensemble import IsolationForest
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.mixture import GaussianMixture
@@ -22,6 +23,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector
 from sk_ebm.energies import (
+    ENERGIES,
     INPUT_ENERGIES,
     ForestEnergy,
     GaussianEnergy,
@@ -465,3 +467,70 @@ def test_many_rows_are_calibrated_on_some(monkeypatch):
     X, _ = make_blobs(300, random_state=0)
     detector = EnergyDetector("gaussian", random_state=0).fit(X)
     assert len(detector.calibration_energies_) == 100
+
+
+@pytest.mark.parametrize(
+    "energy",
+    [*ENERGIES, LogisticRegression(), [SMALL_FOREST, LogisticRegression()]],
+    ids=lambda energy: str(energy)[:12],
+)
+def test_energies_of_labels_point_the_same_way(energy, rng):
+    X = np.r_[rng.standard_normal((150, 2)), rng.normal(3, 1, (40, 2))]
+    y = np.repeat([1, -1], [150, 40])
+    detector = EnergyDetector(energy, labels="anomaly", threshold="f_score", random_state=0)
+    assert roc_auc_score(y, detector.fit(X, y).score_samples(X)) > 0.9
+    assert np.mean(detector.predict(X) == y) > 0.9
+
+
+@pytest.mark.parametrize(("n_rows", "n_columns"), [(100, 100), (200, 100), (60, 80)])
+def test_false_alarms_with_more_columns_than_rows_allow(n_rows, n_columns, rng):
+    X, new = rng.standard_normal((n_rows, n_columns)), rng.standard_normal((1000, n_columns))
+    detector = EnergyDetector("mixture", threshold=FalseAlarm(0.1), random_state=0).fit(X)
+    assert np.mean(detector.predict(new) == -1) < 0.25
+
+
+def test_folds_by_number_are_stratified(contaminated):
+    X, anomalous = contaminated
+    y = np.where(anomalous, -1, 1)
+    detector = EnergyDetector("trees", labels="anomaly", threshold="f_score", cv=5, random_state=0)
+    assert np.mean(detector.fit(X, y).predict(X) == y) > 0.95
+
+
+def test_frozen_experts_and_densities_of_zero(contaminated):
+    X = contaminated[0]
+    frozen = FrozenEstimator(IsolationForest(n_estimators=10, random_state=0).fit(X))
+    detector = EnergyDetector(frozen).fit(X)
+    assert_array_equal(detector.score_samples(X), frozen.score_samples(X))
+    box = EnergyDetector([KernelDensity(kernel="tophat"), "gaussian"], random_state=0).fit(X)
+    assert np.isfinite(box.energies(X + 100)).all()
+
+
+def test_groups_make_no_exact_promise(contaminated):
+    X = contaminated[0]
+    detector = EnergyDetector("gaussian", threshold="false_alarm", calibration="split")
+    assert detector.fit(X, groups=np.arange(400) // 4).guarantee_ == "approximate"
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        detector.fit(X, groups=np.arange(500))
+
+
+def test_answers_are_checked(contaminated):
+    X = contaminated[0]
+    y = (X[:, 0] > 0).astype(int)
+    detector = EnergyDetector(EnergyClassifier(), labels="answer").fit(X, y)
+    with pytest.raises(ValueError, match="needs the answers y"):
+        detector.calibrate(X)
+    with pytest.raises(ValueError, match="inconsistent"):
+        detector.calibrate(X, y[:1])
+    with pytest.raises(ValueError, match="1d array"):
+        detector.pair_energies(X, y[:, None].repeat(2, axis=1))
+
+
+def test_residual_sums_need_labels(contaminated):
+    with pytest.raises(ValueError, match="needs labels"):
+        EnergyDetector(SumEnergy(["forest", "gaussian"], "residual")).fit(contaminated[0])
+
+
+def test_folds_that_name_rows_do_not_go_with_a_held_out_part(contaminated):
+    cv = [(np.arange(300), np.arange(300, 400))]
+    with pytest.raises(ValueError, match="cv must be None or an integer"):
+        EnergyDetector("gaussian", calibration="split", cv=cv).fit(contaminated[0])

@@ -128,3 +128,12 @@ def test_the_scorer_takes_a_column_of_queries(ranking):
     ranker = EnergyRanker(group_column=1, alpha=0.1).fit(X, y)
     found = type(ndcg_scorer)(group_column=1)(ranker, X, y)
     assert_allclose(found, ranker.score(X, y), rtol=1e-12)
+
+
+def test_infinite_scores_tie():
+    assert ndcg([1, 0, 0, 0], [-np.inf] * 4) == ndcg([0, 0, 0, 1], [0.0] * 4)
+
+
+def test_weights_must_weigh():
+    with pytest.raises(ValueError, match="non-zero"):
+        ndcg([1, 0], [0.0, 1.0], sample_weight=[0, 0])

@@ -526,3 +526,30 @@ def test_peers_cannot_but_this_can_be_cross_validated_with_weights(train):
         params = {"groups": groups, "sample_weight": 1.0 + groups % 2}
         found = cross_validate(ranker, X, y, cv=GroupKFold(2), params=params)
     assert found["test_score"].min() > 0.7
+
+
+def test_normalising_within_queries_does_not_see_other_queries(rng):
+    X, queries = rng.standard_normal((60, 3)), np.repeat(np.arange(12), 5)
+    y = (X[:, 0] > 0).astype(float)
+    ranker = EnergyRanker(normalize="query", alpha=0.1, beta=1.0).fit(X, y, groups=queries)
+    more = np.r_[X, [[1e8, 1, 1], [2, 3, 4]]]
+    both = ranker.energies(more, np.append(queries, [12, 12]))
+    assert_allclose(both[:60], ranker.energies(X, queries))
+    with pytest.raises(ValueError, match="needs the queries"):
+        ranker.energies(X)
+
+
+def test_query_column_of_a_frame_whose_names_are_numbers(rng):
+    X, queries = rng.standard_normal((60, 3)), np.repeat(np.arange(12), 5)
+    y = (X[:, 0] > 0).astype(float)
+    frame = pd.DataFrame(np.column_stack([X, queries]), columns=[3, 2, 1, 0])
+    by_column = EnergyRanker(alpha=0.1, beta=1.0, group_column=3).fit(frame.to_numpy(), y)
+    of_frame = EnergyRanker(alpha=0.1, beta=1.0, group_column=3).fit(frame, y)
+    assert_allclose(of_frame.coef_, by_column.coef_)
+
+
+@pytest.mark.parametrize("cv", [0, 1, -3, True])
+def test_folds_are_two_or_more(cv, rng):
+    X, queries = rng.standard_normal((60, 3)), np.repeat(np.arange(12), 5)
+    with pytest.raises(ValueError, match="cv must be"):
+        EnergyRanker(cv=cv).fit(X, X[:, 0] > 0, groups=queries)

@@ -115,3 +115,27 @@ def test_rejection_keeps_the_kind_of_labels():
 def test_bad_rejection(reject, message, noisy):
     with pytest.raises(ValueError, match=message):
         EnergyClassifier(reject=reject).fit(*noisy[0])
+
+
+def test_class_weights_leave_the_coverage(rng):
+    X = np.r_[rng.standard_normal((1500, 2)), rng.normal(1, 1, (1500, 2))]
+    y = np.repeat([0, 1], 1500)
+    order = rng.permutation(3000)
+    train, test = order[:1000], order[1000:]
+    classifier = EnergyClassifier(calibrate=True, class_weight={0: 10, 1: 1}, random_state=0)
+    sets = classifier.fit(X[train], y[train]).predict_set(X[test])
+    assert abs(covered(sets, y[test]).mean() - 0.9) < 0.03
+
+
+def test_a_new_fit_forgets_the_calibration(noisy):
+    classifier = EnergyClassifier(random_state=0).fit(*noisy[0]).conformalize(*noisy[1])
+    with pytest.raises(ValueError, match="calibrate=True"):
+        classifier.fit(*noisy[0]).predict_set(noisy[2][0])
+
+
+def test_a_label_of_rejection_is_no_class(noisy):
+    X, y = noisy[0]
+    with pytest.raises(ValueError, match="reject_label must be"):
+        EnergyClassifier(reject=0.0, reject_label=2).fit(X, y)
+    with pytest.raises(ValueError, match="reject_label must be"):
+        EnergyClassifier(reject=0.0).fit(X, y.astype(str))

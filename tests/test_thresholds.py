@@ -190,3 +190,17 @@ def test_beta_is_the_rate_of_an_exponential_tail(rng):
     energies = rng.exponential(0.5, 20_000)
     assert_allclose(Reference(energies, np.ones(20_000)).beta(), 2, rtol=0.1)
     assert Reference(np.ones(5), np.ones(5)).beta() == 1
+
+
+def test_fractional_weights_are_a_mass():
+    energies = np.arange(20.0)
+    weights = np.append(np.ones(19), 0.9)
+    assert FalseAlarm(0.05).fit(energies, weights).level_ == 19
+    assert FalseAlarm(0.05).fit(np.arange(190.0), np.full(190, 0.1)).level_ == 189
+
+
+def test_labels_must_be_of_both_kinds():
+    with pytest.raises(ValueError, match="compatible rows and anomalies"):
+        Cost().fit(np.arange(5.0), None, np.ones(5, dtype=bool))
+    with pytest.raises(ValueError, match="positive weight"):
+        Mixture().fit(np.arange(5.0), np.zeros(5))

@@ -206,7 +206,7 @@ def guarantees(args):
     print(f"{'above':>8}{'the law':>9}{'in-sample quantile':>20}")
     for (rate, confidence), rows in found.items():
         alarms, size, n, _ = np.array(rows).T
-        order = np.array([FalseAlarm(rate, confidence)._order(int(k)) for k in n])
+        order = np.array([np.ceil(FalseAlarm(rate, confidence).place(int(k))) for k in n])
         expected = ((n + 1 - order) / (n + 1)).mean()
         above = np.mean(alarms > rate * size)
         law = np.mean(betabinom.sf(np.floor(rate * size), size, n + 1 - order, order))

@@ -24,6 +24,8 @@ from sk_ebm.energies._base import Energy
 
 # Columns that a covariance is estimated of; more are projected on their principal components.
 _MAX_COLUMNS = 60
+# The energy of what has density zero, for want of an infinite one.
+_OF_ZERO_DENSITY = 1e9
 # Rows that the trees of a forest draw from.
 _MAX_DRAWN = 20_000
 
@@ -59,7 +61,8 @@ class InputExpert(InputEnergy):
     """The energy of a scikit-learn-compatible density or outlier detector.
 
     E(x) = -score_samples(x), or -decision_function(x) where an outlier detector has no
-    `score_samples`. It reads inputs as the user gave them; a `FrozenEstimator` is not fitted again.
+    `score_samples`; 10^9 where a density is zero. It reads inputs as the user gave them; a
+    `FrozenEstimator` is not fitted again.
 
     Parameters
     ----------
@@ -85,12 +88,12 @@ class InputExpert(InputEnergy):
 
     def fit_rows(self, X, weights, rng):
         self.estimator_ = seeded(clone(self.estimator), rng)
-        self.estimator_.fit(X, **weight_arguments(self.estimator_, weights))
+        self.estimator_.fit(X, None, **weight_arguments(self.estimator_, weights))
 
     def energies(self, X):
-        if hasattr(self.estimator_, "score_samples"):
-            return -self.estimator_.score_samples(X)
-        return -self.estimator_.decision_function(X)
+        has_scores = hasattr(self.estimator_, "score_samples")
+        scores = self.estimator_.score_samples if has_scores else self.estimator_.decision_function
+        return np.minimum(-scores(X), _OF_ZERO_DENSITY)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -147,7 +150,7 @@ class _Standardised(InputEnergy):
             )
         X, _ = _some_rows(X, weights, self.max_rows, rng)
         self._scaler = _RobustScaler().fit(X)
-        X = self._scaler.transform(X)
+        X = self.prepared(X)
         self.fit_standardised(take_rows(X, [0, 0]) if count_rows(X) == 1 else X, rng)
 
     def fit_standardised(self, X, rng):
@@ -155,7 +158,8 @@ class _Standardised(InputEnergy):
         raise NotImplementedError(f"{type(self).__name__} must define fit_standardised.")
 
     def prepared(self, X):
-        return self._scaler.transform(X)
+        X = self._scaler.transform(X)
+        return X.toarray() if sparse.issparse(X) and X.shape[1] == 1 else X
 
 
 class GaussianEnergy(_Standardised):
@@ -234,7 +238,7 @@ class MixtureEnergy(_Standardised):
     Parameters
     ----------
     n_components : int, default=3
-        Lowered to one component for ten rows.
+        Lowered to one component for five rows of each column.
     reg_covar : float, default=1e-3
         Added to the variances of the standardised columns, >= 0.
     """
@@ -250,7 +254,7 @@ class MixtureEnergy(_Standardised):
     def fit_standardised(self, X, rng):
         self._subspace = _Subspace(X, rng)
         X = self._subspace.transform(X)
-        size = int(np.clip(len(X) // 10, 1, self.n_components))
+        size = int(np.clip(len(X) // (5 * X.shape[1]), 1, self.n_components))
         seed = rng.randint(np.iinfo(np.int32).max)
         mixture = GaussianMixture(size, reg_covar=self.reg_covar, random_state=seed)
         # k-means, where it starts, knows no array API; a hundred steps are as good as all
@@ -390,17 +394,19 @@ class _Subspace:
             return
         kind = TruncatedSVD if sparse.issparse(X) else PCA
         self._projection = kind(size, random_state=rng.randint(np.iinfo(np.int32).max)).fit(X)
-        self._variance = 1.0
-        n_outside = min(n_columns, n_rows - 1) - size
-        if n_outside > 0:
-            self._variance = max(self._squares(X).mean() / n_outside, np.finfo(float).tiny)
+        self._n_outside = n_columns - size
+        squares = self._squares(X).mean() / max(self._n_outside, 1)
+        self._variance = max(squares, np.finfo(float).eps)
 
     def transform(self, X):
         return X if self._projection is None else self._projection.transform(X)
 
     def outside(self, X):
-        """Energies (n,) of what lies outside, of one variance in all directions."""
-        return 0.0 if self._projection is None else self._squares(X) / (2 * self._variance)
+        """-log density (n,) of what lies outside, of one variance in all directions."""
+        if self._projection is None:
+            return 0.0
+        constant = self._n_outside / 2 * np.log(2 * np.pi * self._variance)
+        return self._squares(X) / (2 * self._variance) + constant
 
     def _squares(self, X):
         """Squared lengths (n,) of what lies outside."""

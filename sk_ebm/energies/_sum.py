@@ -73,6 +73,12 @@ class SumEnergy(NamedParts, Energy):
 
     def for_inputs(self, labelled):
         """The sum with energies of inputs in nats."""
+        self._check_combine()
+        if self.combine == "residual" and not labelled:
+            raise ValueError(
+                "combine='residual' fits terms to what others left, which needs labels: use "
+                "combine='pooled', or labels='anomaly'."
+            )
         terms = [(name, energy.for_inputs(labelled)) for name, energy in self.named_terms()]
         terms = [(name, _in_nats(energy)) for name, energy in terms]
         return SumEnergy(terms, self.combine) if labelled else SurvivalSum(terms)
@@ -93,8 +99,7 @@ class SumEnergy(NamedParts, Energy):
         return all(energy.takes_offset for energy in self._energies)
 
     def check(self):
-        if self.combine not in ("pooled", "residual"):
-            raise ValueError(f"combine must be 'pooled' or 'residual', got {self.combine!r}.")
+        self._check_combine()
         terms = self.named_terms()
         for _, energy in terms:
             energy.check()
@@ -105,6 +110,10 @@ class SumEnergy(NamedParts, Energy):
                         f"The term {name!r} cannot be fitted to what others left: put it first, "
                         "or use combine='pooled'."
                     )
+
+    def _check_combine(self):
+        if self.combine not in ("pooled", "residual"):
+            raise ValueError(f"combine must be 'pooled' or 'residual', got {self.combine!r}.")
 
     def fit(self, inputs, objective, rng):
         self._aligned = objective.answers.aligned
@@ -190,7 +199,8 @@ class SurvivalSum(SumEnergy):
         super().check()
         if self.weights is not None:
             weights = np.asarray(self.weights, dtype=float)
-            if len(weights) != len(self.terms) or not (weights >= 0).all() or not weights.any():
+            bad = weights.shape != (len(self.terms),) or not np.isfinite(weights).all()
+            if bad or (weights < 0).any() or not weights.any():
                 raise ValueError(
                     f"weights must be {len(self.terms)} numbers >= 0, one for each term and not "
                     f"all zero, got {self.weights!r}."
