@@ -71,7 +71,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     tol : float, default=1e-7
         Relative gap of the objective to its minimum at which iterations stop.
     calibrate : bool, default=False
-        Keep energies of the correct answers out of sample, for `predict_set`.
+        Keep energies of the correct answers out of sample, for `predict_set` [3]_.
     reject : {"contamination", "false_alarm", "mixture"}, Threshold, float or callable, \
             default=None
         A threshold on the free energy F(x) (on the least energy, where the energy is a classifier
@@ -280,8 +280,9 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         """All classes whose energy -log p(y given x) is below a conformal threshold.
 
         Of new rows, at least a share ``coverage`` has its correct class in the set, on average
-        over calibration sets [3]_: exactly after `conformalize`, approximately with the
-        out-of-sample energies of ``calibrate=True``. A set may be empty, or hold several classes.
+        over calibration sets (Sadinle, Lei and Wasserman, 2019): exactly after `conformalize`,
+        approximately with the out-of-sample energies of ``calibrate=True``. A set may be empty, or
+        hold several classes.
 
         Parameters
         ----------
