@@ -280,7 +280,7 @@ def out_of_sample(energy, inputs, objective, rng):
         return objective.held_out
     if splits := objective.splits or objective.default_splits(rng):
         return objective.cross_fit(energy, inputs, splits, rng)
-    return np.arange(len(objective.answers)), energy(inputs)
+    return np.arange(len(objective.answers)), objective.outputs_of(energy, inputs)
 
 
 def _is_numeric(X):

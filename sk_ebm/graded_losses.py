@@ -36,25 +36,25 @@ class PairLoss(GradedLoss):
     """
 
     def expansion(self, gibbs, target):
-        energies = gibbs.energies.ravel()
-        n, k = gibbs.energies.shape
-        values, slopes, diagonal = np.zeros(n), np.zeros(n * k), np.zeros(n * k)
+        energies, shape = gibbs.energies.ravel(), gibbs.energies.shape
+        values, slopes, diagonal = np.zeros(len(target.gains)), np.zeros(shape), np.zeros(shape)
         for pairs in target.pairs():
-            parts = self.pair(energies[pairs.better] - energies[pairs.worse])
+            parts = self.pair(pairs.gaps(energies))
             value, first, second = (part * pairs.weight for part in parts)
-            values += np.bincount(pairs.sample, value, n)
-            slopes += _by_energies(pairs, first, -first, n * k)
-            diagonal += _by_energies(pairs, second, second, n * k)
+            values += pairs.per_sample(value)
+            slopes += pairs.opposed(first)
+            diagonal += pairs.shared(second)
 
         def product(v):
-            moved, along = np.zeros(v.size), v.ravel()
+            moved = np.zeros(shape)
             for pairs in target.pairs():
-                second = self.pair(energies[pairs.better] - energies[pairs.worse])[2]
-                bend = second * pairs.weight * (along[pairs.better] - along[pairs.worse])
-                moved += _by_energies(pairs, bend, -bend, v.size)
-            return moved.reshape(v.shape)
+                bend = self.pair(pairs.gaps(energies))[2]
+                bend *= pairs.weight
+                bend *= pairs.gaps(v.ravel())
+                moved += pairs.opposed(bend)
+            return moved
 
-        return values, slopes.reshape(n, k), Curvature(diagonal.reshape(n, k), product)
+        return values, slopes, Curvature(diagonal, product)
 
 
 class PairwiseLog(PairLoss):
@@ -108,61 +108,55 @@ class Lambda(GradedLoss):
         check_number(name, self.truncation, 1, closed=True, kind=Integral)
 
     def expansion(self, gibbs, target):
-        gains = np.where(target.counts > 0, target.gains, 0)
-        places = _Places(gibbs.present_energies, gains, self.truncation)
-        n, k = gibbs.energies.shape
-        energies = gibbs.energies.ravel()
-        total, slopes, diagonal = np.zeros(n), np.zeros(n * k), np.zeros(n * k)
+        places = _Places(gibbs.present_energies, target, self.truncation)
+        energies, shape = gibbs.energies.ravel(), gibbs.energies.shape
+        total, slopes, diagonal = np.zeros(shape[0]), np.zeros(shape), np.zeros(shape)
         for pairs in target.pairs():
-            gap = energies[pairs.better] - energies[pairs.worse]
+            gap = pairs.gaps(energies)
             pull = places.moved(pairs, gap)
             pull *= pairs.gain
-            pull /= places.distance(pairs, gap)
             p = expit(gap)
             pull *= p
-            bend = pull * (1 - p)
-            total += np.bincount(pairs.sample, pull, n)
-            slopes += _by_energies(pairs, pull, -pull, n * k)
-            diagonal += _by_energies(pairs, bend, bend, n * k)
+            pull /= places.distance(pairs, gap)
+            np.subtract(1, p, out=p)
+            p *= pull
+            total += pairs.per_sample(pull)
+            slopes += pairs.opposed(pull)
+            diagonal += pairs.shared(p)
         unit = target.n_pairs / places.ideal  # from mean pairs to changes of NDCG
         total *= 2 * unit
         scale = (unit * np.log2(1 + total) / np.where(total > 0, total, 1.0))[:, None]
-        diagonal = scale * diagonal.reshape(n, k)
+        diagonal *= scale
         curvature = Curvature(diagonal, lambda v: diagonal * v)
-        return 1 - places.ndcg, scale * slopes.reshape(n, k), curvature
+        return 1 - places.ndcg, scale * slopes, curvature
 
 
 class XENDCG(GradedLoss):
     """Cross-entropy that bounds NDCG (Bruch et al., 2020): targets 2^y - gamma, gamma uniform.
 
     The noise gamma in [0, 1) is drawn anew for each item whenever the loss is called, from
-    the estimator's ``random_state``, so that slopes are not those of the value, which has the
-    noise's mean. Gains other than 2^y - 1 take the place of these.
+    the estimator's ``random_state``, row after row, so that slopes are not those of the value,
+    which has the noise's mean. Gains other than 2^y - 1 take the place of these.
     """
 
     exact = False
 
+    def __init__(self):
+        self._rng = np.random.default_rng(0)
+
     def seeded(self, rng):
         loss = clone(self)
-        loss._rng = np.random.RandomState(rng.randint(np.iinfo(np.int32).max))
+        loss._rng = np.random.default_rng(rng.randint(np.iinfo(np.int32).max))
         return loss
 
     def __call__(self, gibbs, target):
-        p = gibbs.probabilities
-        slopes = _phi(target, self._noise(gibbs)) - p
-        expected = _phi(target, 0.5)
-        return np.sum(expected * gibbs.energies, axis=1) - gibbs.free_energy, slopes
+        slopes = _phi(target, self._rng.random(gibbs.energies.shape))
+        slopes -= gibbs.probabilities
+        expected = np.einsum("nk,nk->n", _phi(target, 0.5), gibbs.energies)
+        return expected - gibbs.free_energy, slopes
 
     def curvature(self, gibbs, target):
         return NLL().curvature(gibbs, target)
-
-    def _noise(self, gibbs):
-        """Uniform draws (n, k), given to the items in the order of their energies."""
-        rng = vars(self).setdefault("_rng", np.random.RandomState(0))
-        order = np.argsort(gibbs.present_energies, axis=1)
-        noise = np.empty(order.shape)
-        np.put_along_axis(noise, order, rng.uniform(size=order.shape), axis=1)
-        return noise
 
 
 ITEM_LOSSES = {
@@ -182,26 +176,41 @@ class _Places:
     j moves E[(d_i - d_j) 1(p_i < T)], over all orders of items of equal energy.
     """
 
-    def __init__(self, energies, gains, truncation):
+    def __init__(self, energies, target, truncation):
         n, k = energies.shape
         places = np.arange(k)
         self._discounts, self._top = 1 / np.log2(2.0 + places), places < truncation
         order = np.argsort(energies, axis=1, kind="stable")
         ranked = np.take_along_axis(energies, order, axis=1)
-        last = np.max(ranked, axis=1, where=np.isfinite(ranked), initial=-np.inf)
-        self._spread_out = last > ranked[:, 0]
         order += np.arange(n)[:, None] * k
-        self._firsts, self._lasts = np.empty((2, n * k), dtype=int)
-        self._firsts[order], self._lasts[order] = ties(ranked)
-        self._mean = self._shared(self._discounts)
-        self._top_mean = self._shared(self._discounts * self._top)
-        self._top_share = self._shared(self._top)
-        best = -np.sort(-gains, axis=1) @ (self._discounts * self._top)
+        equal = (ranked[:, 1:] == ranked[:, :-1]) & np.isfinite(ranked[:, 1:])
+        self._tied = np.flatnonzero(equal.any(axis=1))  # samples with items of equal energy
+        self._order = order
+        tied = order[self._tied]
+        self._firsts, self._lasts = np.empty((2, n * k), dtype=int)  # of items of these samples
+        self._firsts[tied], self._lasts[tied] = ties(ranked[self._tied])
+        last = np.count_nonzero(np.isfinite(ranked), axis=1) - 1
+        self._spread_out = ranked[np.arange(n), last] > ranked[:, 0]
+        self._mean = self._top_mean = self._per_item(self._discounts)
+        self._top_share = None
+        if k > truncation:
+            self._top_mean = self._per_item(self._discounts * self._top)
+            self._top_share = self._per_item(self._top)
+        best = target.gains_in_order @ (self._discounts * self._top)
         self.ideal = np.maximum(best, np.finfo(float).tiny)
-        self.ndcg = np.sum(gains * self._top_mean.reshape(n, k), axis=1) / self.ideal
+        found = np.einsum("nk,nk->n", target.present_gains, self._top_mean.reshape(n, k))
+        self.ndcg = found / self.ideal
 
-    def _shared(self, worth, items=...):
-        """Mean of the worth (k,) of places over the items that share them, (n k,)."""
+    def _per_item(self, worth):
+        """The worth (k,) of the place of each item, (n k,), its mean where a place is shared."""
+        found = np.empty(self._order.size)
+        found[self._order] = worth
+        tied = self._order[self._tied]
+        found[tied] = self._shared(worth, tied)
+        return found
+
+    def _shared(self, worth, items):
+        """Mean of the worth (k,) of places over the items that share them."""
         firsts, lasts = self._firsts[items], self._lasts[items]
         sums = np.append(0.0, np.cumsum(worth))
         return (sums[1:][lasts] - sums[firsts]) / (lasts - firsts + 1)
@@ -219,11 +228,16 @@ class _Places:
     def moved(self, pairs, gap):
         """What each pair moves: the formula of the order in which the items are not is negative."""
         a, b = pairs.better, pairs.worse
-        moved = self._top_mean[a] - self._top_share[a] * self._mean[b]
-        other = self._top_mean[b] - self._top_share[b] * self._mean[a]
-        np.maximum(moved, other, out=moved)
+        if self._top_share is None:  # both are the negative of each other
+            moved = pairs.gaps(self._mean)
+            np.abs(moved, out=moved)
+        else:
+            moved = self._top_mean[a] - self._top_share[a] * self._mean[b]
+            other = self._top_mean[b] - self._top_share[b] * self._mean[a]
+            np.maximum(moved, other, out=moved)
         tied = np.flatnonzero(gap == 0)
-        moved[tied] = self._moved_within(a[tied])
+        if len(tied):
+            moved[tied] = self._moved_within(a[tied])
         return moved
 
     def distance(self, pairs, gap):
@@ -235,12 +249,8 @@ class _Places:
         return distance
 
 
-def _by_energies(pairs, by_better, by_worse, size):
-    """What belongs to the better and to the worse items of pairs, summed (size,)."""
-    return np.bincount(pairs.better, by_better, size) + np.bincount(pairs.worse, by_worse, size)
-
-
 def _phi(target, noise):
     """Distributions proportional to gains + 1 - noise among the items that are there."""
     worth = (target.gains + 1 - noise) * target.counts
-    return worth / worth.sum(axis=1, keepdims=True)
+    worth /= worth.sum(axis=1, keepdims=True)
+    return worth

@@ -1,16 +1,75 @@
 """Answers that are correct to a degree."""
 
-from collections import namedtuple
 from functools import cached_property
 
 import numpy as np
-
-Pairs = namedtuple("Pairs", ["better", "worse", "sample", "weight", "gain"])
-"""Pairs of a better and a worse candidate: their indices in the flat (n k,), the sample of each
-pair, weights that sum to one over a sample's pairs, and these times the difference in gain."""
+from scipy import sparse
 
 _BLOCK = 1 << 21  # pairs that are made at once
-_KEPT = 1 << 23  # pairs up to which they are kept, about 40 bytes each
+_KEPT = 1 << 22  # pairs up to which they are kept, about 80 bytes each
+
+
+class Pairs:
+    """Pairs of a better and a worse candidate.
+
+    Parameters
+    ----------
+    shape : (n, k)
+        Of the samples and their candidates.
+    better, worse : ndarray of int, shape (P,)
+        Indices of the candidates in the flat (n k,).
+    sample : ndarray of int, shape (P,)
+        The sample of each pair, ascending.
+    weight : ndarray of shape (P,)
+        Sums to one over a sample's pairs.
+    gain : ndarray of shape (P,)
+        Weight times the difference in gain.
+    """
+
+    def __init__(self, shape, better, worse, sample, weight, gain):
+        self.shape = shape
+        self.better = better
+        self.worse = worse
+        self.sample = sample
+        self.weight = weight
+        self.gain = gain
+
+    def gaps(self, values):
+        """Values (n k,) of the better candidates minus those of the worse."""
+        gap = values[self.better]
+        gap -= values[self.worse]
+        return gap
+
+    def opposed(self, values):
+        """Values (P,) of pairs summed over the better candidates, minus over the worse, (n, k)."""
+        return (self._signs @ values).reshape(self.shape)
+
+    def shared(self, values):
+        """Values (P,) of pairs summed over the better and over the worse candidates, (n, k)."""
+        return (self._ones @ values).reshape(self.shape)
+
+    def per_sample(self, values):
+        """Values (P,) of pairs summed over each sample's, (n,)."""
+        samples, firsts = self._runs
+        sums = np.zeros(self.shape[0])
+        sums[samples] = np.add.reduceat(values, firsts)
+        return sums
+
+    @cached_property
+    def _runs(self):
+        return np.unique(self.sample, return_index=True)
+
+    @cached_property
+    def _signs(self):
+        """+1 where a candidate is the better one of a pair, -1 where it is the worse, (n k, P)."""
+        P = len(self.better)
+        entries = np.concatenate([self.better, self.worse]), np.tile(np.arange(P), 2)
+        signs = np.repeat([1.0, -1.0], P)
+        return sparse.coo_array((signs, entries), shape=(np.prod(self.shape), P)).tocsr()
+
+    @cached_property
+    def _ones(self):
+        return abs(self._signs)
 
 
 class Graded:
@@ -36,6 +95,16 @@ class Graded:
         worth = self.gains * self.counts
         total = worth.sum(axis=1, keepdims=True)
         return worth / np.where(total > 0, total, 1.0)
+
+    @cached_property
+    def present_gains(self):
+        """Gains (n, k), zero where a candidate is absent."""
+        return np.where(self.counts > 0, self.gains, 0)
+
+    @cached_property
+    def gains_in_order(self):
+        """The same, of each sample the largest first."""
+        return -np.sort(-self.present_gains, axis=1)
 
     @cached_property
     def n_pairs(self):
@@ -71,7 +140,7 @@ class Graded:
             weight = counts[sample, place, worse] / total[sample]
             gain = gain[sample, place, worse] * weight
             better = sample * k + better[sample, place]
-            yield Pairs(better, sample * k + worse, sample, weight, gain)
+            yield Pairs((n, k), better, sample * k + worse, sample, weight, gain)
 
 
 def ties(values):

@@ -44,6 +44,8 @@ class Objective:
     ----------
     held_out : None or tuple (samples, outputs)
         Outputs of samples that they were not fitted on, where the energy's own fit gave some.
+    fitted : None or ndarray
+        Outputs of all rows by the fitted energy, where its own fit ended with them.
     n_iter : int
         Iterations so far.
     """
@@ -78,7 +80,7 @@ class Objective:
         self.report = report
         self.offset = offset
         self.n_jobs = n_jobs
-        self.held_out = None
+        self.held_out = self.fitted = None
         self.n_iter = 0
         self.converged = True
 
@@ -172,7 +174,8 @@ class Objective:
     def with_(self, **changes):
         """A copy with other attributes and a fresh record."""
         other = copy(self)
-        other.held_out, other.n_iter, other.converged = None, 0, True
+        other.held_out = other.fitted = None
+        other.n_iter, other.converged = 0, True
         vars(other).update(changes)
         return other
 
@@ -246,6 +249,10 @@ class Objective:
             ]
         )
 
+    def outputs_of(self, energy, inputs):
+        """Outputs of all rows by the energy that was fitted on them."""
+        return energy(inputs) if self.fitted is None else self.fitted
+
     def cross_fit(self, energy, inputs, splits, rng):
         """Samples and their outputs, each from a clone of the energy fitted on the other folds.
 
@@ -270,7 +277,7 @@ class Objective:
         seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits))
         for train, _ in splits:
             self._check_fold(train)
-        spread = np.std(energy(inputs)) if self.loss.zero_margin else None
+        spread = np.std(self.outputs_of(energy, inputs)) if self.loss.zero_margin else None
         fold = self.with_(splits=None, calibrate=False, report=None, n_jobs=None)
         outputs = Parallel(n_jobs=self.n_jobs)(
             delayed(_fit_and_call)(energy.settled(), inputs, fold, *split, seed, spread)

@@ -269,7 +269,7 @@ class EnergyRanker(EnergyEstimator):
             part = objective.take(samples)
             beta = part.learn_beta(outputs)
         else:
-            part, outputs, beta = objective, energy(inputs), self.beta
+            part, outputs, beta = objective, objective.outputs_of(energy, inputs), self.beta
         relevant = part.answers.relevance > 0
         level, level_beta = _level(-outputs[:, 0], relevant, part.answers.copies)
         return {"beta_": float(beta), "level_": level, "level_beta_": level_beta}

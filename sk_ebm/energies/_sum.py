@@ -151,7 +151,8 @@ class SumEnergy(NamedParts, Energy):
         for energy in first:
             own = _fit_term(energy, inputs, objective, self._total(outside + earlier), rng)
             samples, outputs = own.cross_fit(energy, inputs, splits, rng)
-            unseen = energy(inputs)  # rows that are in no fold's test part keep these outputs
+            # Rows that are in no fold's test part keep what the energy gives them itself.
+            unseen = np.array(own.outputs_of(energy, inputs))
             unseen[objective.answers.rows(samples)] = outputs
             earlier.append(unseen)
         own = _fit_term(last, inputs, objective, self._total(outside + earlier), rng)

@@ -138,7 +138,7 @@ class TreesEnergy(Energy):
         splits = self._splits(objective, rng)
         judged = [self._judged(columns, objective, train, test, rng) for train, test in splits]
         rounds = [trees.n_estimators_ for trees in judged] or [self.n_estimators]
-        self._grow(columns, objective, rng, round(np.mean(rounds)))
+        self._grow(columns, objective, rng, round(np.mean(rounds)), keep=True)
         if splits:
             outputs = [
                 trees._outputs(columns[objective.answers.rows(test)])
@@ -168,8 +168,11 @@ class TreesEnergy(Energy):
         part = objective.take(train)
         return copy(self)._grow(columns[rows(train)], part, rng, self.n_estimators, judge)
 
-    def _grow(self, columns, objective, rng, n_rounds, judge=None):
-        """Grows trees, at most so many rounds, or until the loss on the judge's rows has risen."""
+    def _grow(self, columns, objective, rng, n_rounds, judge=None, keep=False):
+        """Grows trees, at most so many rounds, or until the loss on the judge's rows has risen.
+
+        The outputs of the rows are kept as ``objective.fitted``, where that is wanted.
+        """
         self._dtype = columns.dtype
         self.intercept_ = _constant_outputs(objective)
         self.booster_ = booster = self._booster(columns, objective, rng, judge)
@@ -185,6 +188,10 @@ class TreesEnergy(Energy):
         def held_out_loss(outputs, _):
             return "loss", judge[1].unseen_loss(self._shifted(outputs)), False
 
+        def keep_fitted(outputs, _):
+            objective.fitted = self._shifted(outputs).astype(self._dtype)
+            return "", 0.0, False
+
         draws = self.subsample < 1 or self.colsample < 1  # so that other trees may come
         for n_grown in range(1, (n_rounds if booster else 0) + 1):
             finished = booster.update(fobj=slopes)
@@ -196,6 +203,8 @@ class TreesEnergy(Energy):
             if n_grown - self.n_estimators_ >= self.patience or (finished and not draws):
                 break
         if booster:
+            if keep and self.n_estimators_ == n_grown:
+                booster.eval_train(keep_fitted)
             booster.free_dataset()
         return self
 
@@ -222,7 +231,7 @@ class TreesEnergy(Energy):
             "seed": int(rng.randint(np.iinfo(np.int32).max)),
             "num_threads": self.n_jobs or 0,
             "deterministic": True,
-            "force_col_wise": True,
+            "force_row_wise": True,
             "verbosity": -1,
         }
         lightgbm = _lightgbm()
