@@ -1,8 +1,8 @@
 """Base densities q(y given x) with a known cdf, which energies of its normal score correct.
 
-A base is fitted, ``fit(X, y, recording, weights, splits, rng)``, and leaves in ``scores_`` the
-normal scores Phi^-1(F(y)) (n, k) of the points over which the `Recording` spreads each training
-answer, under distributions that have not seen the row, and in ``features_`` what energies read.
+A base is fitted, ``fit(X, y, points, weights, splits, rng)``, and leaves in ``scores_`` the normal
+scores Phi^-1(F(y)) (n, k) of the points over which each training answer is spread, under
+distributions that have not seen the row, and in ``features_`` what energies read.
 Then ``distribution(X)`` gives distributions and features of new rows. Distributions are those of
 `sk_ebm.distributions`.
 """
@@ -23,11 +23,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.parallel import Parallel, delayed
 
 from sk_ebm._foreign import seeded, weight_arguments
-from sk_ebm.distributions import Given, Student
+from sk_ebm.distributions import Given, Raised, Student
+from sk_ebm.powers import Power
 
 _MANY = 2000  # rows from which one model of all of them stands for the models of the folds
 _LARGE = 10_000  # rows from which trees are kept small, and run on all cores
 _FEW = 30  # rows below which only linear models are tried
+_LEAST_GAIN = 0.01  # nats of a row that a power of y must promise to be tried
 _PENALTIES = 10.0 ** np.arange(-4, 2)
 
 
@@ -47,9 +49,8 @@ class Foreign:
         self.estimator = estimator
         self.n_jobs = n_jobs
 
-    def fit(self, X, y, recording, weights, splits, rng):
+    def fit(self, X, y, points, weights, splits, rng):
         self._scaler = StandardScaler().fit(X, sample_weight=weights)
-        points = recording.spread(y)
         self._near = np.array([y.min(), y.max()])
         everything = np.arange(len(y))
         frozen = isinstance(self.estimator, FrozenEstimator)
@@ -103,13 +104,9 @@ def _predicted_distributions(model, X):
 class LocationScale:
     """Student's distributions around a regression of y, as wide as its residuals are.
 
-    - The location is the average of one or more regressors, each cross-fitted, with weights that
-      minimise the robust error of the rows that they have not seen.
-    - The logarithm of the scale is a regression of the size of these residuals on x, the location
-      and the disagreement of the regressors: linear, boosted trees (both by the likelihood of
-      exponential sizes, in effect Laplace's), their mean, or a constant, whichever is most likely
-      in rows not seen.
-    - The degrees of freedom are those of greatest likelihood between 3 and 30, so tails are heavy.
+    The location is an average of regressors, each cross-fitted. Distributions are those of y, or of
+    a power of y where unseen rows are surely likelier so, and regressors are fitted on both scales;
+    from 4,000 rows on only on the one that 2,000 to 4,000 of them choose.
 
     Below 2,000 rows predictions are those of the folds' models, averaged; above, of one more model
     fitted on all rows.
@@ -119,57 +116,146 @@ class LocationScale:
     locations : list of regressors, or "auto"
         "auto" takes boosted trees, extremely randomised trees (Geurts et al., 2006), ridge
         regression on Gaussian kernels and, below 1,000 rows, on the columns themselves.
+    exponent : float, "auto" or None
+        Of the `Power`; None means y itself, as "auto" does where regressors are given.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
 
     Attributes
     ----------
-    weights_ : ndarray of shape (n_regressors,)
-    df_ : float
+    law_ : StudentAround
     """
 
-    def __init__(self, locations="auto", n_jobs=None):
+    def __init__(self, locations="auto", exponent=None, n_jobs=None):
         self.locations = locations
+        self.exponent = exponent
         self.n_jobs = n_jobs
 
-    def fit(self, X, y, recording, weights, splits, rng):
+    def fit(self, X, y, points, weights, splits, rng):
+        powers = self._powers(y, weights)
+        if len(powers) > 1 and len(y) >= 2 * _MANY:
+            powers = [self._chosen(X, y, points, weights, splits, rng)]
         self._scaler = StandardScaler().fit(X, sample_weight=weights)
-        regressors = self.locations
-        if regressors == "auto":
-            n_train = min(np.count_nonzero(weights[train]) for train, _ in splits)
-            regressors = default_locations(X, y, weights, n_train)
-        self.experts_ = [
-            CrossFitted(regressor, self.n_jobs).fit(X, y, weights, splits, rng)
-            for regressor in regressors
+        experts = []
+        for first, power in zip([True, False], powers, strict=False):
+            target = y if power is None else power(y)
+            for regressor in self._regressors(X, target, weights, splits, first):
+                expert = CrossFitted(regressor, power, self.n_jobs)
+                experts.append(expert.fit(X, y, weights, splits, rng))
+        seen = np.stack([expert.held_out_ for expert in experts], axis=1)
+        table = self._scaler.transform(X)
+        laws = [
+            StudentAround(power, self.n_jobs).fit(table, seen, y, points, weights, splits, rng)
+            for power in powers
         ]
-        seen = np.stack([expert.held_out_ for expert in self.experts_], axis=1)
-        self.weights_ = pool_locations(seen, y, weights)
-        kept = np.flatnonzero(self.weights_)
-        self.experts_ = [self.experts_[i] for i in kept]
-        self.weights_ = self.weights_[kept] / self.weights_[kept].sum()
-        seen = seen[:, kept]
-        loc = seen @ self.weights_
-        self._centre, self._unit = np.average(loc, weights=weights), _spread(y, weights)
-        points = recording.spread(y)
-        sizes = np.abs(points - loc[:, None]).mean(axis=1)
-        sizes += 1e-3 * np.median(sizes) + 1e-9 * self._unit
-        features = self._features(X, seen)
-        self.scale_ = Scale(self.n_jobs).fit(features, sizes, weights, splits, rng)
-        log_scale = self.scale_.held_out_
-        residuals = (points - loc[:, None]) * np.exp(-log_scale)[:, None]
-        self._log_unit, self.df_ = _fit_student(residuals, weights)
-        self.scores_ = self._student(loc, log_scale).normal_score(points)
-        self.features_ = self._append(features, log_scale)
+        self.law_ = laws[-1] if _surely_likelier(laws[-1], laws[0], weights) else laws[0]
+        self.experts_ = [experts[i] for i in self.law_.kept_]
+        self.scores_, self.features_ = self.law_.scores_, self.law_.features_
         return self
 
-    def _student(self, loc, log_scale):
-        return Student(loc, np.exp(log_scale + self._log_unit), self.df_)
+    @property
+    def power(self):
+        """The `Power` whose distributions these are, or None."""
+        return self.law_.power
 
-    def _features(self, X, predictions):
-        """Standardised columns: x, the location and its square, how far regressors disagree."""
+    def _powers(self, y, weights):
+        """The scales that come into question: `Power`, or None for y itself."""
+        if self.exponent is None or (self.exponent == "auto" and self.locations != "auto"):
+            return [None]
+        power = Power(self.exponent).fit(y, weights)
+        if self.exponent != "auto":
+            return [power]
+        return [None, power] if power.gain_ > _LEAST_GAIN else [None]
+
+    def _chosen(self, X, y, points, weights, splits, rng):
+        """The scale that a part of the rows chooses."""
+        rows = np.flatnonzero(weights)
+        rows = rows[:: max(len(rows) // _MANY, 1)]
+        place = np.full(len(y), -1)
+        place[rows] = np.arange(len(rows))
+        parts = [tuple(place[part][place[part] >= 0] for part in split) for split in splits]
+        parts = [(train, test) for train, test in parts if len(test)]
+        base = LocationScale(self.locations, self.exponent, self.n_jobs).fit(
+            X[rows], y[rows], points[rows], weights[rows], parts, rng
+        )
+        return base.power
+
+    def _regressors(self, X, y, weights, splits, first):
+        if self.locations != "auto":
+            return self.locations
+        n_train = min(np.count_nonzero(weights[train]) for train, _ in splits)
+        return default_locations(X, y, weights, n_train, forest=first)
+
+    def distribution(self, X):
+        """Distributions of rows, and the features (n, ...) that energies read."""
+        predictions = np.stack([expert.predict(X) for expert in self.experts_], axis=1)
+        return self.law_.distribution(self._scaler.transform(X), predictions)
+
+
+class StudentAround:
+    """Student's distributions of a power of y around the average of several predictions of y.
+
+    - The average has weights that minimise the robust error of rows not seen.
+    - The logarithm of the scale is a regression of the size of residuals on x, the location and the
+      disagreement of the predictions: linear, boosted trees (both by the likelihood of exponential
+      sizes, in effect Laplace's), their mean, or a constant, whichever is most likely in rows
+      not seen.
+    - The degrees of freedom are those of greatest likelihood between 3 and 30, so tails are heavy.
+
+    Parameters
+    ----------
+    power : Power or None
+    n_jobs : int
+
+    Attributes
+    ----------
+    kept_ : ndarray of int
+        The predictions that have a weight, which `distribution` takes.
+    weights_ : ndarray
+        Of these.
+    df_ : float
+    log_likelihoods_ : ndarray of shape (n,)
+        Mean log density of the points of each row.
+    """
+
+    def __init__(self, power, n_jobs):
+        self.power = power
+        self.n_jobs = n_jobs
+
+    def fit(self, table, predictions, y, points, weights, splits, rng):
+        """From standardised columns (n, d) and predictions (n, M) of rows not seen."""
+        predictions, y, raised = map(self._raise, (predictions, y, points))
+        shares = pool_locations(predictions, y, weights)
+        self.kept_ = np.flatnonzero(shares)
+        self.weights_ = shares[self.kept_] / shares.sum()
+        predictions = predictions[:, self.kept_]
+        loc = predictions @ self.weights_
+        self._centre, self._unit = np.average(loc, weights=weights), _spread(y, weights)
+        sizes = np.abs(raised - loc[:, None]).mean(axis=1)
+        sizes += 1e-3 * np.median(sizes) + 1e-9 * self._unit
+        features = self._features(table, predictions)
+        self.scale_ = Scale(self.n_jobs).fit(features, sizes, weights, splits, rng)
+        log_scale = self.scale_.held_out_
+        residuals = (raised - loc[:, None]) * np.exp(-log_scale)[:, None]
+        self._log_unit, self.df_ = _fit_student(residuals, weights)
+        student = self._student(loc, log_scale)
+        self.scores_ = student.normal_score(points)
+        self.features_ = self._append(features, log_scale)
+        self.log_likelihoods_ = student.log_density(points).mean(axis=1)
+        return self
+
+    def _raise(self, values):
+        return values if self.power is None else self.power(values)
+
+    def _student(self, loc, log_scale):
+        student = Student(loc, np.exp(log_scale + self._log_unit), self.df_)
+        return student if self.power is None else Raised(student, self.power)
+
+    def _features(self, table, predictions):
+        """Standardised columns: x, the location and its square, how far predictions disagree."""
         loc = (predictions @ self.weights_ - self._centre) / self._unit
         spread = np.log(predictions.std(axis=1) / self._unit + 1e-3)
-        columns = [self._scaler.transform(X), loc[:, None], loc[:, None] ** 2]
+        columns = [table, loc[:, None], loc[:, None] ** 2]
         if predictions.shape[1] > 1:
             columns.append(spread[:, None])
         return np.hstack(columns)
@@ -178,52 +264,71 @@ class LocationScale:
     def _append(features, log_scale):
         return np.hstack([features, log_scale[:, None]])
 
-    def distribution(self, X):
+    def distribution(self, table, predictions):
         """Distributions of rows, and the features (n, ...) that energies read."""
-        predictions = np.stack([expert.predict(X) for expert in self.experts_], axis=1)
-        features = self._features(X, predictions)
+        predictions = self._raise(predictions)
+        features = self._features(table, predictions)
         log_scale = self.scale_.predict(features)
         student = self._student(predictions @ self.weights_, log_scale)
         return student, self._append(features, log_scale)
 
 
-class CrossFitted:
-    """A regressor whose predictions of the rows it was fitted on come from rows left out."""
+def _surely_likelier(first, second, weights):
+    """Whether rows are likelier under the first law, by more than two standard errors."""
+    gained = first.log_likelihoods_ - second.log_likelihoods_
+    mean = np.average(gained, weights=weights)
+    variance = np.average((gained - mean) ** 2, weights=weights)
+    return mean > 2 * np.sqrt(variance / np.count_nonzero(weights))
 
-    def __init__(self, regressor, n_jobs=None):
+
+class CrossFitted:
+    """A regressor whose predictions of the rows it was fitted on come from rows left out.
+
+    Parameters
+    ----------
+    regressor : regressor
+    power : Power, default=None
+        The scale of y that it is fitted on; predictions are of y.
+    n_jobs : int, default=None
+    """
+
+    def __init__(self, regressor, power=None, n_jobs=None):
         self.regressor = regressor
+        self.power = power
         self.n_jobs = n_jobs
 
     def fit(self, X, y, weights, splits, rng):
         if isinstance(self.regressor, FrozenEstimator):
-            self.models_ = [self.regressor]
+            self.models_, self.power = [self.regressor], None
             self.held_out_ = self.predict(X)
             return self
+        target = y if self.power is None else self.power(y)
         jobs = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_regressor)(seeded(clone(self.regressor), rng), X, y, weights, train)
+            delayed(_fit_regressor)(seeded(clone(self.regressor), rng), X, target, weights, train)
             for train, _ in splits
         )
         self.models_ = list(jobs)
         self.held_out_ = np.empty(len(y))
         for model, (_, test) in zip(self.models_, splits, strict=True):
-            self.held_out_[test] = _predict(model, X[test])
+            self.held_out_[test] = self._predict([model], X[test])
         if len(y) >= _MANY:
             everything = np.arange(len(y))
             model = seeded(clone(self.regressor), rng)
-            self.models_ = [_fit_regressor(model, X, y, weights, everything)]
+            self.models_ = [_fit_regressor(model, X, target, weights, everything)]
         return self
 
     def predict(self, X):
-        return np.mean([_predict(model, X) for model in self.models_], axis=0)
+        return self._predict(self.models_, X)
+
+    def _predict(self, models, X):
+        found = [np.asarray(model.predict(X), dtype=np.float64).reshape(len(X)) for model in models]
+        mean = np.mean(found, axis=0)
+        return mean if self.power is None else self.power.inverse(mean)
 
 
 def _fit_regressor(model, X, y, weights, rows):
     rows = rows[weights[rows] > 0]
     return model.fit(X[rows], y[rows], **weight_arguments(model, weights[rows]))
-
-
-def _predict(model, X):
-    return np.asarray(model.predict(X), dtype=np.float64).reshape(len(X))
 
 
 class Scale:
@@ -238,7 +343,7 @@ class Scale:
         fitted = {}
         if len(sizes) >= _FEW:
             for name, make in (("linear", _linear_scale), ("trees", _trees_scale)):
-                model = CrossFitted(make(features, sizes, weights), self.n_jobs)
+                model = CrossFitted(make(features, sizes, weights), n_jobs=self.n_jobs)
                 fitted[name] = model.fit(features, sizes, weights, splits, rng)
                 unseen[(name,)] = np.log(np.maximum(model.held_out_, sizes.min()))
             unseen["linear", "trees"] = (unseen[("linear",)] + unseen[("trees",)]) / 2
@@ -280,8 +385,8 @@ def _trees_scale(features, sizes, weights):
     )
 
 
-def default_locations(X, y, weights, n_train):
-    """The regressors that "auto" stands for."""
+def default_locations(X, y, weights, n_train, forest=True):
+    """The regressors that "auto" stands for, perhaps without the forest, the slowest of them."""
     n = int(np.count_nonzero(weights))
     if n_train < 10:
         return [DummyRegressor()]
@@ -290,9 +395,9 @@ def default_locations(X, y, weights, n_train):
         return [linear]
     large = n >= _LARGE
     trees = _boosted_trees(n, n_estimators=400, num_leaves=31 if large else 15, min_child_samples=5)
-    forest = ExtraTreesRegressor(100, min_samples_leaf=3 if large else 1)
     kernel = _kernel_ridge(X, y, weights, n_train)
-    return [trees, forest, kernel] + [linear] * (n < 1000)
+    random_trees = ExtraTreesRegressor(50 if n < 1000 else 100, min_samples_leaf=3 if large else 1)
+    return [trees, kernel] + [random_trees] * forest + [linear] * (n < 1000)
 
 
 def _boosted_trees(n, objective=None, **params):

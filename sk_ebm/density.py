@@ -130,6 +130,13 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         through ``predict(X, return_std=True)``, as `GaussianProcessRegressor`; or its
         ``predict(X)`` returns an object with ``logpdf``, ``logcdf`` and ``logsf``, one row for each
         row of X. It is recalibrated. A `FrozenEstimator` is not fitted again.
+    power : float, "auto" or None, default="auto"
+        Scale on which the regressors of ``location`` are fitted and Student's distribution stands:
+        a power of y, that of Box and Cox where y is positive, else that of Yeo and Johnson of the
+        distance from the median; 1 is linear, 0 the logarithm. Beyond the values seen it is
+        straight. "auto" takes the one that suits y itself where the rows left out are likelier so,
+        with ``location="auto"``; regressors that are given are fitted to y. None means y.
+        Densities are those of y, whatever the power.
     atoms : "auto" or False, default="auto"
         Values of y, or of a column of X, that are repeated. With at least ten rows for each value
         they count as rounded: answers are spread over their cells, half-way to both neighbours,
@@ -161,6 +168,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         ``loss_curve_``.
     atoms_ : list of ndarray
         For each target or column the values that have masses.
+    exponents_ : list of float
+        For each target or column that of the power of y which the base is of, 1 where of y.
     recordings_ : list
         One for each target or column, with attributes ``values`` that it is rounded to, ``atoms``
         and the ``step`` of a lattice that holds all its values, 0 where there is none.
@@ -194,6 +203,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         conditional=True,
         location="auto",
         base=None,
+        power="auto",
         atoms="auto",
         kind="density",
         n_basis=8,
@@ -212,6 +222,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         self.conditional = conditional
         self.location = location
         self.base = base
+        self.power = power
         self.atoms = atoms
         self.kind = kind
         self.n_basis = n_basis
@@ -310,7 +321,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         self.conditionals_ = []
         for j, (y, recording) in enumerate(zip(targets.T, self.recordings_, strict=True)):
             before = np.hstack([X, targets[:, :j]])
-            fit_base = partial(self._make_base().fit, before, y, recording, splits=folds, rng=rng)
+            points = recording.spread(y)
+            fit_base = partial(self._make_base().fit, before, y, points, splits=folds, rng=rng)
             self._fit_conditional(parts, fit_base, y, recording, weights, splits, report)
 
     def __sklearn_tags__(self):
@@ -324,7 +336,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     def _make_base(self):
         if self.base is not None:
             return Foreign(self.base, self.n_jobs)
-        return LocationScale(self._locations(), self.n_jobs)
+        return LocationScale(self._locations(), self.power, self.n_jobs)
 
     def _locations(self):
         """The regressors of ``location``, or "auto"."""
@@ -349,6 +361,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
                 "location must be 'auto', a regressor, a list of regressors or None, "
                 f"got {self.location!r}."
             )
+        check_number("power", self.power, -5, 5, closed=True, other=("auto", None))
         if self.base is not None and not _is_estimator(self.base):
             raise ValueError(
                 f"base must be an estimator that predicts distributions, got {self.base!r}."
@@ -370,7 +383,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         mixture, of_folds = fit_mixture(points, folds, rng)
         for j, (column, recording) in enumerate(zip(X.T, recordings, strict=True)):
             base = MixtureColumn(mixture, of_folds)
-            fit_base = partial(base.fit, X[:, :j], column, recording, splits=folds, rng=rng)
+            points = recording.spread(column)
+            fit_base = partial(base.fit, X[:, :j], column, points, splits=folds, rng=rng)
             self._fit_conditional(parts, fit_base, column, recording, weights, splits, report)
 
     def _fit_conditional(self, parts, fit_base, y, recording, weights, splits, report):
@@ -420,6 +434,13 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         check_is_fitted(self)
         masses = self.atoms == "auto"
         return [r.masses_at if masses else r.masses_at[:0] for r in self.recordings_]
+
+    @property
+    def exponents_(self):
+        """For each target the exponent of the power that the base stands on, 1 where on y."""
+        check_is_fitted(self)
+        powers = [getattr(conditional.base, "power", None) for conditional in self.conditionals_]
+        return [1.0 if power is None else power.exponent_ for power in powers]
 
     def _validated_X(self, X):
         check_is_fitted(self)

@@ -41,6 +41,28 @@ class Student:
         return self.loc[:, None] + self.scale[:, None] * t
 
 
+class Raised:
+    """Distributions of y, given those of a power of it.
+
+    Parameters
+    ----------
+    raised : distributions
+    power : Power
+    """
+
+    def __init__(self, raised, power):
+        self.raised, self.power = raised, power
+
+    def log_density(self, y):
+        return self.raised.log_density(self.power(y)) + self.power.log_slope(y)
+
+    def normal_score(self, y):
+        return self.raised.normal_score(self.power(y))
+
+    def at(self, z):
+        return self.power.inverse(self.raised.at(z))
+
+
 class Given:
     """Distributions of others: ``logpdf``, ``logcdf`` and ``logsf``, perhaps ``ppf`` and ``isf``.
 

@@ -165,7 +165,7 @@ ITEM_LOSSES = {
     "lambda": Lambda,
     "xendcg": XENDCG,
 }
-GRADED_LOSSES = {**LOSSES, **ITEM_LOSSES}
+GRADED_LOSSES: dict[str, type[Loss]] = {**LOSSES, **ITEM_LOSSES}
 """All that take a `Graded`, by name."""
 
 

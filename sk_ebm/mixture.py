@@ -28,10 +28,10 @@ class MixtureColumn:
         self.mixture = mixture
         self.folds = folds
 
-    def fit(self, X, y, recording, weights, splits, rng):
+    def fit(self, X, y, points, weights, splits, rng):
         if not weights.all():
-            self._refit(np.column_stack([X, recording.dequantised(y, rng)]), weights > 0, splits)
-        points = recording.spread(y)
+            drawn = points[np.arange(len(y)), rng.randint(points.shape[1], size=len(y))]
+            self._refit(np.column_stack([X, drawn]), weights > 0, splits)
         self.scores_ = np.empty(points.shape)
         for mixture, (_, test) in zip(self.folds, splits, strict=True):
             self.scores_[test] = given(mixture, X[test]).normal_score(points[test])

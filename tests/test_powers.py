@@ -1,0 +1,161 @@
+"""Power, and densities that stand on one."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import integrate
+from sklearn.dummy import DummyRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LinearRegression
+
+from sk_ebm import EnergyDensityEstimator, bases
+from sk_ebm.powers import Power
+
+BEYOND = np.array([-50.0, -1.0, 1e-3, 0.5, 3.0, 40.0, 1e4])
+
+
+@pytest.fixture(params=["positive", "both signs"])
+def y(request, rng):
+    y = rng.lognormal(sigma=0.8, size=400)
+    return y if request.param == "positive" else y - 2
+
+
+@pytest.mark.parametrize("exponent", [-1.5, 0, 0.4, 1, 2, 3])
+def test_a_power_maps_all_numbers_onto_themselves(y, exponent):
+    power = Power(exponent).fit(y, np.ones(400))
+    for values in (y, BEYOND):
+        assert_allclose(power.inverse(power(values)), values, rtol=1e-9, atol=1e-9)
+    assert (np.diff(power(np.sort(BEYOND))) > 0).all()
+    assert (np.diff(power(np.sort(y))) > 0).all()
+
+
+@pytest.mark.parametrize("exponent", [-1.5, 0, 0.4, 1, 2, 3])
+def test_the_slope_is_that_of_finite_differences(y, exponent):
+    power = Power(exponent).fit(y, np.ones(400))
+    values = np.concatenate([y[np.abs(y - y.min()) > 1e-3], [y.min() - 5, y.max() + 5]])
+    values = values[np.abs(values - y.max()) > 1e-3]
+    step = 1e-6 * (np.abs(values) + 1e-3)
+    slope = (power(values + step) - power(values - step)) / (2 * step)
+    assert_allclose(np.exp(power.log_slope(values)), slope, rtol=1e-4)
+
+
+def test_auto_finds_the_scale_on_which_values_are_normal(rng):
+    normal, weights = rng.standard_normal(2000), np.ones(2000)
+    assert abs(Power().fit(np.exp(normal), weights).exponent_) < 0.1
+    assert Power().fit((0.2 * normal + 3) ** 3, weights).exponent_ == pytest.approx(1 / 3, abs=0.1)
+    assert abs(Power().fit(normal, weights).exponent_ - 1) < 0.1
+    assert Power().fit(normal, weights).gain_ < 1e-2
+
+
+def test_the_unit_of_y_does_not_matter(y):
+    one, other = (Power().fit(unit * y, np.ones(400)) for unit in (1, 1e-5))
+    assert other.exponent_ == pytest.approx(one.exponent_, abs=1e-4)
+    assert other.gain_ == pytest.approx(one.gain_, abs=1e-8)
+
+
+def test_a_weight_of_two_is_two_rows(rng):
+    y, weights = rng.lognormal(size=50), rng.randint(3, size=50)
+    one = Power().fit(y, weights.astype(float))
+    two = Power().fit(np.repeat(y, weights), np.ones(weights.sum()))
+    assert one.exponent_ == pytest.approx(two.exponent_, abs=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_of_any_range_have_a_power():
+    y = np.array([1e-30, 1.0, 2.0, 1e30])
+    power = Power().fit(y, np.ones(4))
+    assert np.isfinite(power(y)).all() and (np.diff(power(y)) > 0).all()
+
+
+@pytest.fixture(scope="module")
+def growing():
+    """Rows whose y is a size: errors are a share of it."""
+    rng = np.random.RandomState(0)
+    X = rng.uniform(size=(300, 2))
+    y = np.exp(3 * X[:, 0] + 0.3 * rng.standard_normal(300))
+    return X[:150], y[:150], X[150:], y[150:]
+
+
+def density(**params):
+    return EnergyDensityEstimator(**{"energy": "linear", "cv": 3, "random_state": 0, **params})
+
+
+@pytest.fixture(scope="module")
+def on_auto(growing):
+    return density().fit(*growing[:2])
+
+
+def test_auto_takes_a_power_where_unseen_rows_are_likelier(growing, on_auto):
+    X, y, new_X, new_y = growing
+    assert abs(on_auto.exponents_[0]) < 0.3
+    plain = density(power=None).fit(X, y)
+    assert plain.exponents_ == [1]
+    assert on_auto.score(new_X, new_y) > plain.score(new_X, new_y)
+
+
+def test_auto_keeps_y_where_a_power_gains_nothing(rng):
+    X = rng.standard_normal((200, 2))
+    assert density().fit(X, X[:, 0] + 0.1 * rng.standard_normal(200)).exponents_ == [1]
+
+
+def test_a_part_of_many_rows_chooses(growing, monkeypatch):
+    monkeypatch.setattr(bases, "_MANY", 70)
+    fitted = density().fit(*growing[:2])
+    assert abs(fitted.exponents_[0]) < 0.3
+    assert len(fitted.conditionals_[0].base.experts_) <= 4  # all of them of that power
+
+
+def test_auto_leaves_y_to_regressors_of_ones_own(growing):
+    assert density(location=LinearRegression()).fit(*growing[:2]).exponents_ == [1]
+
+
+@pytest.mark.parametrize("exponent", [0, -1, 2.5])
+def test_the_density_of_a_power_integrates_to_one(growing, exponent):
+    X, y, _, _ = growing
+    fitted = density(location=LinearRegression(), power=exponent).fit(X, y)
+    low, high = fitted.predict_quantile(X[:1], [1e-7, 1 - 1e-7])[0]
+    edges = np.unique(
+        np.clip([low, y.min(), *np.quantile(y, [0.1, 0.5]), y.max(), high], low, high)
+    )
+    total = 0.0
+    for a, b in pairwise(edges):
+        grid = np.linspace(a, b, 4001)
+        values = np.exp(fitted.log_prob(np.tile(X[:1], (4001, 1)), grid))
+        total += integrate.simpson(values, grid)
+    assert total == pytest.approx(1, abs=1e-5)
+
+
+def test_every_number_has_a_density(growing, on_auto):
+    X = np.tile(growing[0][:1], (4, 1))
+    assert np.isfinite(on_auto.log_prob(X, [-100.0, 0.0, 1e-9, 1e6])).all()
+
+
+def test_regressors_of_ones_own_are_fitted_to_the_power(growing):
+    X, y, new_X, new_y = growing
+    own = density(location=LinearRegression(), power=0).fit(X, y)
+    plain = density(location=LinearRegression()).fit(X, y)
+    assert own.score(new_X, new_y) > plain.score(new_X, new_y) + 0.1
+
+
+def test_a_frozen_regressor_predicts_y(growing):
+    X, y, _, _ = growing
+    frozen = FrozenEstimator(DummyRegressor(strategy="constant", constant=7.0).fit(X, y))
+    fitted = density(location=frozen, power=0).fit(X, y)
+    student = fitted.conditionals_[0].base.distribution(X[:3])[0]
+    assert_allclose(student.at(np.zeros(1)), 7)
+
+
+@pytest.mark.parametrize("power", ["log", True, 6, np.nan])
+def test_a_bad_power_is_named(growing, power):
+    with pytest.raises(ValueError, match=r"power must be 'auto' or None or a finite number >= -5"):
+        density(power=power).fit(*growing[:2])
+
+
+def test_units_of_y_change_nothing(growing, on_auto):
+    X, y, new_X, _ = growing
+    other = density().fit(X, 100 * y)
+    expected = 100 * on_auto.predict_quantile(new_X, 0.5)
+    assert_allclose(other.predict_quantile(new_X, 0.5), expected, rtol=0.02)
+    assert_array_equal(len(other.exponents_), 1)
