@@ -136,6 +136,27 @@ def reciprocal_rank(
     return _summary(values, codes, empty, sample_weight, per_query)
 
 
+def top_k_recall(found, exact):
+    """Share of the best items of the queries that an approximate search found.
+
+    Parameters
+    ----------
+    found, exact : TopK
+        From `EnergyRanker.top_k` of the same queries: with an `ItemIndex`, and without. Of items
+        of equal energy, those that the exact search took count.
+
+    Returns
+    -------
+    recall : float
+        In [0, 1].
+    """
+    check_consistent_length(found.rows, exact.rows)
+    n_items = 1 + max(found.rows.max(), exact.rows.max())
+    first = n_items * np.arange(len(exact.rows))[:, None]  # so that queries share no row
+    hits, wanted = ((first + top.rows)[top.rows >= 0] for top in (found, exact))
+    return float(np.isin(wanted, hits).mean())
+
+
 class RankingScorer(BaseEstimator):
     """A scorer for grid searches over any ranker, LightGBM's too: the mean `ndcg` of queries.
 

@@ -394,7 +394,8 @@ class EnergyRanker(EnergyEstimator):
         """The k items of least energy of each query, the best first.
 
         With ``items``, a catalogue that every query is given, the energies of all pairs are
-        searched in blocks of scikit-learn's ``working_memory``, exactly, and never stored.
+        searched in blocks of scikit-learn's ``working_memory``, exactly, and never stored. An
+        `ItemIndex` of the items instead is searched approximately.
 
         Parameters
         ----------
@@ -402,16 +403,22 @@ class EnergyRanker(EnergyEstimator):
         groups, qid : array-like of shape (n_samples,), default=None
             The query of each row, by either name; None means one query.
         k : int, default=10
-        items : array-like of shape (n_items, n_item_columns), default=None
-            Features of items, for a `BilinearEnergy`. X then holds those of queries alone, one
-            row for each, and ``groups`` is not used.
+        items : array-like of shape (n_items, n_item_columns) or fitted ItemIndex, default=None
+            Features of items, for a `BilinearEnergy` and ``normalize=None``. X then holds those
+            of queries alone, one row for each, and ``groups`` and ``qid`` are not used.
 
         Returns
         -------
         top : TopK
             ``queries`` (n,), ``rows`` (n, k) of X and their ``energies`` (n, k); -1 and inf where
-            a query has fewer items. With ``items`` the rows are those of items, at most all of
-            them.
+            a query has fewer items, or an `ItemIndex` found fewer. With ``items`` the rows are
+            those of items, at most all of them.
+
+        Raises
+        ------
+        ValueError
+            If k, the queries or the widths of X and ``items`` are out of range, or where
+            ``items`` comes with another energy or ``normalize="query"``.
         """
         check_number("k", k, 1, closed=True, kind=Integral)
         if items is not None:
@@ -428,7 +435,18 @@ class EnergyRanker(EnergyEstimator):
         check_is_fitted(self)
         if not hasattr(self.energy_, "best_items"):
             raise ValueError(f"items needs energy=BilinearEnergy(...), got {self.energy_!r}.")
-        X, items = (check_array(part, dtype=[np.float64, np.float32]) for part in (X, items))
+        if self.normalize is not None:
+            raise ValueError(
+                f"items needs normalize=None, got {self.normalize!r}: a catalogue has no queries "
+                "to normalise in."
+            )
+        X = _numbers("X", X, len(self.energy_.query_columns))
+        width = self.energy_.matrix_.shape[1]
+        if hasattr(items, "search"):
+            check_is_fitted(items)
+            _check_width("items", items.n_features_in_, width)
+        else:
+            items = _numbers("items", items, width)
         n_entries = int(get_config()["working_memory"] * 2**20 / 32)
         rows, energies = self.energy_.best_items(X, items, k, n_entries)
         return TopK(np.arange(len(X)), rows, energies)
@@ -482,6 +500,22 @@ def _whole(rows, answers):
     if ((found > 0) & (found < answers.sizes)).any():
         raise ValueError("cv cuts a query into two folds; use GroupKFold, which keeps them whole.")
     return np.flatnonzero(found)
+
+
+def _numbers(name, part, width):
+    """Features of queries or of items, as the bilinear energy takes them."""
+    part = check_array(part, dtype=[np.float64, np.float32], input_name=name)
+    _check_width(name, part.shape[1], width)
+    return part
+
+
+def _check_width(name, found, width):
+    if found != width:
+        kind = "queries" if name == "X" else "items"
+        raise ValueError(
+            f"{name} must have the {width} columns of {kind} that the energy was fitted on, "
+            f"got {found}."
+        )
 
 
 def _ordered(energies, codes):

@@ -15,7 +15,8 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_ebm import EnergyRanker
 from sk_ebm._queries import query_codes
-from sk_ebm.metrics import average_precision, ndcg, ndcg_scorer, reciprocal_rank
+from sk_ebm.metrics import average_precision, ndcg, ndcg_scorer, reciprocal_rank, top_k_recall
+from sk_ebm.ranker import TopK
 
 METRICS = [ndcg, average_precision, reciprocal_rank]
 every_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.__name__)
@@ -216,6 +217,14 @@ def test_labels_without_an_order_stay_in_that_in_which_they_come():
     queries, codes = query_codes([2, 1, "a", 0, float("nan"), 2], 6)
     assert queries[:-1].tolist() == [2, 1, "a", 0] and np.isnan(queries[-1])
     assert codes.tolist() == [0, 1, 2, 3, 4, 0]
+
+
+def test_recall_is_the_share_of_the_best_items():
+    exact = TopK(np.arange(2), np.array([[0, 1], [2, -1]]), None)
+    assert top_k_recall(exact, exact) == 1
+    assert top_k_recall(TopK(np.arange(2), np.array([[1, 5], [0, 1]]), None), exact) == 1 / 3
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        top_k_recall(TopK(np.arange(1), np.array([[1, 5]]), None), exact)
 
 
 def test_infinite_scores_tie():
