@@ -1,5 +1,7 @@
 """The private helpers of scikit-learn that the package uses, each for want of a public one."""
 
+from numbers import Integral
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils import _safe_indexing
@@ -30,16 +32,36 @@ def count_rows(X):
     return _num_samples(X)
 
 
-def take_column(X, column):
-    """One column of an array, a sparse matrix or a frame, as an array (n,)."""
+def split_column(X, name, column):
+    """X without one column, and that column (n,); ``name`` is what the user calls it.
+
+    Rows of a list may hold values of several kinds, which an array would make one.
+    """
     if sparse.issparse(X):
-        return X[:, [column]].toarray()[:, 0]
-    return np.asarray(_safe_indexing(X, column, axis=1))
+        X = X.tocsr()
+    table = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
+    place = _place(table, name, column)
+    others = np.delete(np.arange(table.shape[1]), place)  # by place: names may be numbers
+    rest = _safe_indexing(table, others, axis=1)
+    if sparse.issparse(X):
+        return rest, table[:, [place]].toarray()[:, 0]
+    return rest if table is X else rest.tolist(), _safe_indexing(table, place, axis=1)
 
 
-def drop_column(X, column):
-    """X without one column."""
-    if isinstance(column, str):
-        column = list(X.columns).index(column)
-    rest = np.delete(np.arange(X.shape[1]), column)  # by place: names may be numbers
-    return _safe_indexing(X, rest, axis=1)
+def _place(table, name, column):
+    """The index of a column that is given by name or index."""
+    if len(table.shape) != 2:
+        raise ValueError(
+            f"X must have two dimensions, rows and columns, got the shape {table.shape}."
+        )
+    names, n_columns = list(getattr(table, "columns", [])), table.shape[1]
+    if isinstance(column, str) and column in names:
+        return names.index(column)
+    integer = isinstance(column, Integral) and not isinstance(column, bool)
+    if integer and -n_columns <= column < n_columns:
+        return int(column) % n_columns
+    columns = f"the columns {names[:20]}" if names else "no names of columns"
+    raise ValueError(
+        f"{name} must be the name of a column of X, or an index < {n_columns}, got {column!r}; "
+        f"X has {columns}."
+    )

@@ -1,7 +1,9 @@
 """Which rows belong to which query, and what each item is worth."""
 
-from collections.abc import Hashable
+from collections.abc import Iterable
 from contextlib import suppress
+from datetime import date
+from numbers import Number
 
 import numpy as np
 
@@ -9,10 +11,13 @@ _LARGEST = 1000.0  # relevance whose exponential gain is still a finite number
 
 
 def query_codes(groups, n_rows):
-    """The distinct queries, and for each row the number of its query; None is one query."""
+    """The distinct queries, and for each row the number of its query; None is one query.
+
+    Equal values are one query, and so are all NaN, which come last.
+    """
     if groups is None:
         return np.zeros(1, dtype=int), np.zeros(n_rows, dtype=int)
-    labels = _flat(groups)
+    labels = _flat(groups, n_rows)
     if len(labels) != n_rows:
         raise ValueError(
             f"groups must hold the query of each of the {n_rows} rows, got {len(labels)} values."
@@ -22,9 +27,16 @@ def query_codes(groups, n_rows):
     return np.unique(labels, return_inverse=True)
 
 
-def _flat(groups):
+def _flat(groups, n_rows):
     """One label for each row, tuples being labels too."""
+    if isinstance(groups, (str, bytes)) or not isinstance(groups, Iterable):
+        raise ValueError(
+            f"groups must hold the query of each of the {n_rows} rows, as an array or a list, "
+            f"got {groups!r}."
+        )
     labels = np.asarray(groups) if hasattr(groups, "dtype") else _objects(groups)
+    if labels.dtype.kind == "f" and hasattr(groups, "to_list") and np.isnan(labels).any():
+        labels = _objects(groups.to_list())  # polars: integers, where some are missing
     if labels.ndim != 1:
         raise ValueError(f"groups must be one-dimensional, got the shape {labels.shape}.")
     return labels
@@ -32,26 +44,35 @@ def _flat(groups):
 
 def _objects(groups):
     values = list(groups)
-    plain = all(isinstance(value, (int, float, str, np.generic)) for value in values)
-    if plain and len({isinstance(value, str) for value in values}) <= 1:  # numpy would mix them
-        return np.array(values)
+    if all(isinstance(value, (int, float, str, np.generic)) for value in values):
+        numbers = np.array(values)
+        if numbers.tolist() == values:  # numpy mixes strings and numbers, and rounds integers
+            return numbers
     labels = np.empty(len(values), dtype=object)
     labels[:] = values
     return labels
 
 
 def _hashed(labels):
-    """In sorted order where there is one, else in that in which they come."""
-    for label in labels:
-        if not isinstance(label, Hashable):
-            raise ValueError(f"groups must hold hashable values, got {label!r}.")
-    found = dict.fromkeys(labels)
+    """In sorted order where there is one, else in that in which they come; NaN is last."""
+    try:
+        found = dict.fromkeys(labels)
+    except TypeError as error:
+        raise ValueError(f"groups must hold hashable values: {error}.") from error
+    missing = [label for label in found if _is_nan(label)]
+    distinct = [label for label in found if not _is_nan(label)]
     with suppress(TypeError):
-        found = sorted(found)
-    codes = {label: code for code, label in enumerate(found)}
-    distinct = np.empty(len(codes), dtype=object)
-    distinct[:] = list(codes)
-    return distinct, np.array([codes[label] for label in labels], dtype=int)
+        distinct = sorted(distinct)
+    codes = {label: code for code, label in enumerate(distinct)}
+    codes |= dict.fromkeys(missing, len(distinct))
+    queries = np.empty(len(distinct) + bool(missing), dtype=object)
+    queries[:] = distinct + missing[:1]
+    return queries, np.array([codes[label] for label in labels], dtype=int)
+
+
+def _is_nan(label):
+    """Whether it is a number or a time that differs from itself."""
+    return isinstance(label, (Number, date, np.generic)) and bool(label != label)
 
 
 def check_relevance(y):

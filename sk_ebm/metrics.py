@@ -4,14 +4,17 @@ None depends on the order of the rows: items of equal scores share what their pl
 Queries without relevant items have no value; ``empty`` says what counts for them.
 """
 
+from inspect import signature
 from numbers import Integral
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length
+from sklearn.utils.metadata_routing import get_routing_for_object
 
 from sk_ebm._checks import check_number, check_weighs
-from sk_ebm._private import check_sample_weight, take_column
+from sk_ebm._private import check_sample_weight, split_column
 from sk_ebm._queries import check_relevance, gains_of, query_codes
 
 
@@ -37,7 +40,8 @@ def ndcg(
     y_score : array-like of shape (n_samples,)
         The higher, the earlier the item. Tied items get the mean discount of their places.
     groups : array-like of shape (n_samples,), default=None
-        The query of each row, in any order of rows; None means one query.
+        The query of each row, in any order of rows: any hashable values, equal ones being one
+        query, and so are all NaN. None means one query.
     k : int, default=10
         Places that count, >= 1; None means all.
     gain : {"exp2", "linear"} or callable, default="exp2"
@@ -132,11 +136,37 @@ def reciprocal_rank(
     return _summary(values, codes, empty, sample_weight, per_query)
 
 
+def top_k_recall(found, exact):
+    """Share of the best items of the queries that an approximate search found.
+
+    Parameters
+    ----------
+    found, exact : TopK
+        From `EnergyRanker.top_k` of the same queries: with an `ItemIndex`, and without. Of items
+        of equal energy, those that the exact search took count.
+
+    Returns
+    -------
+    recall : float
+        In [0, 1].
+    """
+    check_consistent_length(found.rows, exact.rows)
+    n_items = 1 + max(found.rows.max(), exact.rows.max())
+    first = n_items * np.arange(len(exact.rows))[:, None]  # so that queries share no row
+    hits, wanted = ((first + top.rows)[top.rows >= 0] for top in (found, exact))
+    return float(np.isin(wanted, hits).mean())
+
+
 class RankingScorer(BaseEstimator):
     """A scorer for grid searches over any ranker, LightGBM's too: the mean `ndcg` of queries.
 
     With metadata routing it asks for ``groups``; without, ``group_column`` says which column of X
     holds the queries.
+
+    The ranker gets the queries too where its ``decision_function``, or else its ``predict``, has
+    an argument ``groups``, or hands it on: a pipeline does to an `EnergyRanker` at its end, with
+    metadata routing only. Without routing a ranker with ``normalize="query"`` at the end of a
+    pipeline, or within a search, needs a ``group_column`` of its own.
 
     Parameters
     ----------
@@ -158,9 +188,19 @@ class RankingScorer(BaseEstimator):
 
     def __call__(self, estimator, X, y, groups=None):
         if groups is None and self.group_column is not None:
-            groups = take_column(X, self.group_column)
-        method = getattr(estimator, "decision_function", estimator.predict)
-        return ndcg(y, method(X), groups, k=self.k, gain=self.gain, empty=self.empty)
+            groups = split_column(X, "group_column", self.group_column)[1]
+        name = "decision_function" if hasattr(estimator, "decision_function") else "predict"
+        given = {"groups": groups} if _takes_groups(estimator, name) else {}
+        scores = getattr(estimator, name)(X, **given)
+        return ndcg(y, scores, groups, k=self.k, gain=self.gain, empty=self.empty)
+
+
+def _takes_groups(estimator, name):
+    """Whether a method has an argument ``groups``, or hands it on by metadata routing."""
+    if "groups" in signature(getattr(estimator, name)).parameters:
+        return True
+    routed = get_config()["enable_metadata_routing"]
+    return routed and bool(get_routing_for_object(estimator).consumes(name, ["groups"]))
 
 
 ndcg_scorer = RankingScorer()

@@ -11,7 +11,7 @@ from sklearn.utils import ClassifierTags, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._checks import check_number, check_weighs
-from sk_ebm._private import check_sample_weight, count_rows, drop_column, take_column, take_rows
+from sk_ebm._private import check_sample_weight, count_rows, split_column, take_rows
 from sk_ebm._queries import check_relevance, gains_of, query_codes
 from sk_ebm.answers import Groups
 from sk_ebm.base import EnergyEstimator, keep_fitted, out_of_sample, row_blocks
@@ -115,6 +115,9 @@ class EnergyRanker(EnergyEstimator):
     _ranks = True
     __metadata_request__fit = {"groups": True, "qid": True}
     __metadata_request__score = {"groups": True, "qid": True}
+    __metadata_request__predict = {"groups": True, "qid": True}
+    __metadata_request__predict_proba = {"groups": True, "qid": True}
+    __metadata_request__decision_function = {"groups": True, "qid": True}
 
     def __init__(
         self,
@@ -165,7 +168,8 @@ class EnergyRanker(EnergyEstimator):
             Relevance >= 0; 0 = irrelevant. Some query must have a relevant item; queries without
             teach nothing.
         groups : array-like of shape (n_samples,), default=None
-            The query of each row, any hashable values; None means one query.
+            The query of each row, any hashable values; None means one query. Equal values are
+            one query, and so are all NaN.
         qid : array-like of shape (n_samples,), default=None
             Another name of ``groups``.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -183,7 +187,7 @@ class EnergyRanker(EnergyEstimator):
         """
         with keep_fitted(self):
             energy, loss = self._components()
-            X, codes = self._with_queries(X, groups, qid)
+            X, (_, codes) = self._read_queries(X, groups, qid)
             X, y = self._validated(energy, X, y)
             answers, weights = self._answers(check_relevance(y), codes, X, sample_weight)
             inputs = self._normalised(X, codes)
@@ -208,19 +212,14 @@ class EnergyRanker(EnergyEstimator):
             raise ValueError(f"empty must be 'skip', 0 or 1, got {self.empty!r}.")
         return energy, loss
 
-    def _with_queries(self, X, groups=None, qid=None):
-        """X without its column of queries, and the number of the query of each row."""
-        X, (_, codes) = self._read_queries(X, groups, qid)
-        return X, codes
-
-    def _read_queries(self, X, groups, qid=None):
+    def _read_queries(self, X, groups, qid):
+        """X without its column of queries; the distinct queries, and the number of each row's."""
         if groups is not None and qid is not None:
             raise ValueError("groups and qid are two names of one thing: give only one of them.")
         groups = qid if groups is None else groups
         if self.group_column is not None:
-            X = X if hasattr(X, "shape") else np.asarray(X)
-            groups = take_column(X, self.group_column) if groups is None else groups
-            X = drop_column(X, self.group_column)
+            X, column = split_column(X, "group_column", self.group_column)
+            groups = column if groups is None else groups
         return X, query_codes(groups, count_rows(X))
 
     def _answers(self, relevance, codes, X, sample_weight):
@@ -274,59 +273,64 @@ class EnergyRanker(EnergyEstimator):
         level, level_beta = _level(-outputs[:, 0], relevant, part.answers.copies)
         return {"beta_": float(beta), "level_": level, "level_beta_": level_beta}
 
-    def energies(self, X, groups=None):
+    def energies(self, X, groups=None, *, qid=None):
         """Energy of each item, low where it fits its query.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-        groups : array-like of shape (n_samples,), default=None
-            Only used with ``normalize="query"``.
+        groups, qid : array-like of shape (n_samples,), default=None
+            The query of each row, by either name. Only used with ``normalize="query"``.
 
         Returns
         -------
         energies : ndarray of shape (n_samples,)
             In the arbitrary unit of the loss; ``beta_`` times them is in nats.
         """
+        return self._judged(X, groups, qid)[0]
+
+    def _judged(self, X, groups, qid):
+        """The energies of the rows, the distinct queries, and the number of that of each row."""
         check_is_fitted(self)
-        if self.normalize == "query" and groups is None and self.group_column is None:
+        named = [given for given in (groups, qid, self.group_column) if given is not None]
+        if self.normalize == "query" and not named:
             raise ValueError("normalize='query' needs the queries: give groups, or group_column.")
-        X, codes = self._with_queries(X, groups)
+        X, (queries, codes) = self._read_queries(X, groups, qid)
         X = self._normalised(self._validated(self.energy_, X, reset=False), codes)
         parts = [self.energy_(take_rows(X, rows)) for rows in row_blocks(X, 1)]
-        return -np.concatenate(parts)[:, 0]
+        return -np.concatenate(parts)[:, 0], queries, codes
 
-    def decision_function(self, X, groups=None):
+    def decision_function(self, X, groups=None, *, qid=None):
         """Negative energy of each item: the higher, the earlier it comes.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-        groups : array-like of shape (n_samples,), default=None
-            Only used with ``normalize="query"``.
+        groups, qid : array-like of shape (n_samples,), default=None
+            The query of each row, by either name. Only used with ``normalize="query"``.
 
         Returns
         -------
         decision : ndarray of shape (n_samples,)
         """
-        return -self.energies(X, groups)
+        return -self.energies(X, groups, qid=qid)
 
-    def predict(self, X, groups=None):
+    def predict(self, X, groups=None, *, qid=None):
         """The same as `decision_function`: what other rankers predict.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-        groups : array-like of shape (n_samples,), default=None
-            Only used with ``normalize="query"``.
+        groups, qid : array-like of shape (n_samples,), default=None
+            The query of each row, by either name. Only used with ``normalize="query"``.
 
         Returns
         -------
         decision : ndarray of shape (n_samples,)
         """
-        return self.decision_function(X, groups)
+        return self.decision_function(X, groups, qid=qid)
 
-    def predict_proba(self, X, groups=None):
+    def predict_proba(self, X, groups=None, *, qid=None):
         """Gibbs probabilities of not relevant and relevant, at a learned level of energy.
 
         Each row is judged on its own; `query_proba` compares the items of a query.
@@ -334,32 +338,32 @@ class EnergyRanker(EnergyEstimator):
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-        groups : array-like of shape (n_samples,), default=None
-            Only used with ``normalize="query"``.
+        groups, qid : array-like of shape (n_samples,), default=None
+            The query of each row, by either name. Only used with ``normalize="query"``.
 
         Returns
         -------
         probabilities : ndarray of shape (n_samples, 2)
         """
-        energies = self.energies(X, groups)
+        energies = self.energies(X, groups, qid=qid)
         both = np.stack([np.full_like(energies, self.level_), energies], axis=1)
         return Gibbs(both, beta=self.level_beta_).probabilities
 
-    def query_proba(self, X, groups=None):
+    def query_proba(self, X, groups=None, *, qid=None):
         """Gibbs probabilities of the items of each query at inverse temperature ``beta_``.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-        groups : array-like of shape (n_samples,), default=None
-            None means one query.
+        groups, qid : array-like of shape (n_samples,), default=None
+            The query of each row, by either name; None means one query.
 
         Returns
         -------
         probabilities : ndarray of shape (n_samples,)
             They sum to one over the items of a query.
         """
-        energies, codes = self._energies_and_codes(X, groups)
+        energies, _, codes = self._judged(X, groups, qid)
         probabilities = np.empty(len(energies))
         for _, rows, answers in Groups(np.zeros(len(codes)), codes).blocks:
             padded, _ = answers.arrange(-energies[rows][:, None])
@@ -367,53 +371,59 @@ class EnergyRanker(EnergyEstimator):
             probabilities[rows] = gibbs.probabilities[answers.present]
         return probabilities.astype(energies.dtype, copy=False)
 
-    def rank(self, X, groups=None):
+    def rank(self, X, groups=None, *, qid=None):
         """The place of each item in its query, from 1; ties in the order of the rows.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-        groups : array-like of shape (n_samples,), default=None
-            None means one query.
+        groups, qid : array-like of shape (n_samples,), default=None
+            The query of each row, by either name; None means one query.
 
         Returns
         -------
         places : ndarray of int, shape (n_samples,)
         """
-        energies, codes = self._energies_and_codes(X, groups)
+        energies, _, codes = self._judged(X, groups, qid)
         order, place = _ordered(energies, codes)
         places = np.empty(len(order), dtype=int)
         places[order] = place + 1
         return places
 
-    def top_k(self, X, groups=None, k=10, *, items=None):
+    def top_k(self, X, groups=None, k=10, *, qid=None, items=None):
         """The k items of least energy of each query, the best first.
 
         With ``items``, a catalogue that every query is given, the energies of all pairs are
-        searched in blocks of scikit-learn's ``working_memory``, exactly, and never stored.
+        searched in blocks of scikit-learn's ``working_memory``, exactly, and never stored. An
+        `ItemIndex` of the items instead is searched approximately.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-        groups : array-like of shape (n_samples,), default=None
-            None means one query.
+        groups, qid : array-like of shape (n_samples,), default=None
+            The query of each row, by either name; None means one query.
         k : int, default=10
-        items : array-like of shape (n_items, n_item_columns), default=None
-            Features of items, for a `BilinearEnergy`. X then holds those of queries alone, one
-            row for each, and ``groups`` is not used.
+        items : array-like of shape (n_items, n_item_columns) or fitted ItemIndex, default=None
+            Features of items, for a `BilinearEnergy` and ``normalize=None``. X then holds those
+            of queries alone, one row for each, and ``groups`` and ``qid`` are not used.
 
         Returns
         -------
         top : TopK
             ``queries`` (n,), ``rows`` (n, k) of X and their ``energies`` (n, k); -1 and inf where
-            a query has fewer items. With ``items`` the rows are those of items, at most all of
-            them.
+            a query has fewer items, or an `ItemIndex` found fewer. With ``items`` the rows are
+            those of items, at most all of them.
+
+        Raises
+        ------
+        ValueError
+            If k, the queries or the widths of X and ``items`` are out of range, or where
+            ``items`` comes with another energy or ``normalize="query"``.
         """
         check_number("k", k, 1, closed=True, kind=Integral)
         if items is not None:
             return self._top_of_catalogue(X, items, k)
-        energies, codes = self._energies_and_codes(X, groups)
-        queries = self._read_queries(X, groups)[1][0]
+        energies, queries, codes = self._judged(X, groups, qid)
         order, place = _ordered(energies, codes)
         order, place = order[place < k], place[place < k]
         rows = np.full((len(queries), k), -1)
@@ -425,13 +435,21 @@ class EnergyRanker(EnergyEstimator):
         check_is_fitted(self)
         if not hasattr(self.energy_, "best_items"):
             raise ValueError(f"items needs energy=BilinearEnergy(...), got {self.energy_!r}.")
-        X, items = (check_array(part, dtype=[np.float64, np.float32]) for part in (X, items))
+        if self.normalize is not None:
+            raise ValueError(
+                f"items needs normalize=None, got {self.normalize!r}: a catalogue has no queries "
+                "to normalise in."
+            )
+        X = _numbers("X", X, len(self.energy_.query_columns))
+        width = self.energy_.matrix_.shape[1]
+        if hasattr(items, "search"):
+            check_is_fitted(items)
+            _check_width("items", items.n_features_in_, width)
+        else:
+            items = _numbers("items", items, width)
         n_entries = int(get_config()["working_memory"] * 2**20 / 32)
         rows, energies = self.energy_.best_items(X, items, k, n_entries)
         return TopK(np.arange(len(X)), rows, energies)
-
-    def _energies_and_codes(self, X, groups):
-        return self.energies(X, groups), self._with_queries(X, groups)[1]
 
     def score(self, X, y, groups=None, qid=None, sample_weight=None):
         """Mean NDCG of the first ``k`` items of each query, see `sk_ebm.metrics.ndcg`.
@@ -442,7 +460,7 @@ class EnergyRanker(EnergyEstimator):
         y : array-like of shape (n_samples,)
             Relevance.
         groups, qid : array-like of shape (n_samples,), default=None
-            The query of each row; None means one query.
+            The query of each row, by either name; None means one query.
         sample_weight : array-like of shape (n_samples,), default=None
             A query counts by the mean weight of its rows.
 
@@ -482,6 +500,22 @@ def _whole(rows, answers):
     if ((found > 0) & (found < answers.sizes)).any():
         raise ValueError("cv cuts a query into two folds; use GroupKFold, which keeps them whole.")
     return np.flatnonzero(found)
+
+
+def _numbers(name, part, width):
+    """Features of queries or of items, as the bilinear energy takes them."""
+    part = check_array(part, dtype=[np.float64, np.float32], input_name=name)
+    _check_width(name, part.shape[1], width)
+    return part
+
+
+def _check_width(name, found, width):
+    if found != width:
+        kind = "queries" if name == "X" else "items"
+        raise ValueError(
+            f"{name} must have the {width} columns of {kind} that the energy was fitted on, "
+            f"got {found}."
+        )
 
 
 def _ordered(energies, codes):

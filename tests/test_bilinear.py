@@ -1,11 +1,14 @@
 """The bilinear energy, and the best items of a catalogue."""
 
+import sys
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 
 from sk_ebm import EnergyClassifier, EnergyRanker
+from sk_ebm.catalogue import ItemIndex
 from sk_ebm.energies import BilinearEnergy
 
 
@@ -95,6 +98,25 @@ def test_bad_columns_are_named(data, energy, message):
         EnergyRanker(energy).fit(X, y, groups=groups)
 
 
+def test_a_catalogue_of_the_wrong_shape_is_named(data):
+    X, y, groups, _ = data
+    ranker = EnergyRanker(BilinearEnergy([0, 1, 2]), alpha=0.1).fit(X, y, groups=groups)
+    with pytest.raises(ValueError, match="items must have the 2 columns of items .*, got 3"):
+        ranker.top_k(X[:, :3], items=X[:, :3])
+    with pytest.raises(ValueError, match="X must have the 3 columns of queries .*, got 5"):
+        ranker.top_k(X, items=X[:, 3:])
+    with pytest.raises(ValueError, match="Input items contains NaN"):
+        ranker.top_k(X[:, :3], items=[[0.0, np.nan]])
+
+
+def test_a_catalogue_has_no_queries_to_normalise_in(data):
+    X, y, groups, _ = data
+    ranker = EnergyRanker(BilinearEnergy([0, 1, 2]), alpha=0.1, normalize="query")
+    ranker.fit(X, y, groups=groups)
+    with pytest.raises(ValueError, match="items needs normalize=None, got 'query'"):
+        ranker.top_k(X[:, :3], items=X[:, 3:])
+
+
 def test_others_have_no_catalogue_and_classifiers_no_bilinear_energy(data):
     X, y, groups, _ = data
     ranker = EnergyRanker(alpha=0.1).fit(X, y, groups=groups)
@@ -102,3 +124,9 @@ def test_others_have_no_catalogue_and_classifiers_no_bilinear_energy(data):
         ranker.top_k(X[:, :3], items=X[:, 3:])
     with pytest.raises(ValueError, match="orders the items of a query"):
         EnergyClassifier(BilinearEnergy([0])).fit(X, y)
+
+
+def test_a_missing_faiss_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(ImportError, match=r"pip install sk-ebm\[index\]"):
+        ItemIndex().fit([[0.0], [1.0]])

@@ -1,15 +1,22 @@
 """Ranking metrics: scikit-learn's on one query, and what they promise for many."""
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Ridge
 from sklearn.metrics import average_precision_score, ndcg_score
 from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sk_ebm import EnergyRanker
-from sk_ebm.metrics import average_precision, ndcg, ndcg_scorer, reciprocal_rank
+from sk_ebm._queries import query_codes
+from sk_ebm.metrics import average_precision, ndcg, ndcg_scorer, reciprocal_rank, top_k_recall
+from sk_ebm.ranker import TopK
 
 METRICS = [ndcg, average_precision, reciprocal_rank]
 every_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.__name__)
@@ -97,6 +104,10 @@ def test_a_query_counts_by_the_mean_weight_of_its_rows(metric, ranking):
         ({"y_score": [1]}, "inconsistent numbers of samples"),
         ({"groups": [1]}, "groups must hold the query of each of the 2 rows, got 1"),
         ({"groups": np.ones((2, 1))}, "groups must be one-dimensional"),
+        ({"groups": 3}, "groups must hold the query of each of the 2 rows, .* a list, got 3"),
+        ({"groups": np.array(3)}, r"groups must be one-dimensional, got the shape \(\)"),
+        ({"groups": "ab"}, "groups must hold the query of each of the 2 rows, .* got 'ab'"),
+        ({"groups": [(1, [2]), 3]}, "groups must hold hashable values: unhashable type: 'list'"),
         ({"k": 0}, "k must be None or an integer >= 1, got 0"),
         ({"empty": 2}, "empty must be 'skip', 0 or 1, got 2"),
         ({"gain": "exp"}, "gain must be 'exp2', 'linear' or a function, got 'exp'"),
@@ -128,6 +139,92 @@ def test_the_scorer_takes_a_column_of_queries(ranking):
     ranker = EnergyRanker(group_column=1, alpha=0.1).fit(X, y)
     found = type(ndcg_scorer)(group_column=1)(ranker, X, y)
     assert_allclose(found, ranker.score(X, y), rtol=1e-12)
+
+
+@pytest.fixture
+def normalising():
+    """A ranker that needs the queries to predict."""
+    return EnergyRanker(normalize="query", alpha=0.1)
+
+
+def of_many_scales(y, scores, groups):
+    return np.column_stack([y * 3.0**groups + scores, scores])
+
+
+@pytest.mark.parametrize("wrap", [lambda ranker: ranker, FrozenEstimator])
+def test_the_scorer_gives_queries_to_a_ranker_that_needs_them(wrap, normalising, ranking):
+    y, _, groups = ranking
+    X = of_many_scales(*ranking)
+    ranker = normalising.fit(X, y, groups=groups)
+    assert ndcg_scorer(wrap(ranker), X, y, groups=groups) == ranker.score(X, y, groups)
+
+
+def test_a_pipeline_hands_the_queries_of_the_scorer_on_with_routing_only(normalising, ranking):
+    y, _, groups = ranking
+    X = of_many_scales(*ranking)
+    pipeline = make_pipeline(StandardScaler(), normalising)
+    with config_context(enable_metadata_routing=True):
+        pipeline.fit(X, y, groups=groups)
+        assert ndcg_scorer(pipeline, X, y, groups=groups) == pipeline.score(X, y, groups=groups)
+        search = GridSearchCV(pipeline, {}, scoring=ndcg_scorer, cv=GroupKFold(3), refit=False)
+        assert search.fit(X, y, groups=groups).cv_results_["mean_test_score"] > 0.7
+    with pytest.raises(ValueError, match="needs the queries: give groups, or group_column"):
+        ndcg_scorer(pipeline, X, y, groups=groups)
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_the_scorer_leaves_the_queries_out_where_nothing_takes_them(routing, ranking):
+    y, scores, groups = ranking
+    X = scores[:, None]
+    with config_context(enable_metadata_routing=routing):
+        for model in (Ridge(), make_pipeline(StandardScaler(), Ridge())):
+            expected = ndcg(y, model.fit(X, y).predict(X), groups)
+            assert ndcg_scorer(model, X, y, groups=groups) == expected
+
+
+BIG = 2**60
+LABELS = {
+    "integers and a string": ([BIG, BIG + 1, "a", BIG], [0, 1, 2, 0]),
+    "integers and a float": ([BIG, BIG + 1, 1.5, BIG], [0, 1, 2, 0]),
+    "integers of no common type": ([-1, 2**63, 2**63 + 1, -1], [0, 1, 2, 0]),
+    "integers beyond all types": ([2**70, 2**70 + 1, 0, 2**70], [0, 1, 2, 0]),
+    "equal numbers": ([1, 1.0, True, 2], [0, 0, 0, 1]),
+    "numbers and their names": ([1, "1", 1, b"1"], [0, 1, 0, 2]),
+    "strings that end in nothing": (["a", "a\0", "a", "b"], [0, 1, 0, 2]),
+    "all NaN": ([float("nan"), 1.0, np.nan, float("nan")], [0, 1, 0, 0]),
+    "NaN and strings": ([float("nan"), "a", np.nan, "b"], [0, 1, 0, 2]),
+    "NaN of an array": (np.array([np.nan, 1, np.nan, 2]), [0, 1, 0, 2]),
+    "NaN of objects": (np.array([float("nan"), 1, np.nan, "b"], dtype=object), [0, 1, 0, 2]),
+    "None is not NaN": ([None, float("nan"), None, np.nan], [0, 1, 0, 1]),
+    "times": ([np.datetime64("NaT"), np.datetime64("2020"), pd.NaT, pd.NaT], [0, 1, 0, 0]),
+    "missing in pandas": (pd.Series([BIG, BIG + 1, pd.NA, pd.NA], dtype="Int64"), [0, 1, 2, 2]),
+    "missing in polars": (pl.Series([BIG, BIG + 1, None, None]), [0, 1, 2, 2]),
+    "categories": (pd.Series(["b", "a", "b", "c"], dtype="category"), [0, 1, 0, 2]),
+    "nothing in common": ([(1, 2), frozenset([3]), (1, 2), None], [0, 1, 0, 2]),
+}
+
+
+@pytest.mark.parametrize("groups, expected", LABELS.values(), ids=LABELS)
+def test_labels_are_one_query_where_they_are_equal_or_all_nan(groups, expected):
+    y, scores = [1, 2, 3, 1], [1.0, 2.0, 3.0, 4.0]
+    found = ndcg(y, scores, groups, per_query=True)
+    assert_allclose(np.sort(found), np.sort(ndcg(y, scores, expected, per_query=True)), rtol=1e-12)
+    codes = query_codes(groups, 4)[1]
+    assert_array_equal(codes[:, None] == codes, np.equal.outer(expected, expected))
+
+
+def test_labels_without_an_order_stay_in_that_in_which_they_come():
+    queries, codes = query_codes([2, 1, "a", 0, float("nan"), 2], 6)
+    assert queries[:-1].tolist() == [2, 1, "a", 0] and np.isnan(queries[-1])
+    assert codes.tolist() == [0, 1, 2, 3, 4, 0]
+
+
+def test_recall_is_the_share_of_the_best_items():
+    exact = TopK(np.arange(2), np.array([[0, 1], [2, -1]]), None)
+    assert top_k_recall(exact, exact) == 1
+    assert top_k_recall(TopK(np.arange(2), np.array([[1, 5], [0, 1]]), None), exact) == 1 / 3
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        top_k_recall(TopK(np.arange(1), np.array([[1, 5]]), None), exact)
 
 
 def test_infinite_scores_tie():

@@ -184,6 +184,54 @@ def test_qid_is_another_name_of_groups(train):
     assert first.score(X, y, qid=groups) == first.score(X, y, groups)
 
 
+QUESTIONS = ["energies", "decision_function", "predict", "predict_proba", "query_proba", "rank"]
+
+
+@pytest.mark.parametrize("question", [*QUESTIONS, "top_k"])
+def test_every_question_takes_qid(question, train, test):
+    X, _, groups = test
+    ask = getattr(fitted(EnergyRanker(alpha=0.1, normalize="query"), train), question)
+    for by_qid, by_groups in zip(ask(X, qid=groups), ask(X, groups), strict=True):
+        assert_array_equal(by_qid, by_groups)
+    with pytest.raises(ValueError, match="groups and qid are two names of one thing"):
+        ask(X, groups, qid=groups)
+
+
+@pytest.mark.parametrize(
+    "make, column, message",
+    [
+        (np.asarray, 3, "an index < 3, got 3; X has no names of columns"),
+        (np.asarray, -4, "an index < 3, got -4"),
+        (np.asarray, "q", "got 'q'; X has no names of columns"),
+        (np.asarray, True, "got True"),
+        (np.ndarray.tolist, 3, "an index < 3, got 3"),
+        (sparse.csr_matrix, 3, "an index < 3, got 3"),
+        (lambda X: pd.DataFrame(X, columns=list("abc")), "q", r"got 'q'; X .*\['a', 'b', 'c'\]"),
+        (lambda X: pl.DataFrame(X, schema=list("abc")), "q", r"got 'q'; X .*\['a', 'b', 'c'\]"),
+        (lambda X: pd.DataFrame(X, columns=list("abc")), 3, "an index < 3, got 3"),
+    ],
+)
+def test_a_missing_column_of_queries_is_named(make, column, message, train):
+    X, y, _ = train
+    with pytest.raises(ValueError, match=f"group_column must be the name .*{message}"):
+        EnergyRanker(group_column=column).fit(make(X), y)
+
+
+def test_a_column_of_queries_needs_rows_and_columns(train):
+    with pytest.raises(ValueError, match=r"X must have two dimensions.* got the shape \(2,\)"):
+        EnergyRanker(group_column=0).fit([1.0, 2.0], [0, 1])
+
+
+def test_queries_in_lists_of_rows_are_not_rounded_or_made_strings(train):
+    X, y, groups = train
+    expected = fitted(EnergyRanker(alpha=0.1), train)
+    for name in (lambda q: 2**60 + int(q), lambda q: f"q{q}"):
+        rows = [[*row, name(q)] for row, q in zip(X.tolist(), groups, strict=True)]
+        ranker = EnergyRanker(alpha=0.1, group_column=-1).fit(rows, y)
+        assert_allclose(ranker.coef_, expected.coef_, rtol=1e-6)
+        assert_allclose(ranker.score(rows, y), expected.score(X, y, groups), rtol=1e-10)
+
+
 def test_weights_constant_in_queries_are_those_of_the_queries(train):
     X, y, groups = train
     twice = groups < 40
@@ -471,6 +519,7 @@ def test_a_sum_needs_two_queries_for_its_weights(train):
         ({"groups": lambda g: g[:-1]}, "groups must hold the query of each of the .* rows"),
         ({"groups": lambda g: [[q] for q in g]}, "groups must hold hashable values"),
         ({"groups": lambda g: g[:, None]}, "groups must be one-dimensional"),
+        ({"groups": lambda _: 3}, "groups must hold the query of each of the .* rows, .* got 3"),
         ({"qid": lambda _: np.ones(3)}, "groups and qid are two names of one thing"),
         ({"sample_weight": np.zeros_like}, "must contain at least one non-zero"),
         ({"sample_weight": np.negative}, "[Nn]egative values in data passed to"),

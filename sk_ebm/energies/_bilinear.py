@@ -84,8 +84,14 @@ class BilinearEnergy(LinearEnergy):
         return np.einsum("nj,nj->n", queries @ self.matrix_, items)[:, None]
 
     def best_items(self, queries, items, k, n_entries):
-        """Indices and energies (n, k) of the items of least energy, by at most n_entries pairs."""
+        """Indices and energies (n, k) of the items of least energy, by at most n_entries pairs.
+
+        Exact for an array of items; an `ItemIndex` finds most of them.
+        """
         weights = self._with_constant(queries) @ self.matrix_
+        if hasattr(items, "search"):
+            rows, products = items.search(weights, k, n_entries)
+            return rows, -products
         n, k = len(queries), min(k, len(items))
         step = max(n_entries // max(n, 1), k)
         best, found = np.empty((n, 0), dtype=int), np.empty((n, 0), dtype=weights.dtype)
