@@ -150,9 +150,9 @@ class XENDCG(GradedLoss):
         return loss
 
     def __call__(self, gibbs, target):
-        slopes = _phi(target, self._rng.random(gibbs.energies.shape))
+        slopes = target.shares_with(1 - self._rng.random(gibbs.energies.shape))
         slopes -= gibbs.probabilities
-        expected = np.einsum("nk,nk->n", _phi(target, 0.5), gibbs.energies)
+        expected = np.einsum("nk,nk->n", target.half_shares, gibbs.energies)
         return expected - gibbs.free_energy, slopes
 
     def curvature(self, gibbs, target):
@@ -247,10 +247,3 @@ class _Places:
         if not self._spread_out.all():
             distance[~self._spread_out[pairs.sample]] = 1.0
         return distance
-
-
-def _phi(target, noise):
-    """Distributions proportional to gains + 1 - noise among the items that are there."""
-    worth = (target.gains + 1 - noise) * target.counts
-    worth /= worth.sum(axis=1, keepdims=True)
-    return worth

@@ -96,6 +96,18 @@ class Graded:
         total = worth.sum(axis=1, keepdims=True)
         return worth / np.where(total > 0, total, 1.0)
 
+    def shares_with(self, more):
+        """The target distribution (n, k) of the gains and ``more`` > 0, among what is there."""
+        worth = self.gains + more
+        worth *= self.counts
+        worth /= worth.sum(axis=1, keepdims=True)
+        return worth
+
+    @cached_property
+    def half_shares(self):
+        """The target distribution (n, k) of the gains and a half."""
+        return self.shares_with(0.5)
+
     @cached_property
     def present_gains(self):
         """Gains (n, k), zero where a candidate is absent."""
