@@ -1,6 +1,6 @@
 """Losses of items that are better and worse than each other: pairs, and places in a ranking.
 
-Their target is a `Graded`. None depends on the order of the items, and in losses of pairs
+Their target is a `Graded`. Only noise depends on the order of the items, and in losses of pairs
 items that are equally good give nothing to each other.
 """
 
