@@ -176,7 +176,7 @@ class TreesEnergy(Energy):
         self._dtype = columns.dtype
         self.intercept_ = _constant_outputs(objective)
         self.booster_ = booster = self._booster(columns, objective, rng, judge)
-        self.n_estimators_, best, value = 0, np.inf, None
+        self.n_estimators_, n_grown, best, value = 0, 0, np.inf, None
 
         def slopes(outputs, _):
             nonlocal value
@@ -203,7 +203,7 @@ class TreesEnergy(Energy):
             if n_grown - self.n_estimators_ >= self.patience or (finished and not draws):
                 break
         if booster:
-            if keep and self.n_estimators_ == n_grown:
+            if keep and 0 < self.n_estimators_ == n_grown:
                 booster.eval_train(keep_fitted)
             booster.free_dataset()
         return self
