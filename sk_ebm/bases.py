@@ -106,7 +106,7 @@ class LocationScale:
 
     The location is an average of regressors, each cross-fitted. Distributions are those of y, or of
     a power of y where unseen rows are surely likelier so, and regressors are fitted on both scales;
-    from 4,000 rows on only on the one that 2,000 to 4,000 of them choose.
+    above 4,000 rows only on the one that 4,000 of them choose.
 
     Below 2,000 rows predictions are those of the folds' models, averaged; above, of one more model
     fitted on all rows.
@@ -133,8 +133,9 @@ class LocationScale:
 
     def fit(self, X, y, points, weights, splits, rng):
         powers = self._powers(y, weights)
-        if len(powers) > 1 and len(y) >= 2 * _MANY:
-            powers = [self._chosen(X, y, points, weights, splits, rng)]
+        if len(powers) > 1 and len(y) > 2 * _MANY:
+            likelier = self._likelier_on_part(X, y, points, weights, splits, rng)
+            powers = powers[-1:] if likelier else powers[:1]
         self._scaler = StandardScaler().fit(X, sample_weight=weights)
         experts = []
         for first, power in zip([True, False], powers, strict=False):
@@ -167,18 +168,19 @@ class LocationScale:
             return [power]
         return [None, power] if power.gain_ > _LEAST_GAIN else [None]
 
-    def _chosen(self, X, y, points, weights, splits, rng):
-        """The scale that a part of the rows chooses."""
+    def _likelier_on_part(self, X, y, points, weights, splits, rng):
+        """Whether a part of the rows is likelier on the scale of a power."""
         rows = np.flatnonzero(weights)
-        rows = rows[:: max(len(rows) // _MANY, 1)]
+        rows = np.sort(rng.permutation(rows)[: 2 * _MANY])
         place = np.full(len(y), -1)
         place[rows] = np.arange(len(rows))
         parts = [tuple(place[part][place[part] >= 0] for part in split) for split in splits]
         parts = [(train, test) for train, test in parts if len(test)]
-        base = LocationScale(self.locations, self.exponent, self.n_jobs).fit(
-            X[rows], y[rows], points[rows], weights[rows], parts, rng
-        )
-        return base.power
+        if not all(len(train) for train, _ in parts):
+            return False
+        base = LocationScale(self.locations, self.exponent, self.n_jobs)
+        base.fit(X[rows], y[rows], points[rows], weights[rows], parts, rng)
+        return base.power is not None
 
     def _regressors(self, X, y, weights, splits, first):
         if self.locations != "auto":

@@ -136,7 +136,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         distance from the median; 1 is linear, 0 the logarithm. Beyond the values seen it is
         straight. "auto" takes the one that suits y itself where the rows left out are likelier so,
         with ``location="auto"``; regressors that are given are fitted to y. None means y.
-        Densities are those of y, whatever the power.
+        Densities are those of y, whatever the power. ``base`` and ``conditional=False`` use none.
     atoms : "auto" or False, default="auto"
         Values of y, or of a column of X, that are repeated. With at least ten rows for each value
         they count as rounded: answers are spread over their cells, half-way to both neighbours,

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 _BLOCK = 1 << 21  # pairs that are made at once
-_KEPT = 1 << 22  # pairs up to which they are kept, about 80 bytes each
+_KEPT = 1 << 22  # pairs up to which they are kept, about 100 bytes each
 
 
 class Pairs:

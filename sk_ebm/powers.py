@@ -34,7 +34,11 @@ class Power:
         y, weights = y[weights > 0], weights[weights > 0]
         self._two_sided = y.min() <= 0
         if self._two_sided:
-            self._centre, self._unit = np.median(y), y.std()
+            order = np.argsort(y)
+            below = np.cumsum(weights[order])
+            self._centre = y[order][np.searchsorted(below, below[-1] / 2)]
+            mean = np.average(y, weights=weights)
+            self._unit = np.sqrt(np.average((y - mean) ** 2, weights=weights))
         else:
             self._centre, self._unit = 0.0, np.exp(np.average(np.log(y), weights=weights))
         u = self._argument(y)
@@ -48,9 +52,10 @@ class Power:
                 found = 0.5 * np.log(variance) - slope
             return found if np.isfinite(found) else np.inf
 
-        self.exponent_ = self.exponent
-        if self.exponent == "auto":
-            self.exponent_ = float(minimize_scalar(cost, bounds=_EXPONENTS, method="bounded").x)
+        exponent = self.exponent
+        if exponent == "auto":
+            exponent = minimize_scalar(cost, bounds=_EXPONENTS, method="bounded").x
+        self.exponent_ = float(exponent)
         self.gain_ = cost(1.0) - cost(self.exponent_)
         self._raised_ends = self._raised(self._ends, self.exponent_)
         self._slopes = np.exp(self._log_slope(self._ends, self.exponent_))

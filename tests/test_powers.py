@@ -9,6 +9,7 @@ from scipy import integrate
 from sklearn.dummy import DummyRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import PredefinedSplit
 
 from sk_ebm import EnergyDensityEstimator, bases
 from sk_ebm.powers import Power
@@ -62,6 +63,13 @@ def test_a_weight_of_two_is_two_rows(rng):
     assert one.exponent_ == pytest.approx(two.exponent_, abs=1e-6)
 
 
+def test_a_weight_of_two_is_two_rows_around_the_median(rng):
+    y, weights = rng.standard_normal(50), rng.randint(3, size=50)
+    one = Power().fit(y, weights.astype(float))
+    two = Power().fit(np.repeat(y, weights), np.ones(weights.sum()))
+    assert one.exponent_ == pytest.approx(two.exponent_, abs=1e-6)
+
+
 @pytest.mark.filterwarnings("error")
 def test_values_of_any_range_have_a_power():
     y = np.array([1e-30, 1.0, 2.0, 1e30])
@@ -105,6 +113,13 @@ def test_a_part_of_many_rows_chooses(growing, monkeypatch):
     fitted = density().fit(*growing[:2])
     assert abs(fitted.exponents_[0]) < 0.3
     assert len(fitted.conditionals_[0].base.experts_) <= 4  # all of them of that power
+
+
+def test_a_part_chooses_whatever_the_folds(growing, monkeypatch):
+    monkeypatch.setattr(bases, "_MANY", 40)
+    halves = PredefinedSplit(np.arange(150) % 2)
+    base = density(cv=halves).fit(*growing[:2]).conditionals_[0].base
+    assert base.power._ends[1] == base.power._argument(growing[1].max())  # of all rows
 
 
 def test_auto_leaves_y_to_regressors_of_ones_own(growing):
