@@ -9,6 +9,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import validate_data
 
 from sk_ebm._checks import check_number
+from sk_ebm.base import keep_fitted
 
 
 class ItemIndex(BaseEstimator):
@@ -78,13 +79,14 @@ class ItemIndex(BaseEstimator):
         check_number("n_links", self.n_links, 2, closed=True, kind=Integral)
         check_number("n_build", self.n_build, 1, closed=True, kind=Integral)
         check_number("n_search", self.n_search, 1, closed=True, kind=Integral)
-        items = validate_data(self, items, dtype=[np.float64, np.float32], order="C")
-        scaler = StandardScaler().fit(items)
-        graph = faiss.IndexHNSWFlat(items.shape[1], self.n_links, faiss.METRIC_INNER_PRODUCT)
-        graph.hnsw.efConstruction = self.n_build
-        graph.add(_single(scaler.transform(items)))
-        self.items_, self.scaler_, self.graph_ = items, scaler, graph
-        return self
+        with keep_fitted(self):
+            self.items_ = validate_data(self, items, dtype=[np.float64, np.float32], order="C")
+            self.scaler_ = StandardScaler().fit(self.items_)
+            n_columns = self.items_.shape[1]
+            self.graph_ = faiss.IndexHNSWFlat(n_columns, self.n_links, faiss.METRIC_INNER_PRODUCT)
+            self.graph_.hnsw.efConstruction = self.n_build
+            self.graph_.add(_single(self.scaler_.transform(self.items_)))
+            return self
 
     def search(self, directions, k, n_entries):
         """Rows (n, k) of items and their inner products with directions, the largest first.

@@ -130,11 +130,12 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         through ``predict(X, return_std=True)``, as `GaussianProcessRegressor`; or its
         ``predict(X)`` returns an object with ``logpdf``, ``logcdf`` and ``logsf``, one row for each
         row of X. It is recalibrated. A `FrozenEstimator` is not fitted again.
-    power : float, "auto" or None, default="auto"
+    power : float in [-2, 3], "auto" or None, default="auto"
         Scale on which the regressors of ``location`` are fitted and Student's distribution stands:
         a power of y, that of Box and Cox where y is positive, else that of Yeo and Johnson of the
         distance from the median; 1 is linear, 0 the logarithm. Beyond the values seen it is
-        straight. "auto" takes the one that suits y itself where the rows left out are likelier so,
+        straight; with an exponent far from 1 a mean may lie far outside of them, not so a median.
+        "auto" takes the one that suits y itself where the rows left out are likelier so,
         with ``location="auto"``; regressors that are given are fitted to y. None means y.
         Densities are those of y, whatever the power. ``base`` and ``conditional=False`` use none.
     atoms : "auto" or False, default="auto"
@@ -361,7 +362,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
                 "location must be 'auto', a regressor, a list of regressors or None, "
                 f"got {self.location!r}."
             )
-        check_number("power", self.power, -5, 5, closed=True, other=("auto", None))
+        check_number("power", self.power, -2, 3, closed=True, other=("auto", None))
         if self.base is not None and not _is_estimator(self.base):
             raise ValueError(
                 f"base must be an estimator that predicts distributions, got {self.base!r}."

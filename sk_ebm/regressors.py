@@ -1,0 +1,157 @@
+"""Regressors of the location: which ones there are, cross-fitted, and what weights they have."""
+
+import numpy as np
+from scipy import special
+from scipy.optimize import minimize
+from sklearn.base import clone
+from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.kernel_approximation import Nystroem
+from sklearn.linear_model import Ridge, RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.parallel import Parallel, delayed
+
+from sk_ebm._foreign import seeded, weight_arguments
+
+FEW = 30  # rows below which only linear models are tried
+_MANY = 2000  # rows from which one model of all of them stands for the models of the folds
+_LARGE = 10_000  # rows from which trees are kept small, and run on all cores
+_PENALTIES = 10.0 ** np.arange(-4, 2)
+
+
+class CrossFitted:
+    """A regressor whose predictions of the rows it was fitted on come from rows left out.
+
+    Parameters
+    ----------
+    regressor : regressor
+    power : Power, default=None
+        The scale of y that it is fitted on; predictions are of y.
+    n_jobs : int, default=None
+    """
+
+    def __init__(self, regressor, power=None, n_jobs=None):
+        self.regressor = regressor
+        self.power = power
+        self.n_jobs = n_jobs
+
+    def fit(self, X, y, weights, splits, rng):
+        if isinstance(self.regressor, FrozenEstimator):
+            self.models_, self.power = [self.regressor], None
+            self.held_out_ = self.predict(X)
+            return self
+        target = y if self.power is None else self.power(y)
+        jobs = Parallel(n_jobs=self.n_jobs)(
+            delayed(fit_regressor)(seeded(clone(self.regressor), rng), X, target, weights, train)
+            for train, _ in splits
+        )
+        self.models_ = list(jobs)
+        self.held_out_ = np.empty(len(y))
+        for model, (_, test) in zip(self.models_, splits, strict=True):
+            self.held_out_[test] = self._predict([model], X[test])
+        if len(y) >= _MANY:
+            everything = np.arange(len(y))
+            model = seeded(clone(self.regressor), rng)
+            self.models_ = [fit_regressor(model, X, target, weights, everything)]
+        return self
+
+    def predict(self, X):
+        return self._predict(self.models_, X)
+
+    def _predict(self, models, X):
+        found = [np.asarray(model.predict(X), dtype=np.float64).reshape(len(X)) for model in models]
+        mean = np.mean(found, axis=0)
+        return mean if self.power is None else self.power.inverse(mean)
+
+
+def fit_regressor(model, X, y, weights, rows):
+    rows = rows[weights[rows] > 0]
+    return model.fit(X[rows], y[rows], **weight_arguments(model, weights[rows]))
+
+
+def default_locations(X, y, weights, n_train, forest=True):
+    """The regressors that "auto" stands for, perhaps without the forest, the slowest of them."""
+    n = int(np.count_nonzero(weights))
+    if n_train < 10:
+        return [DummyRegressor()]
+    linear = make_pipeline(StandardScaler(), RidgeCV(_PENALTIES * n))
+    if n < FEW:
+        return [linear]
+    large = n >= _LARGE
+    trees = boosted_trees(n, n_estimators=400, num_leaves=31 if large else 15, min_child_samples=5)
+    kernel = _kernel_ridge(X, y, weights, n_train)
+    random_trees = ExtraTreesRegressor(50 if n < 1000 else 100, min_samples_leaf=3 if large else 1)
+    return [trees, kernel] + [random_trees] * forest + [linear] * (n < 1000)
+
+
+def boosted_trees(n, objective=None, **params):
+    """LightGBM's trees where it is installed, else scikit-learn's."""
+    try:
+        from lightgbm import LGBMRegressor
+    except ImportError:
+        loss = {"loss": "gamma"} if objective else {}
+        return HistGradientBoostingRegressor(
+            learning_rate=0.05,
+            max_iter=params["n_estimators"],
+            max_leaf_nodes=params["num_leaves"],
+            min_samples_leaf=params["min_child_samples"],
+            max_features=0.8,
+            early_stopping=False,
+            **loss,
+        )
+    return LGBMRegressor(
+        objective=objective,
+        learning_rate=0.05,
+        subsample=0.8,
+        subsample_freq=1,
+        colsample_bytree=0.8,
+        n_jobs=None if n >= _LARGE else 1,
+        verbose=-1,
+        **params,
+    )
+
+
+def _kernel_ridge(X, y, weights, n_train):
+    """Ridge regression on Gaussian kernels; bandwidth and penalty of least leave-one-out error.
+
+    They are chosen on 1,000 to 2,000 rows, or all of fewer.
+    """
+    rows = np.flatnonzero(weights)
+    size = int(min(n_train, len(rows), max(300, 6 * np.sqrt(len(X)))))
+    rows = rows[:: max(len(rows) // 1000, 1)]
+    errors = []
+    for gamma in 4.0 ** np.arange(-2, 2) / X.shape[1]:
+        kernel = Nystroem(gamma=gamma, n_components=min(size, len(rows)), random_state=0)
+        model = make_pipeline(StandardScaler(), kernel, RidgeCV(_PENALTIES))
+        model.fit(X[rows], y[rows])
+        errors.append((-model[-1].best_score_, gamma, model[-1].alpha_))
+    _, gamma, alpha = min(errors)
+    return make_pipeline(StandardScaler(), Nystroem(gamma=gamma, n_components=size), Ridge(alpha))
+
+
+def pool_locations(predictions, y, weights):
+    """Weights of predictions (n, M), >= 0, that sum to one and minimise a robust error.
+
+    The error is that of Student's distribution with 3 degrees of freedom; weights are drawn
+    towards equal ones as one sample for each regressor would; those below 0.02 are dropped.
+    """
+    n_models = predictions.shape[1]
+    if n_models == 1:
+        return np.ones(1)
+    unit = np.median(np.abs(y - predictions.mean(axis=1))) or 1.0
+
+    def value_and_slopes(params):
+        shares = special.softmax(params)
+        residuals = (y - predictions @ shares) / unit
+        value = np.average(2 * np.log1p(residuals**2 / 3), weights=weights)
+        pulled = -4 * residuals / (3 + residuals**2) / unit
+        by_shares = (weights / weights.sum()) @ (pulled[:, None] * predictions)
+        away = n_models * (shares - 1 / n_models) / weights.sum()
+        value += 0.5 * float(away @ (shares - 1 / n_models))
+        by_shares = by_shares + away
+        return value, shares * (by_shares - shares @ by_shares)
+
+    shares = special.softmax(minimize(value_and_slopes, np.zeros(n_models), jac=True).x)
+    return np.where(shares < 0.02, 0, shares)
