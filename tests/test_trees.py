@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
@@ -19,7 +20,7 @@ from sk_ebm.losses import LOSSES
 from sk_ebm.objective import Objective
 
 lightgbm = pytest.importorskip("lightgbm")
-ROUNDS = {"n_estimators": 30, "early_stopping": False, "max_step": None}
+ROUNDS = {"n_estimators": 30, "early_stopping": False, "max_step": None, "colsample": 1.0}
 
 
 @pytest.mark.parametrize("load", [load_wine, load_breast_cancer], ids=["multiclass", "binary"])
@@ -149,6 +150,17 @@ def test_draws_follow_the_seed():
     )
     assert_array_equal(one, same)
     assert np.abs(one - other).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "n_columns, form, share",
+    [(16, np.asarray, 1.0), (64, np.asarray, 0.5), (400, sparse.csr_matrix, 0.3)],
+)
+def test_trees_of_many_columns_see_a_part_of_them(n_columns, form, share, rng):
+    X = rng.standard_normal((100, n_columns))
+    classifier = EnergyClassifier("trees", random_state=0).fit(form(X), X[:, 0] > 0)
+    assert classifier.energy_.booster_.params["feature_fraction"] == share
+    assert classifier.score(form(X), X[:, 0] > 0) > 0.9
 
 
 def test_second_order_sums_what_the_objective_averages(rng):

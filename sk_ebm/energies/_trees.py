@@ -4,6 +4,7 @@ from copy import copy
 from numbers import Integral
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
@@ -14,6 +15,8 @@ from sk_ebm.energies._base import Energy
 
 _FEW = 20  # samples below which there is no early stopping
 _MANY = 2000  # samples from which one held-out part of them is enough to stop on
+_SHARE = 4.0  # of the columns for each tree, times the root of their number, and
+_SPARSE_SHARE = 0.3  # of sparse ones at least
 
 
 class TreesEnergy(Energy):
@@ -39,8 +42,10 @@ class TreesEnergy(Energy):
     min_samples_leaf : int, default=20
     subsample : float, default=1.0
         Share of the rows drawn for each round, in (0, 1].
-    colsample : float, default=1.0
-        Share of the columns drawn for each tree, in (0, 1].
+    colsample : float or "auto", default="auto"
+        Share of the columns drawn for each tree, in (0, 1]. "auto" is 4 / sqrt(n_columns), at least
+        0.3 of sparse columns and at most 1: trees of fewer columns are grown faster, differ
+        more, and their sum generalises better.
     max_step : float, default=3.0
         Largest value of a leaf before the learning rate, > 0. Where outputs are sure and wrong,
         second derivatives vanish and Newton steps explode; None leaves them free, as LightGBM's
@@ -88,7 +93,7 @@ class TreesEnergy(Energy):
         max_depth=None,
         min_samples_leaf=20,
         subsample=1.0,
-        colsample=1.0,
+        colsample="auto",
         max_step=3.0,
         max_bins=255,
         categorical_features="from_dtype",
@@ -119,9 +124,9 @@ class TreesEnergy(Energy):
         check_number("max_leaf_nodes", self.max_leaf_nodes, 2, closed=True, kind=Integral)
         check_number("max_depth", self.max_depth, 1, closed=True, kind=Integral, other=(None,))
         check_number("min_samples_leaf", self.min_samples_leaf, 1, closed=True, kind=Integral)
-        for name in ("subsample", "colsample"):
-            value = getattr(self, name)
-            check_number(name, 0.5 if value == 1 else value, 0, 1)
+        check_number("subsample", 0.5 if self.subsample == 1 else self.subsample, 0, 1)
+        colsample = 0.5 if self.colsample == 1 else self.colsample
+        check_number("colsample", colsample, 0, 1, other=("auto",))
         check_number("max_step", self.max_step, 0, other=(None,))
         check_number("max_bins", self.max_bins, 2, 65535, closed=True, kind=Integral)
         check_number("validation_fraction", self.validation_fraction, 0, 1)
@@ -176,13 +181,14 @@ class TreesEnergy(Energy):
         self._dtype = columns.dtype
         self.intercept_ = _constant_outputs(objective)
         self.booster_ = booster = self._booster(columns, objective, rng, judge)
-        self.n_estimators_, n_grown, best, value = 0, 0, np.inf, None
+        self.n_estimators_, n_grown, best, value, descends = 0, 0, np.inf, None, True
 
         def slopes(outputs, _):
-            nonlocal value
+            nonlocal value, descends
             # Single precision, which is all that LightGBM takes.
             outputs32 = self._shifted(outputs).astype(np.float32)
             value, *first_and_second = objective.second_order(outputs32)
+            descends = first_and_second[0].any()
             return [part.reshape(outputs.shape) for part in first_and_second]
 
         def held_out_loss(outputs, _):
@@ -192,7 +198,7 @@ class TreesEnergy(Energy):
             objective.fitted = self._shifted(outputs).astype(self._dtype)
             return "", 0.0, False
 
-        draws = self.subsample < 1 or self.colsample < 1  # so that other trees may come
+        draws = self.subsample < 1 or self._share(columns) < 1  # so that other trees may come
         for n_grown in range(1, (n_rounds if booster else 0) + 1):
             finished = booster.update(fobj=slopes)
             if judge is not None:
@@ -200,7 +206,8 @@ class TreesEnergy(Energy):
             if judge is None or value < best:
                 self.n_estimators_, best = n_grown, value
             objective.record(value, lambda: copy(self))
-            if n_grown - self.n_estimators_ >= self.patience or (finished and not draws):
+            finished = finished and not (draws and descends)
+            if finished or n_grown - self.n_estimators_ >= self.patience:
                 break
         if booster:
             if keep and 0 < self.n_estimators_ == n_grown:
@@ -223,7 +230,7 @@ class TreesEnergy(Energy):
             "min_data_in_leaf": self.min_samples_leaf,
             "bagging_fraction": self.subsample,
             "bagging_freq": int(self.subsample < 1),
-            "feature_fraction": self.colsample,
+            "feature_fraction": self._share(columns),
             "max_bin": self.max_bins,
             "max_delta_step": self.max_step or 0.0,
             "lambda_l1": objective.alpha * objective.l1_ratio * total,
@@ -244,6 +251,13 @@ class TreesEnergy(Energy):
         if judge is not None:
             booster.add_valid(data.create_valid(judge[0], params=parameters), "held out")
         return booster
+
+    def _share(self, columns):
+        """Of the columns, for each tree."""
+        if self.colsample != "auto":
+            return self.colsample
+        least = _SPARSE_SHARE if sparse.issparse(columns) else 0.0
+        return min(1.0, max(_SHARE / np.sqrt(columns.shape[1]), least))
 
     def _shifted(self, outputs):
         """LightGBM's outputs, (n,) if there is one, with the constant part: (n, o)."""
