@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_ebm._foreign import seeded
 from sk_ebm.distributions import Given, Raised, Student
+from sk_ebm.local import Local, surely_positive
 from sk_ebm.powers import Power
 from sk_ebm.regressors import (
     FEW,
@@ -114,8 +115,8 @@ class LocationScale:
     Parameters
     ----------
     locations : list of regressors, or "auto"
-        "auto" takes boosted trees, extremely randomised trees (Geurts et al., 2006), ridge
-        regression on Gaussian kernels and, below 1,000 rows, on the columns themselves.
+        "auto" takes boosted trees, extremely randomised trees (Geurts et al., 2006), kernel ridge
+        regression and, below 1,000 rows, linear ridge regression.
     exponent : float, "auto" or None
         Of the `Power`; None means y itself, as "auto" does where regressors are given.
     n_jobs : int, default=None
@@ -124,6 +125,8 @@ class LocationScale:
     Attributes
     ----------
     law_ : StudentAround
+    local_ : Local or None
+        What a forest's leaves add to it.
     """
 
     def __init__(self, locations="auto", exponent=None, n_jobs=None):
@@ -149,9 +152,17 @@ class LocationScale:
             StudentAround(power, self.n_jobs).fit(table, seen, y, points, weights, splits, rng)
             for power in powers
         ]
-        self.law_ = laws[-1] if _surely_likelier(laws[-1], laws[0], weights) else laws[0]
+        gained = laws[-1].log_likelihoods_ - laws[0].log_likelihoods_
+        self.law_ = laws[-1] if surely_positive(gained, weights) else laws[0]
         self.experts_ = [experts[i] for i in self.law_.kept_]
         self.scores_, self.features_ = self.law_.scores_, self.law_.features_
+        forests = [expert for expert in experts if expert.is_forest]
+        law = self.law_.held_out_
+        self.local_ = Local.of(forests, law, X, y, points, weights, splits)
+        if self.local_ is not None:
+            self.scores_ = self.local_.scores_
+        for expert in experts:
+            expert.forget_folds()
         return self
 
     @property
@@ -191,7 +202,8 @@ class LocationScale:
     def distribution(self, X):
         """Distributions of rows, and the features (n, ...) that energies read."""
         predictions = np.stack([expert.predict(X) for expert in self.experts_], axis=1)
-        return self.law_.distribution(self._scaler.transform(X), predictions)
+        law, features = self.law_.distribution(self._scaler.transform(X), predictions)
+        return law if self.local_ is None else self.local_.blended(law, X), features
 
 
 class StudentAround:
@@ -216,6 +228,8 @@ class StudentAround:
     weights_ : ndarray
         Of these.
     df_ : float
+    held_out_ : distributions
+        Of the rows, not seen.
     log_likelihoods_ : ndarray of shape (n,)
         Mean log density of the points of each row.
     """
@@ -240,10 +254,10 @@ class StudentAround:
         log_scale = self.scale_.held_out_
         residuals = (raised - loc[:, None]) * np.exp(-log_scale)[:, None]
         self._log_unit, self.df_ = _fit_student(residuals, weights)
-        student = self._student(loc, log_scale)
-        self.scores_ = student.normal_score(points)
+        self.held_out_ = self._student(loc, log_scale)
+        self.scores_ = self.held_out_.normal_score(points)
         self.features_ = self._append(features, log_scale)
-        self.log_likelihoods_ = student.log_density(points).mean(axis=1)
+        self.log_likelihoods_ = self.held_out_.log_density(points).mean(axis=1)
         return self
 
     def _raise(self, values):
@@ -273,14 +287,6 @@ class StudentAround:
         log_scale = self.scale_.predict(features)
         student = self._student(predictions @ self.weights_, log_scale)
         return student, self._append(features, log_scale)
-
-
-def _surely_likelier(first, second, weights):
-    """Whether rows are likelier under the first law, by more than two standard errors."""
-    gained = first.log_likelihoods_ - second.log_likelihoods_
-    mean = np.average(gained, weights=weights)
-    variance = np.average((gained - mean) ** 2, weights=weights)
-    return mean > 2 * np.sqrt(variance / np.count_nonzero(weights))
 
 
 class Scale:

@@ -123,8 +123,10 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     location : "auto", regressor, list of regressors or None, default="auto"
         Regressors that the base is around, cross-fitted and averaged. "auto" takes boosted trees
         (LightGBM where it is installed, else `HistGradientBoostingRegressor`), extremely
-        randomised trees, ridge regression on Gaussian kernels and, below 1,000 rows, on the
-        columns themselves. None means a constant.
+        randomised trees, kernel ridge regression (exact up to 1,500 rows, above on a Nystroem map)
+        and, below 1,000 rows, linear ridge regression. None means a constant. The answers in the
+        leaves of a forest among them, as a quantile forest takes them [2]_, are blended with
+        Student's distribution where the rows left out are surely likelier so.
     base : estimator, default=None
         Predicts distributions in place of the regressors: through ``pred_dist(X)``, as NGBoost;
         through ``predict(X, return_std=True)``, as `GaussianProcessRegressor`; or its
@@ -184,6 +186,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     References
     ----------
     .. [1] Nash and Durkan, "Autoregressive Energy Machines", 2019.
+    .. [2] Meinshausen, "Quantile Regression Forests", 2006.
 
     Examples
     --------

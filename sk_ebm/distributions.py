@@ -10,6 +10,7 @@ from scipy import special, stats
 from sk_ebm._roots import find_root
 
 _LOG_ROOT = 0.5 * np.log(2 * np.pi)
+_LEAST_MASS = 1e-12  # of a cell that others' probabilities can raise
 
 
 class Student:
@@ -61,6 +62,73 @@ class Raised:
 
     def at(self, z):
         return self.power.inverse(self.raised.at(z))
+
+
+class Blended:
+    """Distributions in which the probabilities of cells are blended with given ones.
+
+    Within a cell the density keeps its form. Cells of no probability get none.
+
+    Parameters
+    ----------
+    distribution : distributions
+    edges : ndarray of shape (n_cells - 1,)
+        Where the cells meet, in ascending order.
+    shares : ndarray of shape (n, n_cells)
+        The given probabilities.
+    weight : float
+        Theirs, in [0, 1).
+    """
+
+    def __init__(self, distribution, edges, shares, weight):
+        self.distribution, self.edges = distribution, edges
+        scores = distribution.normal_score(np.tile(edges, (len(shares), 1)))
+        low, high = (np.pad(special.ndtr(side), [(0, 0), (1, 1)]) for side in (scores, -scores))
+        low[:, -1] = high[:, 0] = 1.0
+        own = np.where(low[:, 1:] < 0.5, np.diff(low, axis=1), -np.diff(high, axis=1))
+        given = np.where(own > _LEAST_MASS, weight * shares, 0.0)
+        rest = 1 - given.sum(axis=1, keepdims=True)
+        self._ratios = rest + given / np.maximum(own, _LEAST_MASS)
+        blended = self._ratios * own
+        below = np.pad(np.cumsum(blended, axis=1), [(0, 0), (1, 0)])
+        above = np.pad(np.cumsum(blended[:, ::-1], axis=1)[:, ::-1], [(0, 0), (0, 1)])
+        self._tops = _score(below, above)[:, 1:-1]
+        self._own_ends, self._ends = (low[:, :-1], high[:, 1:]), (below[:, :-1], above[:, 1:])
+
+    def ratios_of(self, y):
+        """Of the density to that of the distribution, at y (n, k)."""
+        return np.take_along_axis(self._ratios, np.searchsorted(self.edges, y), axis=1)
+
+    def log_density(self, y):
+        return self.distribution.log_density(y) + np.log(self.ratios_of(y))
+
+    def normal_score(self, y):
+        cells, scores = np.searchsorted(self.edges, y), self.distribution.normal_score(y)
+        return _moved(scores, cells, self._own_ends, self._ends, self._ratios)
+
+    def at(self, z):
+        z = np.broadcast_to(z, (len(self._ratios), np.shape(z)[-1]))
+        cells = (z[:, :, None] > self._tops[:, None]).sum(axis=2)
+        return self.distribution.at(_moved(z, cells, self._ends, self._own_ends, 1 / self._ratios))
+
+
+def _moved(scores, cells, ends, new_ends, ratios):
+    """Normal scores (n, k) after cells have got new ends and densities have been multiplied.
+
+    Ends are the probabilities below the cells and above; the smaller tail is the accurate one.
+    """
+    ratios = np.take_along_axis(ratios, cells, axis=1)
+    tails = []
+    for side, old, new in zip((scores, -scores), ends, new_ends, strict=True):
+        old, new = (np.take_along_axis(table, cells, axis=1) for table in (old, new))
+        tails.append(new + (special.ndtr(side) - old) * ratios)
+    return _score(*tails)
+
+
+def _score(low, high):
+    """Normal scores from both tails, whichever is the smaller one."""
+    low, high = (np.clip(tail, np.finfo(float).tiny, 1.0) for tail in (low, high))
+    return np.where(low < high, special.ndtri(low), -special.ndtri(high))
 
 
 class Given:

@@ -56,7 +56,9 @@ class NormalSplines:
         axes = axes[:, 1:] / np.sqrt(variances[1:])  # the first function is a constant
         roughness, turned = np.linalg.eigh(axes.T @ (bends.T * weights @ bends) @ axes)
         axes = (axes @ turned / roughness)[:, :n_basis]
-        self._spline = BSpline(padded, axes - mean @ axes, 3)  # B-splines sum to one
+        coefficients = axes - mean @ axes  # B-splines sum to one
+        coefficients *= np.sign(coefficients[-1])  # the same on every machine
+        self._spline = BSpline(padded, coefficients, 3)
         self.at_nodes = self(self.nodes)
 
     @property

@@ -1,0 +1,136 @@
+"""Local sight: how answers are distributed in the leaves of a forest, beside another law.
+
+Where answers repeat or crowd, no location and scale says so; the answers of similar rows do.
+"""
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import minimize_scalar
+
+from sk_ebm.distributions import Blended
+
+_N_CELLS = 32  # at most, of about equal weight
+_MOST = 0.95  # weight of the leaves: what they have not seen keeps a probability
+
+
+class Leaves:
+    """Answers in the leaves of forests, as a quantile forest takes them (Meinshausen, 2006).
+
+    Parameters
+    ----------
+    forests : list of fitted ForestRegressor
+    trained : list of ndarray of int
+        The rows that each was fitted on.
+    cells : ndarray of shape (n,)
+        The cell of the answer of each row.
+    weights : ndarray of shape (n,)
+    n_cells : int
+    """
+
+    def __init__(self, forests, trained, X, cells, weights, n_cells):
+        self.forests = forests
+        counted = sparse.csr_matrix((weights, cells, np.arange(len(X) + 1)), (len(X), n_cells))
+        self._shares = []  # of the cells in each leaf
+        for forest, rows in zip(forests, trained, strict=True):
+            shares = (_leaves(forest, X[rows]).T @ counted[rows]).toarray()
+            self._shares.append(shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-300))
+
+    def __call__(self, X, which=None):
+        """Shares of the cells (n, n_cells), by one of the forests or on average by all."""
+        chosen = range(len(self.forests)) if which is None else [which]
+        found = [_leaves(self.forests[i], X) @ self._shares[i] for i in chosen]
+        return np.mean(found, axis=0)
+
+
+def _leaves(forest, X):
+    """Which leaves rows are in, (n, nodes of all trees), 1 / n_trees each."""
+    n_nodes = np.array([tree.tree_.node_count for tree in forest.estimators_])
+    columns = forest.apply(X) + np.cumsum(n_nodes) - n_nodes
+    n, n_trees = columns.shape
+    ends = np.arange(0, n * n_trees + 1, n_trees)
+    values = np.full(n * n_trees, 1 / n_trees)
+    return sparse.csr_matrix((values, columns.ravel(), ends), (n, n_nodes.sum()))
+
+
+def cell_edges(y, weights):
+    """Where cells meet: half-way between values, or where about equal weights are between."""
+    values, index = np.unique(y[weights > 0], return_inverse=True)
+    middles = (values[1:] + values[:-1]) / 2
+    if len(values) <= _N_CELLS:
+        return middles
+    below = np.cumsum(np.bincount(index, weights[weights > 0]))[:-1] / weights.sum()
+    shares = np.arange(1, _N_CELLS) / _N_CELLS
+    return np.unique(middles[np.minimum(np.searchsorted(below, shares), len(middles) - 1)])
+
+
+class Local:
+    """The leaves' part in a base density.
+
+    Parameters
+    ----------
+    forest : CrossFitted
+        With its folds' models.
+    edges : ndarray of shape (n_cells - 1,)
+
+    Attributes
+    ----------
+    weight_ : float
+        That of the leaves, in [0, 0.95]; of greatest likelihood in rows not seen.
+    scores_ : ndarray of shape (n, k)
+        Normal scores of the points under blended distributions of rows not seen.
+    gained_ : ndarray of shape (n,)
+        How much likelier each row is by the leaves, in nats.
+    """
+
+    def __init__(self, forest, edges):
+        self.forest, self.edges = forest, edges
+
+    @classmethod
+    def of(cls, forests, distribution, X, y, points, weights, splits):
+        """That of the first forest, if rows not seen are surely likelier by it, else None.
+
+        ``distribution`` is the other law of these.
+        """
+        edges = cell_edges(y, weights)
+        if not forests or not len(edges):
+            return None
+        local = cls(forests[0], edges)._fit(distribution, X, y, points, weights, splits)
+        return local if surely_positive(local.gained_, weights) else None
+
+    def _fit(self, distribution, X, y, points, weights, splits):
+        cells = np.searchsorted(self.edges, y)
+        n_cells = len(self.edges) + 1
+
+        def leaves(forests, trained):
+            return Leaves(forests, trained, X, cells, weights, n_cells)
+
+        trained = [train for train, _ in splits]
+        of_folds = leaves(self.forest.of_folds_, trained)
+        shares = np.empty((len(y), n_cells))
+        for i, (_, test) in enumerate(splits):
+            shares[test] = of_folds(X[test], i)
+        several = len(self.forest.models_) > 1
+        self.leaves_ = of_folds if several else leaves(self.forest.models_, [np.arange(len(y))])
+        likelier = Blended(distribution, self.edges, shares, 1.0).ratios_of(y[:, None])[:, 0]
+
+        def gained(weight):
+            return np.log1p(weight * (likelier - 1))
+
+        def cost(weight):
+            return -np.average(gained(weight), weights=weights)
+
+        self.weight_ = minimize_scalar(cost, bounds=(0, _MOST), method="bounded").x
+        self.gained_ = gained(self.weight_)
+        blended = Blended(distribution, self.edges, shares, self.weight_)
+        self.scores_ = blended.normal_score(points)
+        return self
+
+    def blended(self, distribution, X):
+        return Blended(distribution, self.edges, self.leaves_(X), self.weight_)
+
+
+def surely_positive(gained, weights):
+    """Whether a mean is more than two standard errors above zero."""
+    mean = np.average(gained, weights=weights)
+    variance = np.average((gained - mean) ** 2, weights=weights)
+    return mean > 2 * np.sqrt(variance / np.count_nonzero(weights))

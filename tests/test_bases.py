@@ -1,0 +1,123 @@
+"""What base densities are made of: kernel ridge regression, blended cells and leaves of forests."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import special
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.gaussian_process.kernels import RBF
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import Ridge
+
+from sk_ebm import EnergyDensityEstimator
+from sk_ebm.distributions import Blended, Student
+from sk_ebm.local import Leaves, cell_edges, surely_positive
+from sk_ebm.regressors import CentredKernelRidge, default_locations
+
+EDGES = np.array([-1.0, 0.1, 2.0])
+
+
+@pytest.fixture
+def blended(rng):
+    student = Student(rng.standard_normal(6), rng.uniform(0.5, 2, size=6), 4.0)
+    shares = rng.dirichlet(np.ones(4), size=6)
+    return student, shares, Blended(student, EDGES, shares, 0.6)
+
+
+def masses(distribution):
+    below = special.ndtr(distribution.normal_score(np.tile(EDGES, (6, 1))))
+    return np.diff(np.pad(below, [(0, 0), (1, 1)], constant_values=((0, 0), (0, 1))), axis=1)
+
+
+def test_cells_have_blended_masses(blended):
+    student, shares, blend = blended
+    assert_allclose(masses(blend), 0.4 * masses(student) + 0.6 * shares, rtol=1e-12)
+
+
+def test_no_weight_changes_nothing(blended):
+    student, shares, _ = blended
+    y = np.tile([-40.0, -1.0, 0.0, 3.0, 1e6], (6, 1))
+    same = Blended(student, EDGES, shares, 0.0)
+    assert_allclose(same.normal_score(y), student.normal_score(y), rtol=1e-12)
+    assert_allclose(same.log_density(y), student.log_density(y), rtol=1e-12)
+
+
+def test_cells_without_mass_get_none():
+    student = Student(np.zeros(1), np.full(1, 1e-6), 30.0)
+    blend = Blended(student, EDGES, np.array([[0.5, 0, 0, 0.5]]), 0.9)
+    assert_allclose(blend.ratios_of(np.array([[-2.0, 0.0, 1.0, 3.0]])), 1)
+    z = np.array([-7.0, -1.0, 0.0, 7.0])
+    assert_allclose(blend.normal_score(blend.at(z)), z[None], atol=1e-6)
+
+
+def test_leaves_hold_the_answers_of_their_rows(rng):
+    X = rng.uniform(size=(200, 1))
+    cells = (X[:, 0] > 0.5).astype(int) + 2 * (X[:, 0] > 0.8)
+    forest = ExtraTreesRegressor(20, max_leaf_nodes=3, random_state=0).fit(X, cells)
+    weights = rng.uniform(0.5, 2, size=200)
+    leaves = Leaves([forest], [np.arange(200)], X, cells, weights, 4)
+    shares = leaves(X)
+    assert_allclose(shares.sum(axis=1), 1)
+    tree, row = forest.estimators_[0], 7
+    same = tree.apply(X) == tree.apply(X)[row]
+    expected = np.bincount(cells[same], weights[same], minlength=4) / weights[same].sum()
+    forest.estimators_, forest.n_estimators = [tree], 1
+    assert_allclose(Leaves([forest], [np.arange(200)], X, cells, weights, 4)(X)[row], expected)
+
+
+def test_edges_are_between_values():
+    y = np.array([3.0, 1.0, 1.0, 2.0, 7.0])
+    assert_array_equal(cell_edges(y, np.ones(5)), [1.5, 2.5, 5.0])
+    assert_array_equal(cell_edges(y, np.array([1.0, 1, 1, 0, 1])), [2.0, 5.0])
+    many = cell_edges(np.arange(1000.0), np.ones(1000))
+    assert len(many) == 31
+    assert_allclose(np.diff(many), 1000 / 32, atol=1)
+
+
+def test_surely_positive():
+    assert surely_positive(np.array([1.0, 1.1, 0.9]), np.ones(3))
+    assert not surely_positive(np.array([1.0, -1.1, 0.9]), np.ones(3))
+    assert not surely_positive(np.zeros(3), np.ones(3))
+
+
+def test_answers_of_repeated_rows_are_known(rng):
+    """A law that no location and scale has: rows are of few kinds, each with answers of its own."""
+    kinds = rng.standard_normal((60, 4))
+    answers = rng.randint(5, size=(60, 2))
+    of = rng.randint(60, size=900)
+    X, y = kinds[of], answers[of, rng.randint(2, size=900)].astype(float)
+    density = EnergyDensityEstimator("linear", alpha=0.1, kind="mass", random_state=0)
+    density.fit(X[:600], y[:600])
+    local = density.conditionals_[0].base.local_
+    assert local.weight_ > 0.3
+    assert density.score(X[600:], y[600:]) > -np.log(2) - 0.3
+    nothing = EnergyDensityEstimator(
+        "linear", location=Ridge(), alpha=0.1, kind="mass", random_state=0
+    )
+    nothing.fit(X[:600], y[:600])
+    assert nothing.conditionals_[0].base.local_ is None
+    assert density.score(X[600:], y[600:]) > nothing.score(X[600:], y[600:]) + 0.3
+
+
+def test_centred_kernel_ridge_moves_with_the_answers(rng):
+    X, y = rng.standard_normal((60, 3)), rng.standard_normal(60)
+    weights = rng.randint(1, 3, size=60)
+    ridge = CentredKernelRidge(0.1, kernel=RBF(2.0))
+    found = ridge.fit(X, y, weights).predict(X)
+    assert_allclose(ridge.fit(X, y + 1e4, weights).predict(X), found + 1e4, atol=1e-6)
+    rows = np.repeat(np.arange(60), weights)
+    assert_allclose(ridge.fit(X[rows], y[rows]).predict(X), found, atol=1e-6)
+    centred = y - np.average(y, weights=weights)
+    peer = KernelRidge(alpha=0.1, kernel=RBF(2.0)).fit(X, centred, weights)
+    assert_allclose(found, peer.predict(X) + y.mean() - centred.mean(), atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [300, 2500])
+def test_kernels_fit_what_is_smooth(n, rng):
+    """Also of more rows than an exact one is for."""
+    X = rng.uniform(-2, 2, size=(n + 500, 2))
+    signal = 100 + 10 * np.sin(2 * X[:, 0]) * X[:, 1]
+    y = signal + 0.1 * rng.standard_normal(len(X))
+    kernel = default_locations(X[:n], y[:n], np.ones(n), n)[1]
+    error = kernel.fit(X[:n], y[:n]).predict(X[n:]) - signal[n:]
+    assert np.sqrt(np.mean(error**2)) < 0.1
