@@ -201,9 +201,16 @@ class LocationScale:
 
     def distribution(self, X):
         """Distributions of rows, and the features (n, ...) that energies read."""
-        predictions = np.stack([expert.predict(X) for expert in self.experts_], axis=1)
-        law, features = self.law_.distribution(self._scaler.transform(X), predictions)
-        return law if self.local_ is None else self.local_.blended(law, X), features
+        shares, known = None, {}
+        if self.local_ is not None:
+            shares, mean = self.local_.leaves_(X)
+            known[self.local_.forest] = self.local_.forest.invert(mean)
+        predictions = [
+            known[expert] if expert in known else expert.predict(X) for expert in self.experts_
+        ]
+        table = self._scaler.transform(X)
+        law, features = self.law_.distribution(table, np.stack(predictions, axis=1))
+        return law if shares is None else self.local_.blended(law, shares), features
 
 
 class StudentAround:

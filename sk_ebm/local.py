@@ -30,16 +30,19 @@ class Leaves:
     def __init__(self, forests, trained, X, cells, weights, n_cells):
         self.forests = forests
         counted = sparse.csr_matrix((weights, cells, np.arange(len(X) + 1)), (len(X), n_cells))
-        self._shares = []  # of the cells in each leaf
+        self._tables = []  # of each leaf the shares of the cells, and the mean
         for forest, rows in zip(forests, trained, strict=True):
-            shares = (_leaves(forest, X[rows]).T @ counted[rows]).toarray()
-            self._shares.append(shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-300))
+            shares = (_leaves(forest, X[rows]).T @ counted[rows]).toarray(order="C")
+            shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1e-300)
+            means = np.concatenate([tree.tree_.value[:, 0] for tree in forest.estimators_])
+            self._tables.append(np.hstack([shares, means]))
 
     def __call__(self, X, which=None):
-        """Shares of the cells (n, n_cells), by one of the forests or on average by all."""
+        """Shares of the cells (n, n_cells) and predictions (n,), by one of the forests or all."""
         chosen = range(len(self.forests)) if which is None else [which]
-        found = [_leaves(self.forests[i], X) @ self._shares[i] for i in chosen]
-        return np.mean(found, axis=0)
+        found = [_leaves(self.forests[i], X) @ self._tables[i] for i in chosen]
+        found = np.mean(found, axis=0)
+        return found[:, :-1], found[:, -1]
 
 
 def _leaves(forest, X):
@@ -108,7 +111,7 @@ class Local:
         of_folds = leaves(self.forest.of_folds_, trained)
         shares = np.empty((len(y), n_cells))
         for i, (_, test) in enumerate(splits):
-            shares[test] = of_folds(X[test], i)
+            shares[test], _ = of_folds(X[test], i)
         several = len(self.forest.models_) > 1
         self.leaves_ = of_folds if several else leaves(self.forest.models_, [np.arange(len(y))])
         likelier = Blended(distribution, self.edges, shares, 1.0).ratios_of(y[:, None])[:, 0]
@@ -125,8 +128,8 @@ class Local:
         self.scores_ = blended.normal_score(points)
         return self
 
-    def blended(self, distribution, X):
-        return Blended(distribution, self.edges, self.leaves_(X), self.weight_)
+    def blended(self, distribution, shares):
+        return Blended(distribution, self.edges, shares, self.weight_)
 
 
 def surely_positive(gained, weights):

@@ -71,9 +71,8 @@ class CrossFitted:
 
     @property
     def is_forest(self):
-        """Whether these are forests of y itself, with leaves of their own training rows."""
-        forests = RandomForestRegressor, ExtraTreesRegressor
-        return self.power is None and isinstance(self.models_[0], forests)
+        """Whether these are forests, with leaves of their own training rows."""
+        return isinstance(self.models_[0], (RandomForestRegressor, ExtraTreesRegressor))
 
     def forget_folds(self):
         """Keeps the models that predict alone."""
@@ -84,8 +83,11 @@ class CrossFitted:
 
     def _predict(self, models, X):
         found = [np.asarray(model.predict(X), dtype=np.float64).reshape(len(X)) for model in models]
-        mean = np.mean(found, axis=0)
-        return mean if self.power is None else self.power.inverse(mean)
+        return self.invert(np.mean(found, axis=0))
+
+    def invert(self, predictions):
+        """From the scale that the models are fitted on to y."""
+        return predictions if self.power is None else self.power.inverse(predictions)
 
 
 def fit_regressor(model, X, y, weights, rows):

@@ -56,13 +56,15 @@ def test_leaves_hold_the_answers_of_their_rows(rng):
     forest = ExtraTreesRegressor(20, max_leaf_nodes=3, random_state=0).fit(X, cells)
     weights = rng.uniform(0.5, 2, size=200)
     leaves = Leaves([forest], [np.arange(200)], X, cells, weights, 4)
-    shares = leaves(X)
+    shares, means = leaves(X)
     assert_allclose(shares.sum(axis=1), 1)
+    assert_allclose(means, forest.predict(X))
     tree, row = forest.estimators_[0], 7
     same = tree.apply(X) == tree.apply(X)[row]
     expected = np.bincount(cells[same], weights[same], minlength=4) / weights[same].sum()
     forest.estimators_, forest.n_estimators = [tree], 1
-    assert_allclose(Leaves([forest], [np.arange(200)], X, cells, weights, 4)(X)[row], expected)
+    shares, _ = Leaves([forest], [np.arange(200)], X, cells, weights, 4)(X)
+    assert_allclose(shares[row], expected)
 
 
 def test_edges_are_between_values():
