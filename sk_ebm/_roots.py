@@ -19,7 +19,7 @@ def find_root(value_and_slope, low, high, max_steps=80):
     for _ in range(max_steps):
         value, slope = value_and_slope(x)
         low, high = np.where(value > 0, low, x), np.where(value > 0, x, high)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             step = value / slope
         if (np.fmin(np.abs(step), high - low) <= narrow).all():
             break

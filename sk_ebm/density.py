@@ -4,6 +4,7 @@ from functools import partial
 from numbers import Integral
 
 import numpy as np
+from scipy.special import logsumexp
 from sklearn.base import DensityMixin, clone
 from sklearn.callback import with_callbacks
 from sklearn.dummy import DummyRegressor
@@ -11,6 +12,7 @@ from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_ebm._checks import check_number, check_weighs
@@ -151,6 +153,9 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         What `log_prob`, `score` and `score_samples` return: the log density before rounding, at an
         atom its mass over the recording step (or a hundredth of the standard deviation where there
         is none); or the log mass of the cell, the recording step around y.
+    n_orders : int, default=1
+        Orders of the columns, >= 1, whose chains are averaged with ``conditional=False``: the one
+        that they have, and random ones. Each takes the time of one fit.
     n_basis : int, default=8
         Number of splines, >= 1.
     point : {"mean", "median", "mode"}, default="mean"
@@ -169,6 +174,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     conditionals_ : list
         One for each target or column, with attributes ``energy_``, ``beta_``, ``base``,
         ``loss_curve_``.
+    others_ : list of (order, EnergyDensityEstimator)
+        The further orders (n_features,) of the columns, and the joint densities of these.
     atoms_ : list of ndarray
         For each target or column the values that have masses.
     exponents_ : list of float
@@ -210,6 +217,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         power="auto",
         atoms="auto",
         kind="density",
+        n_orders=1,
         n_basis=8,
         point="mean",
         beta="auto",
@@ -229,6 +237,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         self.power = power
         self.atoms = atoms
         self.kind = kind
+        self.n_orders = n_orders
         self.n_basis = n_basis
         self.point = point
         self.beta = beta
@@ -268,6 +277,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             parts = self._components()
             self._check_components(parts[0])
             check_number("n_basis", self.n_basis, 1, closed=True, kind=Integral)
+            check_number("n_orders", self.n_orders, 1, closed=True, kind=Integral)
             X, targets = self._validated_data(X, y)
             weights = check_sample_weight(sample_weight, X)
             check_weighs(weights)
@@ -284,6 +294,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
                     self._fit_chain(parts, X, targets, weights, splits, folds, rng, report)
                 else:
                     self._fit_joint(parts, X, weights, splits, folds, rng, report)
+                    self.others_ = self._other_orders(X, groups, rng)
             return self
 
     def _validated_data(self, X, y):
@@ -373,7 +384,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     def _fit_joint(self, parts, X, weights, splits, folds, rng, report):
         """A Gaussian mixture, and one conditional for each column, given those before it."""
-        self.conditionals_ = []
+        self.conditionals_, self.others_ = [], []
         self.scaler_ = StandardScaler().fit(X)
         X = self.scaler_.transform(X)
         recordings = [
@@ -390,6 +401,20 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             points = recording.spread(column)
             fit_base = partial(base.fit, X[:, :j], column, points, splits=folds, rng=rng)
             self._fit_conditional(parts, fit_base, column, recording, weights, splits, report)
+
+    def _other_orders(self, X, groups, rng):
+        """Random orders of the columns, and densities that are chains in these."""
+        n_others = self.n_orders - 1
+        orders = [rng.permutation(X.shape[1]) for _ in range(n_others)]
+        models = [
+            clone(self).set_params(n_orders=1, random_state=rng.randint(np.iinfo(np.int32).max))
+            for _ in orders
+        ]
+        fitted = Parallel(n_jobs=self.n_jobs)(
+            delayed(model.fit)(X[:, order], groups=groups)
+            for model, order in zip(models, orders, strict=True)
+        )
+        return list(zip(orders, fitted, strict=True))
 
     def _fit_conditional(self, parts, fit_base, y, recording, weights, splits, report):
         """Gate, base and energy of y; what is an atom weighs nothing in the last two."""
@@ -526,7 +551,12 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         """
         X = self._validated_X(X)
         found = self._log_prob(self.scaler_.transform(X), X.shape[1])
-        return found if self.kind == "mass" else found - np.log(self.scaler_.scale_).sum()
+        own = found if self.kind == "mass" else found - np.log(self.scaler_.scale_).sum()
+        others = [
+            model.set_params(kind=self.kind).score_samples(X[:, order])
+            for order, model in self.others_
+        ]
+        return logsumexp([own, *others], axis=0) - np.log(1 + len(others))
 
     def score(self, X, y=None):
         """Mean of `log_prob`, or with ``conditional=False`` of `score_samples`, in nats.
@@ -743,8 +773,9 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         Parameters
         ----------
         X : array-like of shape (m, n_features), default=None
-            With ``conditional=False``, values of the first columns, or None for whole rows; an
-            integer is taken for ``n_samples``.
+            With ``conditional=False``, values of the first columns, which the chain in the
+            columns' own order goes on from, or None for whole rows; an integer is taken for
+            ``n_samples``.
         n_samples : int, default=1
             Draws for each row of X.
         random_state : int, RandomState instance or None, default=None
@@ -765,9 +796,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             draws = self._draw(X, self.conditionals_, n_samples, rng)[:, :, X.shape[1] :]
             return draws[:, :, 0] if len(self.conditionals_) == 1 else draws
         if X is None or isinstance(X, Integral):
-            n_samples = n_samples if X is None else X
-            draws = self._draw(np.empty((n_samples, 0)), self.conditionals_, 1, rng)[:, 0]
-            return self._unscaled(draws)
+            return self._draw_rows(n_samples if X is None else X, rng)
         first = check_array(X, dtype=np.float64)
         n_first = first.shape[1]
         if n_first >= len(self.conditionals_):
@@ -778,6 +807,20 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         mean, unit = self.scaler_.mean_, self.scaler_.scale_
         first = (first - mean[:n_first]) / unit[:n_first]
         return self._unscaled(self._draw(first, self.conditionals_[n_first:], n_samples, rng))
+
+    def _draw_rows(self, n_samples, rng):
+        """Whole rows, each from a chain in one of the orders."""
+        chain = rng.randint(1 + len(self.others_), size=n_samples)
+        rows = np.empty((n_samples, self.n_features_in_))
+        for i in np.unique(chain):
+            where = np.flatnonzero(chain == i)
+            if i == 0:
+                drawn = self._draw(np.empty((len(where), 0)), self.conditionals_, 1, rng)
+                rows[where] = self._unscaled(drawn[:, 0])
+            else:
+                order, model = self.others_[i - 1]
+                rows[np.ix_(where, order)] = model.sample(len(where), random_state=rng)
+        return rows
 
     def _unscaled(self, draws):
         """Draws (..., n_features) in the units of X, those of recorded values equal to these."""

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import integrate, stats
+from scipy import integrate, special, stats
 from sklearn.base import clone
 from sklearn.callback import ScoringMonitor
 from sklearn.datasets import load_diabetes, load_iris
@@ -380,6 +380,7 @@ def test_grid_search_through_a_pipeline(diabetes):
     ("params", "message"),
     [
         ({"n_basis": 0}, "n_basis must be an integer >= 1"),
+        ({"n_orders": 0}, "n_orders must be an integer >= 1"),
         ({"point": "middle"}, "point must be one of"),
         ({"beta": -1}, "beta must be"),
         ({"energy": "woods"}, "energy must be one of"),
@@ -486,6 +487,22 @@ def test_draws_of_the_joint_density_and_given_its_first_column(joint):
     given = joint.sample([[0.0], [0.9]], 300, random_state=0)
     assert_allclose(given[:, :, 0], [[0.0] * 300, [0.9] * 300], atol=1e-12)
     assert np.median(np.abs(given[0, :, 1])) > 2 * np.median(np.abs(given[1, :, 1]))
+
+
+def test_orders_of_the_columns_are_averaged():
+    X = load_iris().data
+    train, test = X[::2], X[1::2]
+    joint = EnergyDensityEstimator("linear", conditional=False, n_orders=3, random_state=0)
+    joint.fit(train)
+    own = clone(joint).set_params(n_orders=1).fit(train)
+    chains = [own.score_samples(test)]
+    chains += [chain.score_samples(test[:, order]) for order, chain in joint.others_]
+    averaged = special.logsumexp(chains, axis=0) - np.log(3)
+    assert_allclose(joint.score_samples(test), averaged)
+    draws = joint.sample(2000, random_state=0)
+    assert_array_equal(draws, joint.sample(2000, random_state=0))
+    assert_allclose(np.corrcoef(draws.T), np.corrcoef(train.T), atol=0.05)
+    assert joint.sample([[5.0]], 3).shape == (1, 3, 4)
 
 
 def test_joint_of_correlated_constant_and_few_rows(rng):
