@@ -130,11 +130,15 @@ class GaussianProcess(Normal):
 
 
 class QuantileForest:
-    """No density: its NLL is left out."""
+    """No density: its NLL is left out.
+
+    Masses are shares of quantiles, with one more for all steps in the range of y together.
+    """
 
     def fit(self, X, y):
         from quantile_forest import RandomForestQuantileRegressor
 
+        self.range = np.ptp(y)
         self.model = RandomForestQuantileRegressor(random_state=0).fit(X, y)
         return self
 
@@ -142,8 +146,8 @@ class QuantileForest:
         quantiles = self.model.predict(X, quantiles=LEVELS.tolist())
         short = y[:, None] - quantiles
         pinball = np.maximum(LEVELS * short, (LEVELS - 1) * short)
-        inside = np.mean(np.abs(short) <= step / 2, axis=1)
-        mass = -np.log(np.maximum(inside, 0.5 / len(LEVELS))).mean() if step else np.nan
+        hits = np.sum(np.abs(short) <= step / 2, axis=1) + step / (self.range + step)
+        mass = -np.log(hits / (len(LEVELS) + 1)).mean() if step else np.nan
         low, high = self.model.predict(X, quantiles=[0.05, 0.95]).T
         return np.nan, mass, 2 * pinball.mean(), np.mean((low <= y) & (y <= high))
 
