@@ -30,19 +30,19 @@ class Leaves:
     def __init__(self, forests, trained, X, cells, weights, n_cells):
         self.forests = forests
         counted = sparse.csr_matrix((weights, cells, np.arange(len(X) + 1)), (len(X), n_cells))
-        self._tables = []  # of each leaf the shares of the cells, and the mean
+        self._shares, self._means = [], []  # of the cells in each leaf, and of the targets there
         for forest, rows in zip(forests, trained, strict=True):
-            shares = (_leaves(forest, X[rows]).T @ counted[rows]).toarray(order="C")
-            shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1e-300)
-            means = np.concatenate([tree.tree_.value[:, 0] for tree in forest.estimators_])
-            self._tables.append(np.hstack([shares, means]))
+            masses = (_leaves(forest, X[rows]).T @ counted[rows]).tocsr()
+            totals = np.maximum(masses.sum(axis=1), 1e-300)
+            self._shares.append(masses.multiply(1 / totals.reshape(-1, 1)).tocsr())
+            self._means.append(np.concatenate([t.tree_.value[:, 0, 0] for t in forest.estimators_]))
 
     def __call__(self, X, which=None):
         """Shares of the cells (n, n_cells) and predictions (n,), by one of the forests or all."""
         chosen = range(len(self.forests)) if which is None else [which]
-        found = [_leaves(self.forests[i], X) @ self._tables[i] for i in chosen]
-        found = np.mean(found, axis=0)
-        return found[:, :-1], found[:, -1]
+        leaves = [(i, _leaves(self.forests[i], X)) for i in chosen]
+        shares = np.mean([(of @ self._shares[i]).toarray() for i, of in leaves], axis=0)
+        return shares, np.mean([of @ self._means[i] for i, of in leaves], axis=0)
 
 
 def _leaves(forest, X):
