@@ -11,7 +11,7 @@ from sk_ebm.distributions import MixtureRows
 _LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 _RIDGES = (1.0, 0.3, 0.1, 0.03, 0.01, 1e-3, 1e-6)  # of covariances of columns of unit variance
 _MANY = 100  # rows for each column, from which only the least ridges are tried
-_TESTED = 1000  # rows on which a choice is made
+_TESTED = 200, 1000  # rows on which a choice is made, at least and at most
 
 
 class MixtureColumn:
@@ -74,8 +74,9 @@ def fit_mixture(X, splits, rng):
     """A mixture of all rows and one for each fold's training rows.
 
     The ridge and the number of components are those of greatest likelihood in rows left out: of the
-    first folds, until 1,000 rows or all of them; the latter along a ladder that ends where two more
-    steps do not help. Columns that are constant have no say.
+    first folds, until half of the rows, 1,000 or all of them; the latter along a ladder that ends
+    where two more steps do not help, and with another ridge starts a step below the best. Columns
+    that are constant have no say.
 
     Parameters
     ----------
@@ -98,8 +99,11 @@ def _fit_mixture(X, splits, seed):
     varies = np.ptp(X, axis=0) > 0
     part = X[:, varies] if varies.any() else X
     tested = np.cumsum([len(test) for _, test in splits])
-    used = splits[: np.searchsorted(tested, _TESTED) + 1]
-    _, n_components, ridge = max(_climb(part, used, ridge, seed) for ridge in ridges)
+    used = splits[: np.searchsorted(tested, np.clip(len(X) // 2, *_TESTED)) + 1]
+    best = -np.inf, 1, ridges[0]
+    for ridge in ridges:
+        best = max(best, _climb(part, used, ridge, seed, best[1]))
+    _, n_components, ridge = best
     mixture = _mixture(n_components, ridge, seed).fit(X)
     return mixture, _refitted(mixture, [X[train] for train, _ in splits])
 
@@ -114,19 +118,19 @@ def _refitted(mixture, parts):
     return [clone(mixture).set_params(**params).fit(part) for part in parts]
 
 
-def _climb(X, splits, ridge, seed):
+def _climb(X, splits, ridge, seed, around):
     """(likelihood of the test rows, number of components, ridge) of the best mixture."""
     best, worse = (-np.inf, 1, ridge), 0
     fewest = min(len(train) for train, _ in splits)
-    for n_components in _LADDER:
+    for n_components in _LADDER[max(_LADDER.index(around) - 1, 0) :]:
         if (n_components > 1 and n_components > fewest / (2 * X.shape[1])) or worse == 2:
             break
-        mixture = _mixture(n_components, ridge, seed)
+        mixture = _mixture(n_components, ridge, seed, tol=1e-2)
         likelihood = np.mean([mixture.fit(X[train]).score(X[test]) for train, test in splits])
         worse = worse + 1 if likelihood < best[0] else 0
         best = max(best, (likelihood, n_components, ridge))
     return best
 
 
-def _mixture(n_components, ridge, seed):
-    return GaussianMixture(n_components, reg_covar=ridge, max_iter=300, random_state=seed)
+def _mixture(n_components, ridge, seed, tol=1e-3):
+    return GaussianMixture(n_components, tol=tol, reg_covar=ridge, max_iter=300, random_state=seed)
