@@ -163,6 +163,7 @@ class LocationScale:
             self.scores_ = self.local_.scores_
         for expert in experts:
             expert.forget_folds()
+        del self.law_.held_out_
         return self
 
     @property
@@ -236,7 +237,7 @@ class StudentAround:
         Of these.
     df_ : float
     held_out_ : distributions
-        Of the rows, not seen.
+        Of the rows, not seen; until a fit around it has ended.
     log_likelihoods_ : ndarray of shape (n,)
         Mean log density of the points of each row.
     """
@@ -311,6 +312,7 @@ class Scale:
                 with np.errstate(over="ignore", invalid="ignore"):  # steps that are taken back
                     model = CrossFitted(make(features, sizes, weights), n_jobs=self.n_jobs)
                     fitted[name] = model.fit(features, sizes, weights, splits, rng)
+                model.forget_folds()
                 unseen[(name,)] = np.log(np.maximum(model.held_out_, sizes.min()))
             unseen["linear", "trees"] = (unseen[("linear",)] + unseen[("trees",)]) / 2
         cost = {

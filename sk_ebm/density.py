@@ -1,6 +1,7 @@
 """EnergyDensityEstimator: conditional and joint densities from energies."""
 
 from functools import partial
+from math import factorial
 from numbers import Integral
 
 import numpy as np
@@ -155,7 +156,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         is none); or the log mass of the cell, the recording step around y.
     n_orders : int, default=1
         Orders of the columns, >= 1, whose chains are averaged with ``conditional=False``: the one
-        that they have, and random ones. Each takes the time of one fit.
+        that they have, and other random ones, if there are as many. Each takes the time of a fit.
     n_basis : int, default=8
         Number of splines, >= 1.
     point : {"mean", "median", "mode"}, default="mean"
@@ -175,7 +176,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         One for each target or column, with attributes ``energy_``, ``beta_``, ``base``,
         ``loss_curve_``.
     others_ : list of (order, EnergyDensityEstimator)
-        The further orders (n_features,) of the columns, and the joint densities of these.
+        The further orders of the columns, tuples, and the joint densities of these.
     atoms_ : list of ndarray
         For each target or column the values that have masses.
     exponents_ : list of float
@@ -285,6 +286,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             self.recordings_ = [Recording.of(y[weights > 0]) for y in targets.T]
             self._check_kind()
             vars(self).pop("conformity_", None)  # of an earlier fit
+            self.others_ = []
             rng = check_random_state(self.random_state)
             splits = self._splits(X, targets[:, 0], groups)
             folds = splits or _default_folds(X, rng)
@@ -294,7 +296,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
                     self._fit_chain(parts, X, targets, weights, splits, folds, rng, report)
                 else:
                     self._fit_joint(parts, X, weights, splits, folds, rng, report)
-                    self.others_ = self._other_orders(X, groups, rng)
+                    self.others_ = self._other_orders(X, splits, rng)
             return self
 
     def _validated_data(self, X, y):
@@ -384,7 +386,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     def _fit_joint(self, parts, X, weights, splits, folds, rng, report):
         """A Gaussian mixture, and one conditional for each column, given those before it."""
-        self.conditionals_, self.others_ = [], []
+        self.conditionals_ = []
         self.scaler_ = StandardScaler().fit(X)
         X = self.scaler_.transform(X)
         recordings = [
@@ -402,19 +404,22 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             fit_base = partial(base.fit, X[:, :j], column, points, splits=folds, rng=rng)
             self._fit_conditional(parts, fit_base, column, recording, weights, splits, report)
 
-    def _other_orders(self, X, groups, rng):
+    def _other_orders(self, X, splits, rng):
         """Random orders of the columns, and densities that are chains in these."""
-        n_others = self.n_orders - 1
-        orders = [rng.permutation(X.shape[1]) for _ in range(n_others)]
-        models = [
-            clone(self).set_params(n_orders=1, random_state=rng.randint(np.iinfo(np.int32).max))
-            for _ in orders
+        own = tuple(range(X.shape[1]))
+        orders = [own]
+        while len(orders) < min(self.n_orders, factorial(len(own))):
+            order = tuple(rng.permutation(len(own)))
+            orders += [order] * (order not in orders)
+        params = self.get_params(deep=False) | {"n_orders": 1, "cv": splits}
+        models = [  # without the callbacks, which clones would have
+            type(self)(**params | {"random_state": rng.randint(np.iinfo(np.int32).max)})
+            for _ in orders[1:]
         ]
         fitted = Parallel(n_jobs=self.n_jobs)(
-            delayed(model.fit)(X[:, order], groups=groups)
-            for model, order in zip(models, orders, strict=True)
+            delayed(model.fit)(X[:, order]) for model, order in zip(models, orders[1:], strict=True)
         )
-        return list(zip(orders, fitted, strict=True))
+        return list(zip(orders[1:], fitted, strict=True))
 
     def _fit_conditional(self, parts, fit_base, y, recording, weights, splits, report):
         """Gate, base and energy of y; what is an atom weighs nothing in the last two."""
@@ -455,7 +460,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     def n_iter_(self):
         """Iterations of all fits."""
         check_is_fitted(self)
-        return sum(conditional.n_iter_ for conditional in self.conditionals_)
+        own = sum(conditional.n_iter_ for conditional in self.conditionals_)
+        return own + sum(model.n_iter_ for _, model in self.others_)
 
     @property
     def atoms_(self):

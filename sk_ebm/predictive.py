@@ -8,7 +8,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 _CERTAIN = 1e-8  # mass below which a difference of two cdfs is not accurate
-_FINER = 5  # values for each node among which the mode is looked for
+_FINER = 2  # values for each node among which the mode is looked for
 _CLOSE = 1e-7  # distance of normal scores to which it is found
 
 

@@ -71,8 +71,11 @@ class CrossFitted:
 
     @property
     def is_forest(self):
-        """Whether these are forests, with leaves of their own training rows."""
-        return isinstance(self.models_[0], (RandomForestRegressor, ExtraTreesRegressor))
+        """Whether these are forests, with leaves of their own training rows.
+
+        Another class, though derived of these, may predict something else.
+        """
+        return type(self.models_[0]) in (RandomForestRegressor, ExtraTreesRegressor)
 
     def forget_folds(self):
         """Keeps the models that predict alone."""
@@ -146,18 +149,22 @@ def _kernel_ridge(X, y, weights, n_train):
     if len(rows) > _CHOSEN_ON:
         rows = np.random.RandomState(0).permutation(rows)[:_CHOSEN_ON]
     kernel, penalty = _likeliest_kernel(StandardScaler().fit_transform(X[rows]), y[rows])
-    if n_train <= _EXACT:
+    if np.count_nonzero(weights) <= _EXACT:
         return make_pipeline(StandardScaler(), CentredKernelRidge(penalty, kernel=kernel))
     size = int(min(n_train, max(300, 6 * np.sqrt(len(X)))))
     return make_pipeline(StandardScaler(), Nystroem(kernel, n_components=size), Ridge(penalty))
 
 
 class CentredKernelRidge(KernelRidge):
-    """Kernel ridge regression of y less its mean, which no penalty then draws to zero."""
+    """Kernel ridge regression of y less its mean, which no penalty then draws to zero.
+
+    Weights count relative to their mean.
+    """
 
     def fit(self, X, y, sample_weight=None):
         self._centre = np.average(y, weights=sample_weight)
-        return super().fit(X, y - self._centre, sample_weight=sample_weight)
+        weights = None if sample_weight is None else sample_weight / np.mean(sample_weight)
+        return super().fit(X, y - self._centre, sample_weight=weights)
 
     def predict(self, X):
         return self._centre + super().predict(X)
@@ -168,9 +175,9 @@ def _likeliest_kernel(table, y):
 
     The amplitude is the one of greatest evidence for each (Rasmussen and Williams, 2006, 5.4).
     """
-    y = y - y.mean()
-    best = np.inf, None, None
-    for scale in np.sqrt(table.shape[1]) * _LENGTHS:
+    y, scales = y - y.mean(), np.sqrt(table.shape[1]) * _LENGTHS
+    best = np.inf, RBF(scales[-1]), _KERNEL_PENALTIES[-1]  # where these rows are constant
+    for scale in scales if y.any() else []:
         for kernel in (RBF(scale), Matern(scale, nu=2.5)):
             values, vectors = linalg.eigh(kernel(table))
             spread = np.maximum(values, 0) + _KERNEL_PENALTIES[:, None]

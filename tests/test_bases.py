@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special
-from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from sklearn.gaussian_process.kernels import RBF
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import KFold
 
 from sk_ebm import EnergyDensityEstimator
 from sk_ebm.distributions import Blended, Student
 from sk_ebm.local import Leaves, cell_edges, surely_positive
-from sk_ebm.regressors import CentredKernelRidge, default_locations
+from sk_ebm.regressors import CentredKernelRidge, CrossFitted, default_locations
 
 EDGES = np.array([-1.0, 0.1, 2.0])
 
@@ -107,10 +108,8 @@ def test_centred_kernel_ridge_moves_with_the_answers(rng):
     ridge = CentredKernelRidge(0.1, kernel=RBF(2.0))
     found = ridge.fit(X, y, weights).predict(X)
     assert_allclose(ridge.fit(X, y + 1e4, weights).predict(X), found + 1e4, atol=1e-6)
-    rows = np.repeat(np.arange(60), weights)
-    assert_allclose(ridge.fit(X[rows], y[rows]).predict(X), found, atol=1e-6)
     centred = y - np.average(y, weights=weights)
-    peer = KernelRidge(alpha=0.1, kernel=RBF(2.0)).fit(X, centred, weights)
+    peer = KernelRidge(alpha=0.1, kernel=RBF(2.0)).fit(X, centred, weights / weights.mean())
     assert_allclose(found, peer.predict(X) + y.mean() - centred.mean(), atol=1e-9)
 
 
@@ -123,3 +122,42 @@ def test_kernels_fit_what_is_smooth(n, rng):
     kernel = default_locations(X[:n], y[:n], np.ones(n), n)[1]
     error = kernel.fit(X[:n], y[:n]).predict(X[n:]) - signal[n:]
     assert np.sqrt(np.mean(error**2)) < 0.1
+
+
+def test_kernel_ridge_of_rows_that_are_mostly_alike(rng):
+    X, y = rng.standard_normal((600, 3)), np.zeros(600)
+    y[np.random.RandomState(0).permutation(600)[300:325]] = np.arange(1, 26)
+    kernel = default_locations(X, y, np.ones(600), 480)[1]
+    assert np.abs(kernel.fit(X, y).predict(X)).max() < 5
+
+
+def test_kernel_ridge_is_exact_of_few_rows_alone(rng):
+    X, y = rng.standard_normal((2000, 2)), rng.standard_normal(2000)
+    kernels = [default_locations(X[:n], y[:n], np.ones(n), 800)[1] for n in (1000, 2000)]
+    assert [isinstance(k[-1], CentredKernelRidge) for k in kernels] == [True, False]
+
+
+def test_kernel_ridge_takes_weights_of_any_unit(rng):
+    X, y, weights = rng.standard_normal((60, 2)), 5 + rng.standard_normal(60), rng.uniform(1, 2, 60)
+    ridge = CentredKernelRidge(0.1, kernel=RBF())
+    first = ridge.fit(X, y, sample_weight=weights).predict(X)
+    assert_allclose(ridge.fit(X, y, sample_weight=1e10 * weights).predict(X), first)
+
+
+class LogForest(RandomForestRegressor):
+    """A forest of the logarithm."""
+
+    def fit(self, X, y, sample_weight=None):
+        return super().fit(X, np.log(y), sample_weight)
+
+    def predict(self, X):
+        return np.exp(super().predict(X))
+
+
+@pytest.mark.parametrize(
+    ("forest", "known"), [(RandomForestRegressor(5), True), (LogForest(5), False)]
+)
+def test_leaves_of_forests_that_predict_their_means(rng, forest, known):
+    X, y = rng.standard_normal((50, 2)), rng.uniform(1, 2, size=50)
+    splits = list(KFold(5).split(X))
+    assert CrossFitted(forest).fit(X, y, np.ones(50), splits, rng).is_forest is known

@@ -505,6 +505,14 @@ def test_orders_of_the_columns_are_averaged():
     assert joint.sample([[5.0]], 3).shape == (1, 3, 4)
 
 
+def test_orders_are_different_and_take_the_folds_of_an_iterator():
+    X = load_iris().data[::3, :2]
+    joint = EnergyDensityEstimator("linear", conditional=False, alpha=0.1, n_orders=5)
+    joint.set_params(cv=KFold(3).split(X)).fit(X)
+    assert [order for order, _ in joint.others_] == [(1, 0)]
+    assert joint.n_iter_ > sum(conditional.n_iter_ for conditional in joint.conditionals_)
+
+
 def test_joint_of_correlated_constant_and_few_rows(rng):
     X = rng.standard_normal((30, 1)) @ np.ones((1, 3)) + 1e-3 * rng.standard_normal((30, 3))
     X[:, 2] = 7
