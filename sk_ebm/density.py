@@ -28,7 +28,7 @@ from sk_ebm.splines import NormalSplines, TiltedNormal
 
 _DRAWS = 200  # of each row, for means of several targets
 _FEW_VALUES = 20  # of a column of a table, up to which its density is spread over their cells
-_HELD_AT_ONCE = 30  # arrays of the quadrature's size that a block of rows needs
+_HELD_AT_ONCE = 60  # arrays of the quadrature's size that a block of rows needs
 
 
 class Conditional:

@@ -2,6 +2,7 @@
 
 Each has ``log_density(y)`` in nats, the normal score ``normal_score(y)`` = Phi^-1(F(y)), accurate
 in both tails, of y (n, k), and its inverse ``at(z)`` for z (n, k) or, the same in all rows, (k,).
+Where the latter has kinks, ``breaks`` (n, b) are the normal scores at these.
 """
 
 import numpy as np
@@ -92,7 +93,7 @@ class Blended:
         blended = self._ratios * own
         below = np.pad(np.cumsum(blended, axis=1), [(0, 0), (1, 0)])
         above = np.pad(np.cumsum(blended[:, ::-1], axis=1)[:, ::-1], [(0, 0), (0, 1)])
-        self._tops = _score(below, above)[:, 1:-1]
+        self.breaks = _score(below, above)[:, 1:-1]
         self._own_ends, self._ends = (low[:, :-1], high[:, 1:]), (below[:, :-1], above[:, 1:])
 
     def ratios_of(self, y):
@@ -108,7 +109,7 @@ class Blended:
 
     def at(self, z):
         z = np.broadcast_to(z, (len(self._ratios), np.shape(z)[-1]))
-        cells = (z[:, :, None] > self._tops[:, None]).sum(axis=2)
+        cells = (z[:, :, None] > self.breaks[:, None]).sum(axis=2)
         return self.distribution.at(_moved(z, cells, self._ends, self._own_ends, 1 / self._ratios))
 
 

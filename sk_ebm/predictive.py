@@ -7,6 +7,8 @@ from functools import cached_property
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
+from sk_ebm.splines import masses_below
+
 _CERTAIN = 1e-8  # mass below which a difference of two cdfs is not accurate
 _FINER = 2  # values for each node among which the mode is looked for
 _CLOSE = 1e-7  # distance of normal scores to which it is found
@@ -72,8 +74,23 @@ class Predictive:
         return self.base.at(self.tilted.quantile(p))
 
     @cached_property
+    def _breaks(self):
+        """Where values have kinks between the nodes, normal scores (n, b), or None."""
+        return getattr(self.base, "breaks", None)
+
+    @cached_property
+    def _pieces(self):
+        """Values and their masses, (n, q) each, whose sums are integrals: those of the grid,
+        or, where there are breaks, of more between these."""
+        if self._breaks is None:
+            return self.grid, self.masses
+        nodes, masses = self.tilted.quadrature(self._breaks)
+        return self.base.at(nodes), masses
+
+    @cached_property
     def mean(self):
-        return np.sum(self.masses * self.grid, axis=1)
+        values, masses = self._pieces
+        return np.sum(masses * values, axis=1)
 
     @cached_property
     def mode(self):
@@ -105,6 +122,9 @@ class Predictive:
         """E|Y - y| = y (2 F(y) - 1) + E Y - 2 E[Y; Y <= y] at y (n,)."""
         y = y[:, None]
         z = self.base.normal_score(y)
+        if self._breaks is not None:
+            nodes, masses = self.tilted.quadrature(np.hstack([self._breaks, z]))
+            return np.sum(masses * np.abs(self.base.at(nodes) - y), axis=1)
         below = self.tilted.partial_mean(z, self.base.at)
         twice = 2 * self.tilted.cdf(z) - 1
         return (y * twice - 2 * below)[:, 0] + self.mean
@@ -112,7 +132,8 @@ class Predictive:
     @cached_property
     def gini(self):
         """E|Y - Y'| / 2 = E[Y (2 F(Y) - 1)], (n,)."""
-        return np.sum(self.masses * (2 * self.tilted.cdf_at_nodes - 1) * self.grid, axis=1)
+        values, masses = self._pieces
+        return np.sum(masses * (2 * masses_below(masses) - 1) * values, axis=1)
 
     def shortest(self, coverage):
         """Ends (n, 2) of the shortest interval with that probability."""
@@ -142,10 +163,6 @@ class Wrapped:
 
     def energies(self, y):
         return -self.log_density(y) - self.log_z[:, None]
-
-    @cached_property
-    def mean(self):
-        return np.sum(self.masses * self.grid, axis=1)
 
     def shortest(self, coverage):
         lows = np.linspace(1e-9, 1 - coverage - 1e-9, 201)
@@ -186,6 +203,10 @@ class Gated(Wrapped):
     @cached_property
     def masses(self):
         return np.hstack([self._of_rest * self.law.masses, self._of_atoms])
+
+    @cached_property
+    def mean(self):
+        return self._of_rest[:, 0] * self.law.mean + self._of_atoms @ self.atoms
 
     def log_density(self, y):
         found = self.log_masses[:, -1:] + self.law.log_density(y)
@@ -272,6 +293,10 @@ class Rounded(Wrapped):
 
     def quantile(self, p):
         return self.recording.nearest(self.law.quantile(p))
+
+    @cached_property
+    def mean(self):
+        return self.masses @ self._values
 
     @cached_property
     def mode(self):

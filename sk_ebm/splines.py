@@ -95,6 +95,14 @@ def _partial_weights():
 _PARTIAL = _partial_weights()
 
 
+def masses_below(masses):
+    """Mass below each node, of the masses (n, q) of nodes of successive intervals."""
+    parts = masses.reshape(len(masses), -1, _PER_INTERVAL)
+    before = np.cumsum(parts.sum(axis=2), axis=1)[:, :-1]
+    before = np.pad(before, [(0, 0), (1, 0)])[:, :, None]
+    return (before + parts @ _PARTIAL.T).reshape(masses.shape)
+
+
 def _normal(z):
     return np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
 
@@ -165,10 +173,17 @@ class TiltedNormal:
     @cached_property
     def cdf_at_nodes(self):
         """Mass below each node, (n, q)."""
-        parts = self.masses.reshape(len(self.outputs), -1, _PER_INTERVAL)
-        before = np.cumsum(parts.sum(axis=2), axis=1)[:, :-1]
-        before = np.pad(before, [(0, 0), (1, 0)])[:, :, None]
-        return (before + parts @ _PARTIAL.T).reshape(self.masses.shape)
+        return masses_below(self.masses)
+
+    def quadrature(self, breaks):
+        """Nodes, and their masses, (n, q) each, of intervals that end at breaks (n, b) too."""
+        ends = self.splines.ends
+        breaks = np.clip(breaks, ends[0], ends[-1])
+        ends = np.sort(np.hstack([np.tile(ends, (len(breaks), 1)), breaks]), axis=1)
+        nodes, weights = _legendre(ends[:, :-1], ends[:, 1:])
+        masses = weights * _normal(nodes) * np.exp(self.tilt(nodes))
+        masses = masses.reshape(len(breaks), -1)
+        return nodes.reshape(masses.shape), masses / masses.sum(axis=1, keepdims=True)
 
     def partial_mean(self, z, of):
         """E[of(Z); Z <= z], (n, 1), for a function of scores (n, k) or (k,) and z (n, 1)."""

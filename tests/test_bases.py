@@ -13,7 +13,9 @@ from sklearn.model_selection import KFold
 from sk_ebm import EnergyDensityEstimator
 from sk_ebm.distributions import Blended, Student
 from sk_ebm.local import Leaves, cell_edges, surely_positive
+from sk_ebm.predictive import Predictive
 from sk_ebm.regressors import CentredKernelRidge, CrossFitted, default_locations
+from sk_ebm.splines import NormalSplines, TiltedNormal
 
 EDGES = np.array([-1.0, 0.1, 2.0])
 
@@ -49,6 +51,18 @@ def test_cells_without_mass_get_none():
     assert_allclose(blend.ratios_of(np.array([[-2.0, 0.0, 1.0, 3.0]])), 1)
     z = np.array([-7.0, -1.0, 0.0, 7.0])
     assert_allclose(blend.normal_score(blend.at(z)), z[None], atol=1e-6)
+
+
+def test_means_and_crps_of_cells_that_are_nearly_empty(rng):
+    student = Student(np.zeros(6), np.ones(6), 8.0)
+    blend = Blended(student, EDGES, np.tile([0.5, 0, 0, 0.5], (6, 1)), 0.95)
+    predictive = Predictive(blend, TiltedNormal(NormalSplines(8), rng.standard_normal((6, 8))))
+    levels = (np.arange(20_000) + 0.5) / 20_000
+    draws = predictive.quantile(np.tile(levels, (6, 1)))
+    y = draws[:, 3000]
+    gini = np.mean((2 * levels - 1) * draws, axis=1)
+    assert_allclose(predictive.mean, draws.mean(axis=1), atol=1e-3)
+    assert_allclose(predictive.crps(y), np.abs(draws - y[:, None]).mean(axis=1) - gini, rtol=1e-3)
 
 
 def test_leaves_hold_the_answers_of_their_rows(rng):
