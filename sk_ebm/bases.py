@@ -139,6 +139,20 @@ class LocationScale:
         if len(powers) > 1 and len(y) > _CHOOSING:
             likelier = self._likelier_on_part(X, y, points, weights, splits, rng)
             powers = powers[-1:] if likelier else powers[:1]
+        experts = self._fit_law(powers, X, y, points, weights, splits, rng)
+        self.scores_, self.features_ = self.law_.scores_, self.law_.features_
+        forests = [expert for expert in experts if expert.is_forest]
+        law = self.law_.held_out_
+        self.local_ = Local.of(forests, law, X, y, points, weights, splits)
+        if self.local_ is not None:
+            self.scores_ = self.local_.scores_
+        for expert in experts:
+            expert.forget_folds()
+        del self.law_.held_out_
+        return self
+
+    def _fit_law(self, powers, X, y, points, weights, splits, rng):
+        """Settles the law and what it is around; all experts that were tried."""
         self._scaler = StandardScaler().fit(X, sample_weight=weights)
         experts = []
         for power in powers:
@@ -155,16 +169,7 @@ class LocationScale:
         gained = laws[-1].log_likelihoods_ - laws[0].log_likelihoods_
         self.law_ = laws[-1] if surely_positive(gained, weights) else laws[0]
         self.experts_ = [experts[i] for i in self.law_.kept_]
-        self.scores_, self.features_ = self.law_.scores_, self.law_.features_
-        forests = [expert for expert in experts if expert.is_forest]
-        law = self.law_.held_out_
-        self.local_ = Local.of(forests, law, X, y, points, weights, splits)
-        if self.local_ is not None:
-            self.scores_ = self.local_.scores_
-        for expert in experts:
-            expert.forget_folds()
-        del self.law_.held_out_
-        return self
+        return experts
 
     @property
     def power(self):
@@ -190,9 +195,10 @@ class LocationScale:
         parts = [(train, test) for train, test in parts if len(test)]
         if not all(len(train) for train, _ in parts):
             return False
-        base = LocationScale(self.locations, self.exponent, self.n_jobs)
-        base.fit(X[rows], y[rows], points[rows], weights[rows], parts, rng)
-        return base.power is not None
+        part = LocationScale(self.locations, self.exponent, self.n_jobs)
+        powers = part._powers(y[rows], weights[rows])
+        part._fit_law(powers, X[rows], y[rows], points[rows], weights[rows], parts, rng)
+        return part.power is not None
 
     def _regressors(self, X, y, weights, splits, first):
         if self.locations != "auto":

@@ -405,12 +405,13 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             self._fit_conditional(parts, fit_base, column, recording, weights, splits, report)
 
     def _other_orders(self, X, splits, rng):
-        """Random orders of the columns, and densities that are chains in these."""
+        """Other, random orders of the columns, and densities that are chains in these."""
         own = tuple(range(X.shape[1]))
         orders = [own]
         while len(orders) < min(self.n_orders, factorial(len(own))):
             order = tuple(rng.permutation(len(own)))
-            orders += [order] * (order not in orders)
+            if order not in orders:
+                orders.append(order)
         params = self.get_params(deep=False) | {"n_orders": 1, "cv": splits}
         models = [  # without the callbacks, which clones would have
             type(self)(**params | {"random_state": rng.randint(np.iinfo(np.int32).max)})

@@ -2,8 +2,10 @@
 
 Each has ``log_density(y)`` in nats, the normal score ``normal_score(y)`` = Phi^-1(F(y)), accurate
 in both tails, of y (n, k), and its inverse ``at(z)`` for z (n, k) or, the same in all rows, (k,).
-Where the latter has kinks, ``breaks`` (n, b) are the normal scores at these.
+Where the latter bends sharply, ``breaks`` (n, b) are the normal scores at these places.
 """
+
+from functools import cached_property
 
 import numpy as np
 from scipy import special, stats
@@ -78,7 +80,7 @@ class Blended:
     shares : ndarray of shape (n, n_cells)
         The given probabilities.
     weight : float
-        Theirs, in [0, 1).
+        Theirs, in [0, 1].
     """
 
     def __init__(self, distribution, edges, shares, weight):
@@ -185,6 +187,12 @@ class MixtureRows:
 
     def __init__(self, log_shares, means, widths):
         self.log_shares, self.means, self.widths = log_shares, means, widths
+
+    @cached_property
+    def breaks(self):
+        """At four widths from the means: values jump from one component to the next."""
+        ends = [self.means - 4 * self.widths, self.means + 4 * self.widths]
+        return self.normal_score(np.hstack(ends))
 
     def _standard(self, y):
         return (y[:, :, None] - self.means[:, None]) / self.widths  # (n, k, components)

@@ -75,7 +75,7 @@ class Predictive:
 
     @cached_property
     def _breaks(self):
-        """Where values have kinks between the nodes, normal scores (n, b), or None."""
+        """Where values bend sharply between the nodes, normal scores (n, b), or None."""
         return getattr(self.base, "breaks", None)
 
     @cached_property

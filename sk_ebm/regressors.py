@@ -175,9 +175,11 @@ def _likeliest_kernel(table, y):
 
     The amplitude is the one of greatest evidence for each (Rasmussen and Williams, 2006, 5.4).
     """
-    y, scales = y - y.mean(), np.sqrt(table.shape[1]) * _LENGTHS
-    best = np.inf, RBF(scales[-1]), _KERNEL_PENALTIES[-1]  # where these rows are constant
-    for scale in scales if y.any() else []:
+    scales = np.sqrt(table.shape[1]) * _LENGTHS
+    if np.ptp(y) == 0:  # of these rows, though not of all
+        return RBF(scales[-1]), _KERNEL_PENALTIES[-1]
+    y, best = y - y.mean(), (np.inf, None, None)
+    for scale in scales:
         for kernel in (RBF(scale), Matern(scale, nu=2.5)):
             values, vectors = linalg.eigh(kernel(table))
             spread = np.maximum(values, 0) + _KERNEL_PENALTIES[:, None]

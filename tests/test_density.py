@@ -157,7 +157,7 @@ def test_log_density_is_the_slope_of_the_cdf(name, rng, tilted):
     assert_allclose(np.exp(predictive.log_density(y)), slope, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", BASES[:-1])  # mixtures are of joint densities, without a crps
+@pytest.mark.parametrize("name", BASES)
 def test_crps_is_that_of_draws(name, rng, tilted):
     predictive = Predictive(bases(rng)[name], tilted)
     y = predictive.quantile(np.full((6, 1), 0.8))[:, 0]
