@@ -7,6 +7,8 @@ from scipy.optimize import brentq
 
 from sk_ebm._private import namespace
 
+_FARTHEST = 30.0  # median ranges above the least energy at which energies still tell answers apart
+
 
 class Gibbs:
     """p(y given x) = m(y) exp(-beta E(x, y)) / Z(x) over a finite set of candidate answers.
@@ -106,6 +108,8 @@ def learn_beta(energies, target, sample_weight, log_measure=None):
     The problem is convex in beta. One virtual sample of unit weight whose answer is drawn from
     the base measure stands beside the data (the smoothing of Platt, 1999), so beta stays finite
     where every target has the least energy, and shrinks to nearly zero where energies say nothing.
+    An energy further than 30 median ranges above the least of its row counts as that: one
+    outlier in many rows does not choose beta.
 
     Parameters
     ----------
@@ -129,8 +133,10 @@ def learn_beta(energies, target, sample_weight, log_measure=None):
 def learn_beta_of_blocks(blocks):
     """`learn_beta` of samples whose energies come in several blocks, as tuples of its arguments."""
     total = sum(weights.sum() for _, _, weights, _ in blocks)
+    ranges = np.concatenate([np.ptp(energies, axis=1) for energies, *_ in blocks])
+    most = _FARTHEST * np.median(ranges) or np.inf
     blocks = [
-        _Wanted(np.asarray(energies, dtype=np.float64), target, weights / total, log_measure, total)
+        _Wanted(_within(energies, most), target, weights / total, log_measure, total)
         for energies, target, weights, log_measure in blocks
     ]
     spread = sum(block.spread for block in blocks)
@@ -148,6 +154,12 @@ def learn_beta_of_blocks(blocks):
     if slope(low) > 0 or slope(high) < 0:
         return float(np.exp(low if slope(low) > 0 else high) / spread)
     return float(np.exp(brentq(slope, low, high, xtol=1e-11)) / spread)
+
+
+def _within(energies, most):
+    """Energies in float64, at most so much above the least of their row."""
+    energies = np.asarray(energies, dtype=np.float64)
+    return np.minimum(energies, energies.min(axis=1, keepdims=True) + most)
 
 
 class _Wanted:

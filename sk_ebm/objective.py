@@ -112,6 +112,13 @@ class Objective:
             parts.append(pullback(slopes))
         return total, self._joined(parts)
 
+    def values(self, outputs):
+        """The loss of each sample, (n,)."""
+        values = np.empty(len(self.answers))
+        for samples, _, answers, gibbs, _ in self._blocks(outputs):
+            values[samples] = self.loss(gibbs, answers.target)[0]
+        return values
+
     def curvature(self, outputs, damping=0.0):
         """Curvature of the weighted mean loss by the outputs: diagonal and product, (m, o).
 

@@ -1,15 +1,22 @@
 """The linear energy, and how its penalty is chosen out of sample."""
 
+from collections import namedtuple
 from copy import copy
+from operator import attrgetter
 
 import numpy as np
 
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._design import make_design
+from sk_ebm.losses import NLL
 
 _LEAVE_ONE_OUT_COST = 5e8  # multiplications per penalty up to which leave-one-out is used
 _PATH_TOL = 1e-4  # relative accuracy of the objective along the path
 _LONGEST_PATH = 40
+_STEEP = 0.7  # of the last loss or less: it falls fast
+_GAIN, _RISE = 1e-3, 0.02  # relative changes of the least loss that count
+_GRAIN = 0.1  # a least loss below that is as if it were that large
+_FEW = 2000  # samples on which a penalty is calibrated
 _MIDDLE = 4  # the penalty of the path that is taken where nothing can be held out
 
 
@@ -73,7 +80,7 @@ class LinearEnergy(Energy):
             splits = None if loo else objective.splits or objective.default_splits(rng)[:1]
             path = self._path(design, objective.weights.sum())
             if splits == []:
-                objective.alpha = float(path[min(_MIDDLE, len(path) - 1)])
+                objective.alpha = path[min(_MIDDLE, len(path) - 1)]
             else:
                 init = _choose_alpha(design, objective, init, path, splits, rng)
         params = _minimize(
@@ -90,7 +97,7 @@ class LinearEnergy(Energy):
             return [1.0]
         low = self._least_alpha(design, total)
         n_steps = int(np.log(low / high) / np.log(self._path_factor)) + 1
-        return high * self._path_factor ** np.arange(np.clip(n_steps, 1, _LONGEST_PATH))
+        return [high * self._path_factor**i for i in range(np.clip(n_steps, 1, _LONGEST_PATH))]
 
     def _least_alpha(self, design, total):
         """That of LogisticRegression(C=1e4) on the column of least variance at unit scale."""
@@ -114,29 +121,74 @@ def _minimize(design, objective, init, rng, fitted=None):
 
 
 def _choose_alpha(design, objective, init, path, splits, rng):
-    """Sets alpha and held-out outputs of the objective; returns where its last fit starts."""
-    n_fits = 1 if splits is None else len(splits)
-    inits, best, worse = [init] * n_fits, np.inf, 0
-    for alpha in path:
-        trial = objective.with_(alpha=alpha, tol=max(10 * objective.tol, _PATH_TOL), report=None)
+    """Sets alpha and held-out outputs of the objective; returns where its last fit starts.
+
+    While the loss falls fast, every other penalty of the path is left out; those beside the
+    best are tried in the end. The path ends at a clear rise, or after two steps without gain.
+    """
+    trial = _trials(design, objective, splits, rng)
+    best = last = trial(path[0], [init] * (1 if splits is None else len(splits)))
+    places, step, idle = [0], 2, 0
+    while places[-1] + step < len(path) and idle < 2:
+        places.append(places[-1] + step)
+        new = trial(path[places[-1]], last.params)
+        gain = (best.value - new.value) / max(abs(best.value), _GRAIN)
+        idle = 0 if gain > _GAIN else 2 if gain < -_RISE else idle + 1
+        step = 2 if new.value < _STEEP * last.value else 1
+        best, last = min(best, new, key=_value), new
+    at = path.index(best.alpha)
+    left_out = {at - 1, at + 1} & set(range(places[-1])) - set(places)
+    best = min([best, *(trial(path[i], best.params) for i in left_out)], key=_value)
+    objective.alpha, objective.held_out = best.alpha, best.held_out
+    return best.params[0]
+
+
+_Trial = namedtuple("_Trial", ["alpha", "params", "held_out", "value"])
+_value = attrgetter("value")
+
+
+def _trials(design, objective, splits, rng):
+    """``trial(alpha, inits)``: a fit from there, and its mean loss out of sample.
+
+    A likelihood that will be calibrated is judged as calibrated. No sample counts for more than
+    a probability n times smaller than that of chance would: else one outlier in n rows chooses
+    the penalty.
+    """
+    objective = objective.with_(tol=max(10 * objective.tol, _PATH_TOL), report=None)
+    answers = objective.answers
+    if splits is None:
+        samples, folds = np.arange(len(answers)), [objective]
+    else:
+        samples = np.concatenate([test for _, test in splits])
+        folds = [objective.only(train) for train, _ in splits]
+        rows = [answers.rows(test) for _, test in splits]
+    judge = objective.take(samples)
+    share = judge.weights / judge.weights.sum()
+    chance = judge.values(np.zeros((len(judge.row_weights), answers.n_outputs)))
+    few = np.arange(0, len(samples), -(-len(samples) // _FEW))
+    few_rows, calibrator = judge.answers.rows(few), judge.take(few)
+    calibrated = (
+        splits
+        and objective.calibrate
+        and isinstance(objective.loss, NLL)
+        and objective.offset is None
+    )
+
+    def trial(alpha, inits):
+        fits = [fold.with_(alpha=alpha) for fold in folds]
+        params = [_minimize(design, f, p, rng) for f, p in zip(fits, inits, strict=True)]
         if splits is None:
-            inits = [_minimize(design, trial, inits[0], rng)]
-            samples, outputs = _leave_one_out(design, trial, inits[0])
+            _, outputs = _leave_one_out(design, fits[0], params[0])
         else:
-            folds = [trial.only(train) for train, _ in splits]
-            inits = [_minimize(design, f, p, rng) for f, p in zip(folds, inits, strict=True)]
-            samples = np.concatenate([test for _, test in splits])
-            rows = [objective.answers.rows(test) for _, test in splits]
-            parts = [design.vjp(p, r)[0] for p, r in zip(inits, rows, strict=True)]
-            outputs = np.concatenate(parts)
-        value = trial.take(samples)(outputs)[0]
-        worse = worse + 1 if value > 1.005 * best else 0
-        if value < best:
-            best, start = value, inits[0]
-            objective.alpha, objective.held_out = float(alpha), (samples, outputs)
-        if worse == 2:
-            break
-    return start
+            outputs = np.concatenate(
+                [design.vjp(p, r)[0] for p, r in zip(params, rows, strict=True)]
+            )
+        beta = calibrator.learn_beta(outputs[few_rows]) if calibrated else 1.0
+        values = np.minimum(judge.values(beta * outputs), chance + np.log(len(answers)))
+        value = float(share @ values)
+        return _Trial(alpha, params, (samples, outputs), value)
+
+    return trial
 
 
 def _leave_one_out_pays(design, objective):
