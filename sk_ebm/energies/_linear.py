@@ -14,8 +14,8 @@ _LEAVE_ONE_OUT_COST = 5e8  # multiplications per penalty up to which leave-one-o
 _PATH_TOL = 1e-4  # relative accuracy of the objective along the path
 _LONGEST_PATH = 40
 _STEEP = 0.7  # of the last loss or less: it falls fast
-_GAIN, _RISE = 1e-3, 0.02  # relative changes of the least loss that count
-_GRAIN = 0.1  # a least loss below that is as if it were that large
+_GAIN, _RISE = 3e-3, 0.02  # relative changes of the least loss that count
+_GRAIN = 0.3  # a least loss below that is as if it were that large
 _FEW = 2000  # samples on which a penalty is calibrated
 _MIDDLE = 4  # the penalty of the path that is taken where nothing can be held out
 
