@@ -13,9 +13,9 @@ from sk_ebm.losses import NLL
 _LEAVE_ONE_OUT_COST = 5e8  # multiplications per penalty up to which leave-one-out is used
 _PATH_TOL = 1e-4  # relative accuracy of the objective along the path
 _LONGEST_PATH = 40
-_STEEP = 0.7  # of the last loss or less: it falls fast
-_GAIN, _RISE = 3e-3, 0.02  # relative changes of the least loss that count
-_GRAIN = 0.3  # a least loss below that is as if it were that large
+_STEEP = 0.3  # gain from the last penalty with which the loss falls fast
+_GAIN, _RISE = 3e-3, 0.02  # from the least loss, that count
+_GRAIN = 0.3  # gains are relative to the loss, or to this if that is smaller
 _FEW = 2000  # samples on which a penalty is calibrated
 _MIDDLE = 4  # the penalty of the path that is taken where nothing can be held out
 
@@ -129,12 +129,12 @@ def _choose_alpha(design, objective, init, path, splits, rng):
     trial = _trials(design, objective, splits, rng)
     best = last = trial(path[0], [init] * (1 if splits is None else len(splits)))
     places, step, idle = [0], 2, 0
-    while places[-1] + step < len(path) and idle < 2:
-        places.append(places[-1] + step)
+    while places[-1] + 1 < len(path) and idle < 2:
+        places.append(min(places[-1] + step, len(path) - 1))
         new = trial(path[places[-1]], last.params)
-        gain = (best.value - new.value) / max(abs(best.value), _GRAIN)
+        gain = _gain(best, new)
         idle = 0 if gain > _GAIN else 2 if gain < -_RISE else idle + 1
-        step = 2 if new.value < _STEEP * last.value else 1
+        step = 2 if _gain(last, new) > _STEEP else 1
         best, last = min(best, new, key=_value), new
     at = path.index(best.alpha)
     left_out = {at - 1, at + 1} & set(range(places[-1])) - set(places)
@@ -145,6 +145,10 @@ def _choose_alpha(design, objective, init, path, splits, rng):
 
 _Trial = namedtuple("_Trial", ["alpha", "params", "held_out", "value"])
 _value = attrgetter("value")
+
+
+def _gain(old, new):
+    return (old.value - new.value) / max(abs(old.value), _GRAIN)
 
 
 def _trials(design, objective, splits, rng):
