@@ -134,7 +134,9 @@ def learn_beta_of_blocks(blocks):
     """`learn_beta` of samples whose energies come in several blocks, as tuples of its arguments."""
     total = sum(weights.sum() for _, _, weights, _ in blocks)
     ranges = np.concatenate([np.ptp(energies, axis=1) for energies, *_ in blocks])
-    most = _FARTHEST * np.median(ranges) or np.inf
+    order = np.argsort(ranges)
+    below = np.cumsum(np.concatenate([weights for _, _, weights, _ in blocks])[order])
+    most = _FARTHEST * ranges[order][np.searchsorted(below, total / 2)] or np.inf
     blocks = [
         _Wanted(_within(energies, most), target, weights / total, log_measure, total)
         for energies, target, weights, log_measure in blocks

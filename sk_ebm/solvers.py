@@ -26,8 +26,8 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
     of the line search free of passes over the inputs. Stops once the gap to the minimum, as
     the Newton decrement estimates it, is below ``tol`` times the objective.
 
-    ``preconditioner(diagonal)`` takes the curvature's diagonal (m, o) and returns a function
-    that solves approximately with the matrix of second derivatives.
+    ``preconditioner(curvature, cg_steps)`` takes the curvature and the steps of the last solution
+    and returns a function that solves approximately with the matrix of second derivatives.
     """
     params = init
     outputs, pullback = vjp(params)
@@ -41,7 +41,7 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
         gradient = pullback(slopes) + l2 * params
         curvature = objective.curvature(outputs, damping)
         if solve is None or cg_steps > preconditioner.patience:
-            solve = preconditioner(curvature.diagonal)
+            solve = preconditioner(curvature, cg_steps)
 
         def hessian(v, curvature=curvature, pullback=pullback):
             moved = vjp(v)[0]

@@ -185,6 +185,14 @@ def test_learn_beta_is_nearly_zero_when_every_target_is_the_worst(energies):
     assert 0 < learn_beta(energies, energies.argmax(axis=1), np.ones(20)) < 1e-6
 
 
+def test_an_outlier_does_not_choose_beta(rng):
+    energies = rng.standard_normal((1000, 4))
+    target = np.where(rng.uniform(size=1000) < 0.7, energies.argmin(axis=1), 0)
+    expected = learn_beta(energies, target, np.ones(1000))
+    energies[0, target[0]] = 1e6
+    assert_allclose(learn_beta(energies, target, np.ones(1000)), expected, rtol=0.2)
+
+
 def test_learn_beta_of_equal_energies_is_one():
     assert learn_beta(np.ones((5, 3)), np.zeros(5, dtype=int), np.ones(5)) == 1
 

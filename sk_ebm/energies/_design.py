@@ -9,6 +9,7 @@ import numpy as np
 from scipy import linalg, sparse
 
 _BLOCK = 2048  # rows per block where a weighted copy of the rows is needed
+_LARGEST = 1000  # parameters up to which all second derivatives are held
 
 
 def make_design(inputs, weights, *, rotate, centred=False):
@@ -38,10 +39,13 @@ class Design:
         Whether biases are fitted; not where they change nothing.
     variances : ndarray of shape (d,)
         Weighted variance (dense) or mean square (sparse) of each column before scaling.
+    hard : bool
+        Whether conjugate gradients took more steps than all second derivatives cost.
     """
 
     centred = False
     biased = True
+    hard = False
 
     @property
     def shape(self):
@@ -53,7 +57,7 @@ class Design:
         return self.columns.dtype
 
     def preconditioner(self, l2, n_outputs):
-        """``solve = preconditioner(diagonal)``; ``solve(gradient)``, as `newton` asks."""
+        """``preconditioner(curvature, cg_steps)(gradient)`` solves, as `newton` asks."""
         return Preconditioner(self, l2, n_outputs)
 
     def centre_outputs(self, params):
@@ -112,6 +116,40 @@ class DenseDesign(Design):
         inverse = _inverse(self.columns, diagonal.max(axis=1), l2)
         return lambda r: inverse @ r
 
+    def whole_cost(self, n_outputs):
+        """Conjugate gradient steps that cost as much as `whole_solver`."""
+        n, d = self.columns.shape
+        size = n_outputs * (d + 1)
+        if n_outputs == 1 or size > _LARGEST:
+            return np.inf
+        return 5 + n_outputs * ((d + 1) ** 2 * (1 + 2 * size / n) + 60) / (4 * d + 30)
+
+    def whole_solver(self, curvature, l2):
+        """From all second derivatives, those between two outputs included."""
+        inverse = self.whole_inverse(curvature, l2)
+        o, d, _, _ = inverse.shape
+        inverse = inverse.reshape(o * d, o * d)
+        return lambda r: (inverse @ r.T.ravel()).reshape(o, d).T
+
+    def whole_inverse(self, curvature, l2):
+        """The inverse of all second derivatives, (o, d + 1, o, d + 1)."""
+        n, o = curvature.diagonal.shape
+        d = self.columns.shape[1] + 1
+        matrix = np.zeros((o, d, o, d))
+        for k, unit in enumerate(np.eye(o)):
+            bent = curvature.product(np.broadcast_to(unit, (n, o)))[:, k:]
+            for rows in _blocks(n):
+                block = _with_ones(self.columns[rows]).astype(np.float64, copy=False)
+                weighted = (bent[rows, :, None] * block[:, None]).reshape(len(block), -1)
+                matrix[k, :, k:] += (block.T @ weighted).reshape(d, o - k, d)
+        matrix = matrix.reshape(o * d, o * d)
+        matrix = np.triu(matrix) + np.triu(matrix, 1).T
+        mean = np.trace(matrix) / len(matrix)
+        matrix.flat[:: o * d + 1] += np.tile(l2[:, 0], o) + 1e-12 * mean + 1e-300
+        if self.centred:  # along what changes nothing, which solutions have nothing of
+            matrix += np.kron(np.full((o, o), mean / o), np.eye(d))
+        return np.linalg.inv(matrix).reshape(o, d, o, d)
+
     def leverages(self, diagonal, l2):
         """x_i' M_k^-1 x_i (n, o), M_k the matrix of second derivatives of output k alone."""
         out = np.empty(diagonal.shape)
@@ -120,6 +158,16 @@ class DenseDesign(Design):
             for rows in _blocks(len(out)):
                 block = _with_ones(self.columns[rows])
                 out[rows, k] = np.einsum("ij,ij->i", block @ inverse, block)
+        return out
+
+    def whole_leverages(self, curvature, l2):
+        """The same between any two outputs, (n, o, o), of the matrix of all second derivatives."""
+        inverse = self.whole_inverse(curvature, l2)
+        out = np.empty((len(self.columns), len(inverse), len(inverse)))
+        for rows in _blocks(len(out)):
+            block = _with_ones(self.columns[rows])
+            half = np.tensordot(block, inverse, axes=(1, 1))
+            out[rows] = np.einsum("nkld,nd->nkl", half, block)
         return out
 
 
@@ -158,6 +206,9 @@ class SparseDesign(Design):
     def patience(self, n_outputs):
         return 0
 
+    def whole_cost(self, n_outputs):
+        return np.inf
+
     def solver(self, diagonal, l2):
         """The diagonal of the second derivatives, one per output."""
         top = self.squares.T @ diagonal
@@ -167,15 +218,28 @@ class SparseDesign(Design):
 
 
 class Preconditioner:
-    """Approximate solutions with the matrix of second derivatives at some penalty."""
+    """Solutions with the matrix of second derivatives at some penalty, approximate at first.
+
+    Once conjugate gradients take more steps than the whole matrix costs, it is the whole one.
+    """
 
     def __init__(self, design, l2, n_outputs):
-        self.design, self.l2 = design, l2
-        self.patience = design.patience(n_outputs)
+        self.design, self.l2, self.n_outputs = design, l2, n_outputs
 
-    def __call__(self, diagonal):
-        solve = self.design.solver(diagonal, self.l2)
-        return lambda r: self.design.centre_outputs(solve(r))
+    @property
+    def patience(self):
+        """Conjugate gradient steps after which a new solution pays."""
+        cost = self.design.whole_cost if self.design.hard else self.design.patience
+        return cost(self.n_outputs)
+
+    def __call__(self, curvature, cg_steps):
+        design = self.design
+        design.hard |= cg_steps > design.whole_cost(self.n_outputs)
+        if design.hard:
+            solve = design.whole_solver(curvature, self.l2)
+        else:
+            solve = design.solver(curvature.diagonal, self.l2)
+        return lambda r: design.centre_outputs(solve(r))
 
 
 def _inverse(columns, curvature, l2):

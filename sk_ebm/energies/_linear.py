@@ -11,6 +11,9 @@ from sk_ebm.energies._design import make_design
 from sk_ebm.losses import NLL
 
 _LEAVE_ONE_OUT_COST = 5e8  # multiplications per penalty up to which leave-one-out is used
+_WHOLE_COST = 1e8  # up to which it knows all second derivatives,
+_MANY = 10  # unless there are so many rows for each parameter
+_LEAST_REST = 1e-3  # of a sample's leverage
 _PATH_TOL = 1e-4  # relative accuracy of the objective along the path
 _LONGEST_PATH = 40
 _STEEP = 0.3  # gain from the last penalty with which the loss falls fast
@@ -210,15 +213,27 @@ def _leave_one_out_pays(design, objective):
 def _leave_one_out(design, objective, params):
     """All samples, and their outputs as if one unit of weight of each had been left out.
 
-    One Newton step per sample from the optimum: with h the leverage of an output, g and a the
-    first and second derivative of a unit of the sample's loss by it, o + h g / (1 - h a).
-    Second derivatives between two outputs are neglected; with two classes there are none.
+    One Newton step per sample from the optimum: with H the leverages of its outputs, g and A the
+    first and second derivatives of a unit of its loss by them, o + (1 - H A)^-1 H g. Second
+    derivatives between two outputs are neglected where that is dear or changes little.
     """
     outputs, _ = design.vjp(params)
-    diagonal = objective.curvature(outputs).diagonal
-    leverages = design.leverages(diagonal, objective.alpha * design.scale**2)
-    with np.errstate(divide="ignore"):
-        unit = np.minimum(1 / objective.weights, 1)[:, None]  # of the row's own weight
+    n, o = outputs.shape
+    curvature, l2 = objective.curvature(outputs), objective.alpha * design.scale**2
     slopes = objective(outputs)[1]
-    rest = np.maximum(1 - unit * leverages * diagonal, 1e-3)
-    return np.arange(len(outputs)), outputs + unit * leverages * slopes / rest
+    unit = 1 / np.maximum(objective.weights, 1)[:, None]  # of the row's own weight
+    if not _whole_pays(design, o):
+        leverages = unit * design.leverages(curvature.diagonal, l2)
+        rest = np.maximum(1 - leverages * curvature.diagonal, _LEAST_REST)
+        return np.arange(n), outputs + leverages * slopes / rest
+    leverages = unit[:, :, None] * design.whole_leverages(curvature, l2)
+    bends = np.stack([curvature.product(np.broadcast_to(e, (n, o))) for e in np.eye(o)], axis=2)
+    rest = (1 + _LEAST_REST) * np.eye(o) - leverages @ bends
+    moved = np.linalg.solve(rest, leverages @ slopes[:, :, None])[:, :, 0]
+    return np.arange(n), outputs + moved.astype(outputs.dtype)
+
+
+def _whole_pays(design, n_outputs):
+    n, d = design.shape
+    size = n_outputs * (d + 1)
+    return n_outputs > 1 and n < _MANY * size and n * size**2 <= _WHOLE_COST
