@@ -28,8 +28,9 @@ class LinearEnergy(Energy):
 
     With ``alpha="auto"`` the penalty is the one of least loss out of sample along a path from
     strong to weak, each fit starting from the last: by approximate leave-one-out (Rad and
-    Maleki, 2020) where that is cheap, else on the first of five folds. A loss that
-    is not smooth starts at the optimum of the negative log-likelihood and takes its penalty.
+    Maleki, 2020) where that is cheap, else on the first of five folds, where a likelihood whose
+    beta will be learned is that of the best beta. A loss that is not smooth starts at the
+    optimum of the negative log-likelihood and takes its penalty.
 
     Attributes
     ----------
