@@ -51,7 +51,7 @@ class LinearEnergy(Energy):
         objective.tol = max(objective.tol, self._tol)
         if not objective.loss.smooth:
             start = objective.as_likelihood()
-            init = self._optimum(design, start, init, rng)
+            init = _start(design, objective, self._optimum(design, start, init, rng))
             objective.alpha = start.alpha
         params = self._optimum(design, objective, init, rng)
         vars(self).update(vars(self._fitted(design, params, objective)))
@@ -110,6 +110,15 @@ class LinearEnergy(Energy):
 
     def __call__(self, inputs):
         return np.asarray(inputs @ self.coef_ + self.intercept_)
+
+
+def _start(design, objective, params):
+    """Parameters that are optimal for another loss, times the scale of least loss."""
+    if objective.loss.zero_margin:  # no scale is better than none
+        return params
+    outputs, _ = design.vjp(params)
+    scale = min(0.5 ** np.arange(12), key=lambda scale: objective(scale * outputs)[0])
+    return scale * params
 
 
 def _minimize(design, objective, init, rng, fitted=None):
