@@ -133,12 +133,19 @@ def learn_beta(energies, target, sample_weight, log_measure=None):
 def learn_beta_of_blocks(blocks):
     """`learn_beta` of samples whose energies come in several blocks, as tuples of its arguments."""
     total = sum(weights.sum() for _, _, weights, _ in blocks)
+    blocks = [(_of_present(energies, log_m), t, w, log_m) for energies, t, w, log_m in blocks]
     ranges = np.concatenate([np.ptp(energies, axis=1) for energies, *_ in blocks])
     order = np.argsort(ranges)
     below = np.cumsum(np.concatenate([weights for _, _, weights, _ in blocks])[order])
     most = _FARTHEST * ranges[order][np.searchsorted(below, total / 2)] or np.inf
     blocks = [
-        _Wanted(_within(energies, most), target, weights / total, log_measure, total)
+        _Wanted(
+            np.minimum(energies, energies.min(axis=1, keepdims=True) + most),
+            target,
+            weights / total,
+            log_measure,
+            total,
+        )
         for energies, target, weights, log_measure in blocks
     ]
     spread = sum(block.spread for block in blocks)
@@ -158,10 +165,14 @@ def learn_beta_of_blocks(blocks):
     return float(np.exp(brentq(slope, low, high, xtol=1e-11)) / spread)
 
 
-def _within(energies, most):
-    """Energies in float64, at most so much above the least of their row."""
+def _of_present(energies, log_measure):
+    """Energies in float64, those of absent candidates being the least of their row."""
     energies = np.asarray(energies, dtype=np.float64)
-    return np.minimum(energies, energies.min(axis=1, keepdims=True) + most)
+    if log_measure is None:
+        return energies
+    present = np.broadcast_to(log_measure > -np.inf, energies.shape)
+    least = np.min(energies, axis=1, where=present, initial=np.inf, keepdims=True)
+    return np.where(present, energies, least)
 
 
 class _Wanted:

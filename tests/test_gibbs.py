@@ -185,6 +185,15 @@ def test_learn_beta_is_nearly_zero_when_every_target_is_the_worst(energies):
     assert 0 < learn_beta(energies, energies.argmax(axis=1), np.ones(20)) < 1e-6
 
 
+def test_energies_of_absent_candidates_do_not_change_beta(energies, rng):
+    """Nor where all others are far from theirs."""
+    target = np.where(rng.uniform(size=20) < 0.7, energies.argmin(axis=1), 0)
+    expected = learn_beta(energies, target, np.ones(20))
+    padded = np.hstack([energies + 1e6, np.zeros((20, 1))])
+    measure = np.where(np.arange(padded.shape[1]) < energies.shape[1], 0.0, -np.inf)
+    assert_allclose(learn_beta(padded, target, np.ones(20), measure), expected, rtol=1e-6)
+
+
 def test_an_outlier_does_not_choose_beta(rng):
     energies = rng.standard_normal((1000, 4))
     target = np.where(rng.uniform(size=1000) < 0.7, energies.argmin(axis=1), 0)
