@@ -7,7 +7,7 @@ from scipy.optimize import brentq
 
 from sk_ebm._private import namespace
 
-_FARTHEST = 30.0  # median ranges above the least energy at which energies still tell answers apart
+_FARTHEST = 10.0  # times the range that 99 % of samples keep within
 
 
 class Gibbs:
@@ -108,8 +108,8 @@ def learn_beta(energies, target, sample_weight, log_measure=None):
     The problem is convex in beta. One virtual sample of unit weight whose answer is drawn from
     the base measure stands beside the data (the smoothing of Platt, 1999), so beta stays finite
     where every target has the least energy, and shrinks to nearly zero where energies say nothing.
-    An energy further than 30 median ranges above the least of its row counts as that: one
-    outlier in many rows does not choose beta.
+    An energy further above the least of its row than ten times the range that 99 % of the rows
+    keep within counts as that: one outlier in hundreds of rows does not choose beta.
 
     Parameters
     ----------
@@ -133,21 +133,16 @@ def learn_beta(energies, target, sample_weight, log_measure=None):
 def learn_beta_of_blocks(blocks):
     """`learn_beta` of samples whose energies come in several blocks, as tuples of its arguments."""
     total = sum(weights.sum() for _, _, weights, _ in blocks)
-    blocks = [(_of_present(energies, log_m), t, w, log_m) for energies, t, w, log_m in blocks]
-    ranges = np.concatenate([np.ptp(energies, axis=1) for energies, *_ in blocks])
-    order = np.argsort(ranges)
-    below = np.cumsum(np.concatenate([weights for _, _, weights, _ in blocks])[order])
-    most = _FARTHEST * ranges[order][np.searchsorted(below, total / 2)] or np.inf
     blocks = [
-        _Wanted(
-            np.minimum(energies, energies.min(axis=1, keepdims=True) + most),
-            target,
-            weights / total,
-            log_measure,
-            total,
-        )
+        _Wanted(energies, target, weights / total, log_measure, total)
         for energies, target, weights, log_measure in blocks
     ]
+    ranges = np.concatenate([block.ranges for block in blocks])
+    order = np.argsort(ranges)
+    below = np.cumsum(np.concatenate([block.share for block in blocks])[order])
+    within = ranges[order][min(np.searchsorted(below, 0.99), len(order) - 1)]
+    for block in blocks:
+        block.cap(_FARTHEST * within)
     spread = sum(block.spread for block in blocks)
     if spread == 0:
         return 1.0
@@ -165,26 +160,32 @@ def learn_beta_of_blocks(blocks):
     return float(np.exp(brentq(slope, low, high, xtol=1e-11)) / spread)
 
 
-def _of_present(energies, log_measure):
-    """Energies in float64, those of absent candidates being the least of their row."""
-    energies = np.asarray(energies, dtype=np.float64)
-    if log_measure is None:
-        return energies
-    present = np.broadcast_to(log_measure > -np.inf, energies.shape)
-    least = np.min(energies, axis=1, where=present, initial=np.inf, keepdims=True)
-    return np.where(present, energies, least)
-
-
 class _Wanted:
-    """The mean negative log-likelihood of some samples as a function of beta."""
+    """The mean negative log-likelihood of some samples as a function of beta.
+
+    Candidates of no measure, which a target of a continuous answer is too, have no say in ranges.
+    """
 
     def __init__(self, energies, target, share, log_measure, total):
-        self.energies, self.share, self.log_measure = energies, share, log_measure
-        chosen = _chosen(energies, target)
-        at_random = Gibbs(np.zeros_like(energies), log_measure).probabilities
-        by_chance = np.sum(at_random * energies, axis=1)
-        self.wanted = chosen + (by_chance - chosen) / (total + 1.0)
-        self.spread = float(share @ np.ptp(energies, axis=1))
+        energies = np.asarray(energies, dtype=np.float64)
+        self.share, self.log_measure, self.total = share, log_measure, total
+        self.chosen = _chosen(energies, target)
+        self.energies = energies
+        if log_measure is not None:
+            present = np.broadcast_to(log_measure > -np.inf, energies.shape)
+            least = np.min(energies, axis=1, where=present, initial=np.inf, keepdims=True)
+            self.energies = np.where(present, energies, least)
+        self.ranges = np.ptp(self.energies, axis=1)
+
+    def cap(self, most):
+        """Let no energy be so much above the least of its row."""
+        most = self.energies.min(axis=1) + most
+        self.energies = np.minimum(self.energies, most[:, None])
+        at_random = Gibbs(np.zeros_like(self.energies), self.log_measure).probabilities
+        by_chance = np.sum(at_random * self.energies, axis=1)
+        chosen = np.minimum(self.chosen, most)
+        self.wanted = chosen + (by_chance - chosen) / (self.total + 1.0)
+        self.spread = float(self.share @ np.ptp(self.energies, axis=1))
 
     def slope(self, beta):
         """d NLL / d beta = E+ - <E>."""

@@ -186,6 +186,11 @@ class Objective:
         vars(other).update(changes)
         return other
 
+    def judge(self, samples):
+        """The objective of test samples, which must not all weigh nothing."""
+        self._check_fold(samples, "test")
+        return self.take(samples)
+
     def take(self, samples):
         """The objective of some samples, without reports."""
         offset = None if self.offset is None else self.offset[self.answers.rows(samples)]
@@ -203,10 +208,10 @@ class Objective:
         weights[samples] = self.weights[samples]
         return self.with_(weights=weights, report=None)
 
-    def _check_fold(self, samples):
+    def _check_fold(self, samples, kind="training"):
         if not self.weights[samples].any():
             raise ValueError(
-                "All samples of a training fold have weight 0; got cv with such a fold."
+                f"All samples of a {kind} fold have weight 0; got cv with such a fold."
             )
 
     def as_likelihood(self):

@@ -194,6 +194,26 @@ def test_energies_of_absent_candidates_do_not_change_beta(energies, rng):
     assert_allclose(learn_beta(padded, target, np.ones(20), measure), expected, rtol=1e-6)
 
 
+def test_a_target_may_be_a_candidate_of_no_measure(energies, rng):
+    """As a continuous answer is, beside the grid on which its energies are integrated."""
+    target = np.where(rng.uniform(size=20) < 0.7, energies.argmin(axis=1), 0)
+    expected = learn_beta(energies, target, np.ones(20))
+    beside = np.hstack([energies, energies[np.arange(20), target][:, None]])
+    measure = np.where(np.arange(beside.shape[1]) < energies.shape[1], 0.0, -np.inf)
+    target = np.full(20, energies.shape[1])
+    assert_allclose(learn_beta(beside, target, np.ones(20), measure), expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-3])
+def test_rows_that_say_nothing_do_not_hide_the_others(size, rng):
+    energies = rng.standard_normal((2000, 3))
+    cumulative = Gibbs(energies).probabilities.cumsum(axis=1)
+    target = (cumulative < rng.uniform(size=(2000, 1))).sum(axis=1)
+    energies = np.vstack([energies, size * rng.standard_normal((6000, 3))])
+    target = np.append(target, rng.randint(3, size=6000))
+    assert_allclose(learn_beta(energies, target, np.ones(8000)), 1, rtol=0.1)
+
+
 def test_an_outlier_does_not_choose_beta(rng):
     energies = rng.standard_normal((1000, 4))
     target = np.where(rng.uniform(size=1000) < 0.7, energies.argmin(axis=1), 0)

@@ -60,6 +60,10 @@ class Design:
         """``preconditioner(curvature, cg_steps)(gradient)`` solves, as `newton` asks."""
         return Preconditioner(self, l2, n_outputs)
 
+    def whole_cost(self, n_outputs):
+        """Conjugate gradient steps that cost as much as `whole_solver`; infinite: there is none."""
+        return np.inf
+
     def centre_outputs(self, params):
         """Takes rounding errors out of the directions that change nothing."""
         if not self.biased:
@@ -117,7 +121,6 @@ class DenseDesign(Design):
         return lambda r: inverse @ r
 
     def whole_cost(self, n_outputs):
-        """Conjugate gradient steps that cost as much as `whole_solver`."""
         n, d = self.columns.shape
         size = n_outputs * (d + 1)
         if n_outputs == 1 or size > _LARGEST:
@@ -205,9 +208,6 @@ class SparseDesign(Design):
 
     def patience(self, n_outputs):
         return 0
-
-    def whole_cost(self, n_outputs):
-        return np.inf
 
     def solver(self, diagonal, l2):
         """The diagonal of the second derivatives, one per output."""

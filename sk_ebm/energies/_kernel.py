@@ -74,6 +74,9 @@ class KernelEnergy(LinearEnergy):
         whitening = linalg.solve_triangular(factor, np.eye(len(rows)), check_finite=False)
         self.whitening_ = whitening.astype(inputs.dtype)
 
+    def _plateau(self, design):
+        return np.inf  # features of kernels have no units of their own
+
     def _least_alpha(self, design, total):
         return 1e-2 / total
 

@@ -86,7 +86,8 @@ class LinearEnergy(Energy):
             if splits == []:
                 objective.alpha = path[min(_MIDDLE, len(path) - 1)]
             else:
-                init = _choose_alpha(design, objective, init, path, splits, rng)
+                plateau = self._plateau(design)
+                init = _choose_alpha(design, objective, init, path, plateau, splits, rng)
         params = _minimize(
             design, objective, init, rng, lambda p: self._fitted(design, p, objective)
         )
@@ -101,7 +102,13 @@ class LinearEnergy(Energy):
             return [1.0]
         low = self._least_alpha(design, total)
         n_steps = int(np.log(low / high) / np.log(self._path_factor)) + 1
-        return [high * self._path_factor**i for i in range(np.clip(n_steps, 1, _LONGEST_PATH))]
+        return [
+            float(high * self._path_factor**i) for i in range(np.clip(n_steps, 1, _LONGEST_PATH))
+        ]
+
+    def _plateau(self, design):
+        """The penalty from which on all columns have a say."""
+        return design.variances[design.variances > 0].min(initial=np.inf)
 
     def _least_alpha(self, design, total):
         """That of LogisticRegression(C=1e4) on the column of least variance at unit scale."""
@@ -133,11 +140,12 @@ def _minimize(design, objective, init, rng, fitted=None):
     )
 
 
-def _choose_alpha(design, objective, init, path, splits, rng):
+def _choose_alpha(design, objective, init, path, plateau, splits, rng):
     """Sets alpha and held-out outputs of the objective; returns where its last fit starts.
 
     While the loss falls fast, every other penalty of the path is left out; those beside the
-    best are tried in the end. The path ends at a clear rise, or after two steps without gain.
+    best are tried in the end. The path ends at a clear rise, or after two steps without gain
+    below the penalty ``plateau``: above, some columns may be left out still.
     """
     trial = _trials(design, objective, splits, rng)
     best = last = trial(path[0], [init] * (1 if splits is None else len(splits)))
@@ -146,7 +154,8 @@ def _choose_alpha(design, objective, init, path, splits, rng):
         places.append(min(places[-1] + step, len(path) - 1))
         new = trial(path[places[-1]], last.params)
         gain = _gain(best, new)
-        idle = 0 if gain > _GAIN else 2 if gain < -_RISE else idle + 1
+        idle = 0 if gain > _GAIN or new.alpha > plateau else idle + 1
+        idle = 2 if gain < -_RISE else idle
         step = 2 if _gain(last, new) > _STEEP else 1
         best, last = min(best, new, key=_value), new
     at = path.index(best.alpha)
@@ -167,9 +176,9 @@ def _gain(old, new):
 def _trials(design, objective, splits, rng):
     """``trial(alpha, inits)``: a fit from there, and its mean loss out of sample.
 
-    A likelihood that will be calibrated is judged as calibrated. No sample counts for more than
-    a probability n times smaller than that of chance would: else one outlier in n rows chooses
-    the penalty.
+    On folds, a likelihood that will be calibrated is judged as calibrated. No sample counts for
+    more than a probability n times smaller than that of chance would: else one outlier in n
+    rows chooses the penalty.
     """
     objective = objective.with_(tol=max(10 * objective.tol, _PATH_TOL), report=None)
     answers = objective.answers
@@ -179,17 +188,18 @@ def _trials(design, objective, splits, rng):
         samples = np.concatenate([test for _, test in splits])
         folds = [objective.only(train) for train, _ in splits]
         rows = [answers.rows(test) for _, test in splits]
-    judge = objective.take(samples)
+    judge = objective.judge(samples)
+    is_likelihood = isinstance(objective.loss, NLL) and objective.offset is None
+    calibrated = splits is not None and objective.calibrate and is_likelihood
+    if calibrated:
+        judge = judge.as_likelihood()
+        few = np.flatnonzero(judge.weights)
+        few = few[:: -(-len(few) // _FEW)]
+        few_rows, calibrator = judge.answers.rows(few), judge.take(few)
     share = judge.weights / judge.weights.sum()
-    chance = judge.values(np.zeros((len(judge.row_weights), answers.n_outputs)))
-    few = np.arange(0, len(samples), -(-len(samples) // _FEW))
-    few_rows, calibrator = judge.answers.rows(few), judge.take(few)
-    calibrated = (
-        splits
-        and objective.calibrate
-        and isinstance(objective.loss, NLL)
-        and objective.offset is None
-    )
+    nothing = np.zeros((len(judge.row_weights), answers.n_outputs))
+    nats = np.log1p(objective.weights.sum()) / getattr(judge.loss, "beta", 1.0)
+    most = judge.with_(offset=None).values(nothing) + nats
 
     def trial(alpha, inits):
         fits = [fold.with_(alpha=alpha) for fold in folds]
@@ -201,8 +211,7 @@ def _trials(design, objective, splits, rng):
                 [design.vjp(p, r)[0] for p, r in zip(params, rows, strict=True)]
             )
         beta = calibrator.learn_beta(outputs[few_rows]) if calibrated else 1.0
-        values = np.minimum(judge.values(beta * outputs), chance + np.log(len(answers)))
-        value = float(share @ values)
+        value = float(share @ np.minimum(judge.values(beta * outputs), most))
         return _Trial(alpha, params, (samples, outputs), value)
 
     return trial
@@ -232,7 +241,7 @@ def _leave_one_out(design, objective, params):
     curvature, l2 = objective.curvature(outputs), objective.alpha * design.scale**2
     slopes = objective(outputs)[1]
     unit = 1 / np.maximum(objective.weights, 1)[:, None]  # of the row's own weight
-    if not _whole_pays(design, o):
+    if not _whole_pays(design, objective):
         leverages = unit * design.leverages(curvature.diagonal, l2)
         rest = np.maximum(1 - leverages * curvature.diagonal, _LEAST_REST)
         return np.arange(n), outputs + leverages * slopes / rest
@@ -243,7 +252,8 @@ def _leave_one_out(design, objective, params):
     return np.arange(n), outputs + moved.astype(outputs.dtype)
 
 
-def _whole_pays(design, n_outputs):
+def _whole_pays(design, objective):
     n, d = design.shape
-    size = n_outputs * (d + 1)
-    return n_outputs > 1 and n < _MANY * size and n * size**2 <= _WHOLE_COST
+    o = objective.answers.n_outputs
+    size, n_units = o * (d + 1), objective.weights.sum()
+    return o > 1 and n_units < _MANY * size and n * max(size**2, o**3) <= _WHOLE_COST
