@@ -7,8 +7,8 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sk_ebm.answers import Labels
 from sk_ebm.energies import ENERGIES, KernelEnergy, LinearEnergy, MLPEnergy, PrototypeEnergy
 from sk_ebm.energies._design import DenseDesign, RotatedDesign, SparseDesign, make_design
-from sk_ebm.energies._linear import _leave_one_out, _trials
-from sk_ebm.losses import NLL, EnergyLoss
+from sk_ebm.energies._linear import _leave_one_out, _start, _trials
+from sk_ebm.losses import NLL, EnergyLoss, Hinge, SquareExponential, SquareSquare
 from sk_ebm.objective import Objective
 
 VARIANTS = {
@@ -261,25 +261,63 @@ def test_linear_energies_choose_a_penalty(X, objective):
     assert 0 < fitted("linear", X, objective.with_(alpha="auto")).alpha_ < np.inf
 
 
-@pytest.mark.parametrize("with_folds", [False, True])
-def test_no_penalty_of_the_path_is_better_out_of_sample(with_folds, X, objective, rng):
+@pytest.mark.parametrize(("with_folds", "unit"), [(False, 1.0), (False, 1e3), (True, 1.0)])
+def test_no_penalty_of_the_path_is_better_out_of_sample(with_folds, unit, X, objective, rng):
+    """Nor where a column in a large unit says nothing, so that strong penalties do neither."""
+    X = np.column_stack([X, unit * rng.standard_normal(n)])
     splits = objective.default_splits(rng) if with_folds else None
     objective = objective.with_(alpha="auto", splits=splits)
     design = make_design(X, objective.weights, rotate=True, centred=True)
     trial = _trials(design, objective, splits, rng)
     path = LinearEnergy()._path(design, objective.weights.sum())
-    inits = [np.zeros((d + 1, n_classes))] * (len(splits) if with_folds else 1)
+    inits = [np.zeros((d + 2, n_classes))] * (len(splits) if with_folds else 1)
     chosen = trial(fitted("linear", X, objective).alpha_, inits).value
-    assert chosen < 1.002 * min(trial(alpha, inits).value for alpha in path)
+    assert chosen < 1.004 * min(trial(alpha, inits).value for alpha in path)
 
 
-def test_an_outlier_does_not_choose_the_penalty(rng):
-    X = rng.standard_normal((300, 3))
-    labels = Labels((X[:, 0] + rng.standard_normal(300) > 0).astype(int), 2)
-    objective = Objective(labels, NLL(), np.ones(300), alpha="auto")
-    expected = fitted("linear", X, objective).alpha_
-    X[0] = [0.0, 500.0 if labels.target[0] else -500.0, 0.0]
-    assert 0.1 < fitted("linear", X, objective).alpha_ / expected < 10
+def test_the_penalty_of_a_likelihood_goes_with_its_beta(X, objective, rng):
+    """It is the same problem: (1 / b) times the likelihood of b W at the penalty alpha / b."""
+    objective = objective.with_(alpha="auto", calibrate=True, splits=objective.default_splits(rng))
+    alphas = [fitted("linear", X, objective.with_(loss=NLL(beta))).alpha_ for beta in (1, 0.1)]
+    assert_allclose(alphas[1], 0.1 * alphas[0], rtol=1e-9)
+
+
+def test_a_likelihood_that_will_be_calibrated_is_judged_as_such(rng):
+    X = rng.standard_normal((200, d))
+    labels = Labels((X[:, 0] + 0.3 * rng.logistic(size=200) > 0).astype(int), 2)
+    objective = Objective(labels, NLL(), np.ones(200), alpha="auto")
+    design, splits = make_design(X, objective.weights, rotate=True), objective.default_splits(rng)
+    inits = [np.zeros((d + 1, 1))] * len(splits)
+    alone = _trials(design, objective, splits, rng)(1.0, inits)
+    calibrated = _trials(design, objective.with_(calibrate=True), splits, rng)(1.0, inits)
+    samples, outputs = alone.held_out
+    judge = objective.take(samples)
+    best = min(judge(scale * outputs)[0] for scale in np.geomspace(0.1, 100, 200))
+    assert_allclose(calibrated.value, best, rtol=1e-2)
+    assert best < 0.9 * alone.value
+
+
+def test_an_outlier_counts_no_more_than_a_probability_of_one_in_n(X, objective, rng):
+    X[0] = 1e4
+    splits = objective.default_splits(rng)
+    design = make_design(X, objective.weights, rotate=True, centred=True)
+    trial = _trials(design, objective, splits, rng)(1e-6, [np.zeros((d + 1, n_classes))] * 5)
+    samples, outputs = trial.held_out
+    judge = objective.take(samples)
+    values, share = judge.values(outputs), judge.weights / judge.weights.sum()
+    most = np.log(n_classes) + np.log1p(objective.weights.sum())
+    assert values.max() > 2 * most
+    assert_allclose(trial.value, share @ np.minimum(values, most), rtol=1e-9)
+
+
+@pytest.mark.parametrize("loss", [Hinge(), SquareExponential(), SquareSquare()])
+def test_fits_start_at_the_scale_of_least_loss(loss, X, objective, rng):
+    objective = objective.with_(loss=loss)
+    design = make_design(X, objective.weights, rotate=False)
+    params = 20 * rng.standard_normal((d + 1, n_classes))
+    start = objective(design.vjp(_start(design, objective, params))[0])[0]
+    assert start < 0.5 * objective(design.vjp(params)[0])[0]
+    assert start <= objective(design.vjp(params / 64)[0])[0]
 
 
 @pytest.mark.parametrize("gamma", [None, 0.7])
