@@ -21,6 +21,8 @@ from sk_ebm.losses import LOSSES, Loss
 from sk_ebm.objective import Objective
 from sk_ebm.solvers import SOLVERS
 
+_ENOUGH_FOR_BETA = 1000
+
 
 def resolve_loss(value, losses):
     """A fresh loss from a name, or a clone of one."""
@@ -138,8 +140,12 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         """Fitted attributes that are learned on energies out of sample: beta."""
         if not self._calibrates():
             return {"beta_": float(self.beta)}
-        samples, outputs = out_of_sample(energy, inputs, objective, rng)
+        samples, outputs = out_of_sample(energy, inputs, objective, rng, self._enough())
         return self._learn_unseen(energy, objective.take(samples), outputs)
+
+    def _enough(self):
+        """Samples out of sample that are enough for what is learned on them."""
+        return _ENOUGH_FOR_BETA
 
     def _learn_unseen(self, energy, part, outputs):
         """The same, from the objective of some samples and outputs of energies that saw none."""
@@ -271,14 +277,20 @@ def _check_part(energy, loss):
         )
 
 
-def out_of_sample(energy, inputs, objective, rng):
+def out_of_sample(energy, inputs, objective, rng, enough=np.inf):
     """Samples and their outputs, of energies that were not fitted on them.
 
-    Where there is one sample only, it and its own outputs.
+    Of the default folds only the first that hold ``enough`` samples. Where there is one sample
+    only, it and its own outputs.
     """
     if objective.held_out is not None:
         return objective.held_out
-    if splits := objective.splits or objective.default_splits(rng):
+    splits = objective.splits
+    if not splits:
+        splits = objective.default_splits(rng)
+        tested = np.cumsum([len(test) for _, test in splits])
+        splits = splits[: np.searchsorted(tested, enough) + 1]
+    if splits:
         return objective.cross_fit(energy, inputs, splits, rng)
     return np.arange(len(objective.answers)), objective.outputs_of(energy, inputs)
 

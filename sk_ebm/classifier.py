@@ -235,6 +235,9 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     def _calibrates(self):
         return super()._calibrates() or self.calibrate or self.reject is not None
 
+    def _enough(self):
+        return np.inf if self.calibrate or self.reject is not None else super()._enough()
+
     def _learn_unseen(self, energy, part, outputs):
         learned, rejects = super()._learn_unseen(energy, part, outputs), self._rejects()
         gibbs = Gibbs(Labels.arrange(outputs)[0], beta=learned["beta_"])
