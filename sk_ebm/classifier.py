@@ -51,7 +51,8 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         Inverse temperature of `predict_proba`, > 0. "auto" learns it by one convex fit to
         the energies of samples out of sample: by approximate leave-one-out [2]_ or a held-out
         part of the rows, where the choice of the energy's parameters gives these, else by
-        cross-fitting. A number costs nothing; 1 is the temperature of training.
+        cross-fitting, to as many of five folds as have 1,000 samples. A number costs nothing;
+        1 is the temperature of training.
     alpha : float or "auto", default="auto"
         Strength of the penalty, >= 0; ``1 / (C n)`` gives `LogisticRegression`'s optimum. "auto"
         chooses it out of sample for the linear and the kernel energy, along a path of penalties,
@@ -62,7 +63,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         Weights of the classes, multiplied with ``sample_weight``.
     cv : int, splitter or iterable, default=None
         Folds on which alpha, beta and the weights of a sum are chosen. None means leave-one-out
-        where that is cheap, else one or all of five shuffled folds, stratified where possible.
+        where that is cheap, else one or more of five shuffled folds, stratified where possible.
     solver : {"auto", "newton", "lbfgs", "adam"}, default="auto"
         "auto" takes Newton steps for smooth losses of linear energies, L-BFGS for the other
         losses, mini-batch Adam for "mlp" and for losses that only an average of iterates solves.
