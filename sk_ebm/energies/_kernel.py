@@ -86,7 +86,10 @@ class KernelEnergy(LinearEnergy):
         return rbf_kernel(inputs, self.landmarks_, gamma=self.gamma_) @ self.whitening_
 
     def __call__(self, inputs):
-        return super().__call__(self._features(inputs))
+        if self.approximation == "fourier":
+            return super().__call__(self._features(inputs))
+        kernel = rbf_kernel(inputs, self.landmarks_, gamma=self.gamma_)
+        return kernel @ (self.whitening_ @ self.coef_) + self.intercept_
 
 
 def _scale_gamma(inputs, weights):
