@@ -25,7 +25,7 @@ from sk_ebm._foreign import seeded, weight_arguments
 
 FEW = 30  # rows below which only linear models are tried
 _MANY = 2000  # rows from which one model of all of them stands for the models of the folds
-_LARGE = 10_000  # rows from which trees are kept small, and run on all cores
+_LARGE = 8_000  # rows from which trees are kept small, and run on all cores
 _PENALTIES = 10.0 ** np.arange(-4, 2)
 _EXACT = 1500  # rows up to which kernel ridge regression is exact
 _CHOSEN_ON = 300  # rows on which its kernel is chosen
@@ -109,7 +109,9 @@ def default_locations(X, y, weights, n_train, forest=True):
     large = n >= _LARGE
     trees = boosted_trees(n, n_estimators=400, num_leaves=31 if large else 15, min_child_samples=5)
     kernel = _kernel_ridge(X, y, weights, n_train)
-    random_trees = ExtraTreesRegressor(50 if n < 1000 else 100, min_samples_leaf=3 if large else 1)
+    random_trees = ExtraTreesRegressor(
+        60 if large else 100 if n >= 1000 else 50, min_samples_leaf=3 if large else 1
+    )
     return [trees, kernel] + [random_trees] * forest + [linear] * (n < 1000)
 
 
