@@ -320,6 +320,15 @@ def test_fits_start_at_the_scale_of_least_loss(loss, X, objective, rng):
     assert start <= objective(design.vjp(params / 64)[0])[0]
 
 
+def test_kernels_see_nothing_in_rounding_errors(objective, rng):
+    X = np.full((n, d), 0.3)
+    X[::2] = np.nextafter(X[::2], 1)
+    energy = fitted(
+        "kernel", X, objective.with_(alpha="auto", splits=objective.default_splits(rng))
+    )
+    assert np.abs(energy.coef_).max() < 0.01
+
+
 @pytest.mark.parametrize("gamma", [None, 0.7])
 def test_nystroem_on_all_rows_reproduces_the_kernel(gamma, rng, objective):
     X = rng.standard_normal((n, d))

@@ -69,10 +69,15 @@ class KernelEnergy(LinearEnergy):
             rows = np.sort(rng.choice(rows, size, replace=False, p=share))
         self.landmarks_ = inputs[rows]
         kernel = rbf_kernel(self.landmarks_.astype(np.float64), gamma=self.gamma_)
-        kernel.flat[:: len(rows) + 1] += 1e-5 if inputs.dtype == np.float32 else 1e-10
+        kernel.flat[:: len(rows) + 1] += self._rounding(inputs.dtype)
         factor = linalg.cholesky(kernel, check_finite=False)
         whitening = linalg.solve_triangular(factor, np.eye(len(rows)), check_finite=False)
         self.whitening_ = whitening.astype(inputs.dtype)
+
+    @staticmethod
+    def _rounding(dtype):
+        """That of kernels, which are of order one, of landmarks that hardly differ."""
+        return 1e-5 if dtype == np.float32 else 1e-10
 
     def _plateau(self, design):
         return np.inf  # features of kernels have no units of their own

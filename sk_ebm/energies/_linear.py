@@ -97,14 +97,20 @@ class LinearEnergy(Energy):
 
     def _path(self, design, total):
         """Penalties from one that leaves nearly nothing of the weights to the least."""
-        high = self._path_start * design.variances.sum()
-        if high == 0:
+        total_variance = design.variances.sum()
+        if total_variance <= self._rounding(design.dtype):
             return [1.0]
+        high = self._path_start * total_variance
         low = self._least_alpha(design, total)
         n_steps = int(np.log(low / high) / np.log(self._path_factor)) + 1
         return [
             float(high * self._path_factor**i) for i in range(np.clip(n_steps, 1, _LONGEST_PATH))
         ]
+
+    @staticmethod
+    def _rounding(dtype):
+        """The total variance up to which the columns are constant."""
+        return 0.0
 
     def _plateau(self, design):
         """The penalty from which on all columns have a say."""
