@@ -280,15 +280,15 @@ def _check_part(energy, loss):
 def out_of_sample(energy, inputs, objective, rng, enough=np.inf):
     """Samples and their outputs, of energies that were not fitted on them.
 
-    Of the default folds only the first that hold ``enough`` samples. Where there is one sample
-    only, it and its own outputs.
+    Of the default folds only the first that hold ``enough`` samples that weigh something. Where
+    there is one sample only, it and its own outputs.
     """
     if objective.held_out is not None:
         return objective.held_out
     splits = objective.splits
     if not splits:
         splits = objective.default_splits(rng)
-        tested = np.cumsum([len(test) for _, test in splits])
+        tested = np.cumsum([np.count_nonzero(objective.weights[test]) for _, test in splits])
         splits = splits[: np.searchsorted(tested, enough) + 1]
     if splits:
         return objective.cross_fit(energy, inputs, splits, rng)

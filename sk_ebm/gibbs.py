@@ -142,7 +142,7 @@ def learn_beta_of_blocks(blocks):
     below = np.cumsum(np.concatenate([block.share for block in blocks])[order])
     within = ranges[order][min(np.searchsorted(below, 0.99), len(order) - 1)]
     for block in blocks:
-        block.cap(_FARTHEST * within)
+        block.cap(_FARTHEST * within or np.inf)
     spread = sum(block.spread for block in blocks)
     if spread == 0:
         return 1.0
