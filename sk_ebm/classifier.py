@@ -51,8 +51,8 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         Inverse temperature of `predict_proba`, > 0. "auto" learns it by one convex fit to
         the energies of samples out of sample: by approximate leave-one-out [2]_ or a held-out
         part of the rows, where the choice of the energy's parameters gives these, else by
-        cross-fitting, to as many of five folds as have 1,000 samples. A number costs nothing;
-        1 is the temperature of training.
+        cross-fitting, on as many of the default folds as hold 1,000 samples. A number costs
+        nothing; 1 is the temperature of training.
     alpha : float or "auto", default="auto"
         Strength of the penalty, >= 0; ``1 / (C n)`` gives `LogisticRegression`'s optimum. "auto"
         chooses it out of sample for the linear and the kernel energy, along a path of penalties,

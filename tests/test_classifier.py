@@ -319,3 +319,9 @@ def test_a_fitted_model_survives_a_failed_fit(wine, bad):
     with pytest.raises(ValueError):
         classifier.fit(X, y, sample_weight=weights)
     np.testing.assert_array_equal(classifier.predict_proba(X_test), before)
+
+
+@pytest.mark.parametrize("params", [{"calibrate": True}, {"reject": "false_alarm"}])
+def test_what_needs_more_than_beta_is_learned_on_all_folds(params):
+    assert EnergyClassifier()._enough() == 1000
+    assert EnergyClassifier(**params)._enough() == np.inf

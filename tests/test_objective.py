@@ -3,6 +3,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_ebm.answers import Labels
+from sk_ebm.base import out_of_sample
+from sk_ebm.energies import LinearEnergy
 from sk_ebm.gibbs import Gibbs
 from sk_ebm.losses import LOSSES, NLL, Hinge, Log, Perceptron
 from sk_ebm.objective import Objective
@@ -106,6 +108,27 @@ def test_only_refuses_a_fold_without_weight(labels):
     objective = Objective(labels, NLL(), np.append(1.0, np.zeros(n - 1)))
     with pytest.raises(ValueError, match="weight 0"):
         objective.only([1, 2])
+
+
+def test_judge_refuses_a_fold_without_weight(labels):
+    objective = Objective(labels, NLL(), np.append(1.0, np.zeros(n - 1)))
+    with pytest.raises(ValueError, match="test fold have weight 0"):
+        objective.judge([1, 2])
+
+
+def test_values_have_the_weighted_mean(objective, outputs):
+    found = np.average(objective.values(outputs), weights=objective.weights)
+    assert_allclose(found, objective(outputs)[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("enough", "n_folds"), [(1, 1), (41, 3), (np.inf, 5)])
+def test_as_many_default_folds_as_hold_enough_samples_of_weight(enough, n_folds, rng):
+    labels, weights = Labels(np.arange(200) % 2, 2), (np.arange(200) % 4 < 2).astype(float)
+    objective, X = Objective(labels, Hinge(), weights, alpha=0.1), rng.standard_normal((200, 2))
+    energy = LinearEnergy().fit(X, objective, rng)
+    samples, outputs = out_of_sample(energy, X, objective, rng, enough)
+    assert len(samples) == len(outputs) == 40 * n_folds
+    assert np.count_nonzero(weights[samples]) >= min(enough, 100)
 
 
 def test_with_starts_a_fresh_record(objective):

@@ -88,13 +88,16 @@ class KernelEnergy(LinearEnergy):
     def _features(self, inputs):
         if self.approximation == "fourier":
             return self.sampler_.transform(inputs).astype(inputs.dtype, copy=False)
-        return rbf_kernel(inputs, self.landmarks_, gamma=self.gamma_) @ self.whitening_
+        return self._kernel(inputs) @ self.whitening_
+
+    def _kernel(self, inputs):
+        return rbf_kernel(inputs, self.landmarks_, gamma=self.gamma_)
 
     def __call__(self, inputs):
         if self.approximation == "fourier":
             return super().__call__(self._features(inputs))
-        kernel = rbf_kernel(inputs, self.landmarks_, gamma=self.gamma_)
-        return kernel @ (self.whitening_ @ self.coef_) + self.intercept_
+        # In this order one product with a large matrix less than by the features.
+        return self._kernel(inputs) @ (self.whitening_ @ self.coef_) + self.intercept_
 
 
 def _scale_gamma(inputs, weights):
