@@ -7,11 +7,9 @@ items that are equally good give nothing to each other.
 from numbers import Integral
 
 import numpy as np
-from scipy.special import expit
 from sklearn.base import clone
 
 from sk_ebm._checks import check_number
-from sk_ebm.grades import ties
 from sk_ebm.losses import LOSSES, NLL, Curvature, Loss
 
 
@@ -64,7 +62,7 @@ class PairwiseLog(PairLoss):
     """
 
     def pair(self, gap):
-        probability = expit(gap)
+        probability = _expit(gap)
         return np.logaddexp(0, gap), probability, probability * (1 - probability)
 
 
@@ -115,7 +113,7 @@ class Lambda(GradedLoss):
             gap = pairs.gaps(energies)
             pull = places.moved(pairs, gap)
             pull *= pairs.gain
-            p = expit(gap)
+            p = _expit(gap)
             pull *= p
             pull /= places.distance(pairs, gap)
             np.subtract(1, p, out=p)
@@ -179,66 +177,73 @@ class _Places:
     def __init__(self, energies, target, truncation):
         n, k = energies.shape
         places = np.arange(k)
-        self._discounts, self._top = 1 / np.log2(2.0 + places), places < truncation
-        order = np.argsort(energies, axis=1, kind="stable")
-        ranked = np.take_along_axis(energies, order, axis=1)
+        discounts, top = 1 / np.log2(2.0 + places), places < truncation
+        order = np.argsort(energies, axis=1)
         order += np.arange(n)[:, None] * k
-        equal = (ranked[:, 1:] == ranked[:, :-1]) & np.isfinite(ranked[:, 1:])
-        self._tied = np.flatnonzero(equal.any(axis=1))  # samples with items of equal energy
-        self._order = order
-        tied = order[self._tied]
-        self._firsts, self._lasts = np.empty((2, n * k), dtype=int)  # of items of these samples
-        self._firsts[tied], self._lasts[tied] = ties(ranked[self._tied])
-        last = np.count_nonzero(np.isfinite(ranked), axis=1) - 1
-        self._spread_out = ranked[np.arange(n), last] > ranked[:, 0]
-        self._mean = self._top_mean = self._per_item(self._discounts)
-        self._top_share = None
+        self._order = order.ravel()
+        self._find_ties(energies.ravel()[self._order], k)
+        self._mean = self._top_mean = self._worth(discounts)
+        within = np.zeros(len(self._sizes))
+        within[self._tied] = _moved_within(discounts, top, *self._ties)
+        self._within = self._per_item(within)
+        self._straddled = None
         if k > truncation:
-            self._top_mean = self._per_item(self._discounts * self._top)
-            self._top_share = self._per_item(self._top)
-        best = target.gains_in_order @ (self._discounts * self._top)
+            self._least_of_top = discounts[truncation - 1]
+            self._top_mean = self._worth(discounts * top)
+            self._top_share = self._worth(top.astype(float))
+            straddles = (self._top_share > 0) & (self._top_share < 1)
+            self._straddled = straddles.reshape(n, k).any(axis=1)
+        best = target.gains_in_order @ (discounts * top)
         self.ideal = np.maximum(best, np.finfo(float).tiny)
         found = np.einsum("nk,nk->n", target.present_gains, self._top_mean.reshape(n, k))
         self.ndcg = found / self.ideal
 
-    def _per_item(self, worth):
-        """The worth (k,) of the place of each item, (n k,), its mean where a place is shared."""
-        found = np.empty(self._order.size)
-        found[self._order] = worth
-        tied = self._order[self._tied]
-        found[tied] = self._shared(worth, tied)
+    def _find_ties(self, ranked, k):
+        """First place of the items of each energy and their number; places that several share."""
+        new = np.empty(len(ranked), dtype=bool)
+        np.not_equal(ranked[1:], ranked[:-1], out=new[1:])
+        new[::k] = True
+        starts = np.flatnonzero(new)
+        self._sizes = np.diff(starts, append=len(ranked))
+        self._firsts = starts % k
+        several = (self._firsts > 0) & np.isfinite(ranked[starts])
+        self._spread_out = np.bincount(starts // k, several) > 0
+        self._tied = np.flatnonzero(self._sizes > 1)
+        firsts = self._firsts[self._tied]
+        self._ties = firsts, firsts + self._sizes[self._tied] - 1
+
+    def _worth(self, worth):
+        """The worth (k,) of the place of each item, its mean where several share it, (n k,)."""
+        values = worth[self._firsts]
+        values[self._tied] = _means(worth, *self._ties)
+        return self._per_item(values)
+
+    def _per_item(self, values):
+        """Values of the items of each energy, for each item, (n k,)."""
+        found = np.empty(len(self._order))
+        found[self._order] = np.repeat(values, self._sizes)
         return found
 
-    def _shared(self, worth, items):
-        """Mean of the worth (k,) of places over the items that share them."""
-        firsts, lasts = self._firsts[items], self._lasts[items]
-        sums = np.append(0.0, np.cumsum(worth))
-        return (sums[1:][lasts] - sums[firsts]) / (lasts - firsts + 1)
-
-    def _moved_within(self, items):
-        """What each of these items and another one of equal energy move."""
-        firsts, lasts = self._firsts[items], self._lasts[items]
-        in_top, after = self._discounts * self._top, np.cumsum(self._discounts)
-        moved = lasts * self._shared(in_top, items)
-        moved -= self._shared(np.arange(len(after)) * in_top, items)
-        moved -= after[lasts] * self._shared(self._top, items)
-        moved += self._shared(after * self._top, items)
-        return 2 * moved / np.maximum(lasts - firsts, 1)
-
     def moved(self, pairs, gap):
-        """What each pair moves: the formula of the order in which the items are not is negative."""
-        a, b = pairs.better, pairs.worse
-        if self._top_share is None:  # both are the negative of each other
+        """What each pair moves."""
+        if self._straddled is None:
             moved = pairs.gaps(self._mean)
             np.abs(moved, out=moved)
         else:
-            moved = self._top_mean[a] - self._top_share[a] * self._mean[b]
-            other = self._top_mean[b] - self._top_share[b] * self._mean[a]
-            np.maximum(moved, other, out=moved)
+            better, worse = pairs.of_better(self._mean), self._mean[pairs.worse]
+            moved = np.abs(better - worse)
+            moved *= np.maximum(better, worse, out=better) >= self._least_of_top
+            straddled = np.flatnonzero(self._straddled[pairs.sample])
+            a, b = pairs.better[straddled], pairs.worse[straddled]
+            moved[straddled] = np.maximum(self._first(a, b), self._first(b, a))
         tied = np.flatnonzero(gap == 0)
         if len(tied):
-            moved[tied] = self._moved_within(a[tied])
+            moved[tied] = self._within[pairs.better[tied]]
         return moved
+
+    def _first(self, a, b):
+        """What items a before b move; negative, or less, where b are before a."""
+        return self._top_mean[a] - self._top_share[a] * self._mean[b]
 
     def distance(self, pairs, gap):
         """0.01 + the distance of each pair in energy; 1 where all items of a query are tied."""
@@ -247,3 +252,28 @@ class _Places:
         if not self._spread_out.all():
             distance[~self._spread_out[pairs.sample]] = 1.0
         return distance
+
+
+def _means(worth, firsts, lasts):
+    """Mean of the worth (k,) of places over those from first to last."""
+    sums = np.append(0.0, np.cumsum(worth))
+    return (sums[lasts + 1] - sums[firsts]) / (lasts - firsts + 1)
+
+
+def _moved_within(discounts, top, firsts, lasts):
+    """What two items move that share the places from first to last."""
+    after = np.cumsum(discounts)
+    moved = lasts * _means(discounts * top, firsts, lasts)
+    moved -= _means(np.arange(len(top)) * discounts * top, firsts, lasts)
+    moved -= after[lasts] * _means(top, firsts, lasts)
+    moved += _means(after * top, firsts, lasts)
+    return 2 * moved / (lasts - firsts)
+
+
+def _expit(a):
+    """1 / (1 + exp(-a)), three times as fast as that of scipy."""
+    p = np.negative(a)
+    with np.errstate(over="ignore"):
+        np.exp(p, out=p)
+    p += 1
+    return np.divide(1, p, out=p)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 _BLOCK = 1 << 21  # pairs that are made at once
-_KEPT = 1 << 22  # pairs up to which they are kept, about 100 bytes each
+_KEPT = 1 << 22  # pairs up to which they are kept, about 50 bytes each
 
 
 class Pairs:
@@ -17,9 +17,9 @@ class Pairs:
     shape : (n, k)
         Of the samples and their candidates.
     better, worse : ndarray of int, shape (P,)
-        Indices of the candidates in the flat (n k,).
+        Indices of the candidates in the flat (n k,); pairs of one better candidate are neighbours.
     sample : ndarray of int, shape (P,)
-        The sample of each pair, ascending.
+        The sample of each pair.
     weight : ndarray of shape (P,)
         Sums to one over a sample's pairs.
     gain : ndarray of shape (P,)
@@ -36,40 +36,45 @@ class Pairs:
 
     def gaps(self, values):
         """Values (n k,) of the better candidates minus those of the worse."""
-        gap = values[self.better]
+        gap = self.of_better(values)
         gap -= values[self.worse]
         return gap
 
+    def of_better(self, values):
+        """Values (n k,) of the better candidates, (P,)."""
+        candidates, firsts = self._runs
+        return np.repeat(values[candidates], np.diff(firsts, append=len(self.better)))
+
     def opposed(self, values):
         """Values (P,) of pairs summed over the better candidates, minus over the worse, (n, k)."""
-        return (self._signs @ values).reshape(self.shape)
+        return (self._over_better(values) - self._over_worse @ values).reshape(self.shape)
 
     def shared(self, values):
         """Values (P,) of pairs summed over the better and over the worse candidates, (n, k)."""
-        return (self._ones @ values).reshape(self.shape)
+        return (self._over_better(values) + self._over_worse @ values).reshape(self.shape)
 
     def per_sample(self, values):
         """Values (P,) of pairs summed over each sample's, (n,)."""
-        samples, firsts = self._runs
-        sums = np.zeros(self.shape[0])
-        sums[samples] = np.add.reduceat(values, firsts)
+        return self._over_better(values).reshape(self.shape).sum(axis=1)
+
+    def _over_better(self, values):
+        candidates, firsts = self._runs
+        sums = np.zeros(np.prod(self.shape))
+        sums[candidates] = np.add.reduceat(values, firsts)
         return sums
 
     @cached_property
     def _runs(self):
-        return np.unique(self.sample, return_index=True)
+        """The better candidate of each run of pairs, and the first of these."""
+        firsts = np.flatnonzero(np.diff(self.better, prepend=-1))
+        return self.better[firsts], firsts
 
     @cached_property
-    def _signs(self):
-        """+1 where a candidate is the better one of a pair, -1 where it is the worse, (n k, P)."""
-        P = len(self.better)
-        entries = np.concatenate([self.better, self.worse]), np.tile(np.arange(P), 2)
-        signs = np.repeat([1.0, -1.0], P)
-        return sparse.coo_array((signs, entries), shape=(np.prod(self.shape), P)).tocsr()
-
-    @cached_property
-    def _ones(self):
-        return abs(self._signs)
+    def _over_worse(self):
+        """One where a candidate is the worse one of a pair, (n k, P)."""
+        P = len(self.worse)
+        entries = self.worse, np.arange(P)
+        return sparse.csr_array((np.ones(P), entries), shape=(np.prod(self.shape), P))
 
 
 class Graded:

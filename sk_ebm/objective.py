@@ -11,6 +11,8 @@ from sk_ebm.gibbs import Gibbs, learn_beta_of_blocks
 from sk_ebm.losses import NLL, Curvature, shares_of
 from sk_ebm.solvers import SOLVERS
 
+_POWER = 0.2  # of the divergence by which beta is learned
+
 
 class Objective:
     """mean_i loss(energies_i, target_i) + R(W), as an energy function sees it while it fits.
@@ -245,10 +247,15 @@ class Objective:
         """
         if not self.loss.zero_margin:
             return self(outputs)[0]
-        return self.as_likelihood()(self.learn_beta(outputs) * outputs)[0]
+        judge = self.as_likelihood()
+        return judge(judge.learn_beta(outputs) * outputs)[0]
 
     def learn_beta(self, outputs):
-        """The inverse temperature that suits outputs of samples they were not fitted on."""
+        """The inverse temperature that suits outputs of samples they were not fitted on.
+
+        Losses other than the likelihood leave some samples sure and wrong, which then have a
+        bounded say.
+        """
         return learn_beta_of_blocks(
             [
                 (
@@ -258,7 +265,8 @@ class Objective:
                     gibbs.log_measure,
                 )
                 for samples, _, answers, gibbs, _ in self.with_(offset=None)._blocks(outputs)
-            ]
+            ],
+            power=0.0 if isinstance(self.loss, NLL) else _POWER,
         )
 
     def outputs_of(self, energy, inputs):

@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine, make_blobs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -100,6 +100,19 @@ def test_beta_calibrates_an_overly_strong_penalty():
     assert learned.beta_ > 2
     fixed, learned = (log_loss(y_test, m.predict_proba(X_test)) for m in (fixed, learned))
     assert learned < 0.6 * fixed
+
+
+@pytest.mark.parametrize("loss", ["perceptron", "lvq2"])
+def test_losses_without_a_margin_are_calibrated(loss):
+    """Their energies of overlapping classes were nearly ties."""
+    X, y = make_blobs(4000, n_features=5, centers=8, cluster_std=6.0, random_state=0)
+    X, y, X_test, y_test = X[:2000], y[:2000], X[2000:], y[2000:]
+    likelihood = EnergyClassifier().fit(X, y)
+    classifier = EnergyClassifier(loss=loss, random_state=0).fit(X, y)
+    nats = [log_loss(y_test, m.predict_proba(X_test)) for m in (classifier, likelihood)]
+    assert nats[0] < nats[1] + 0.1
+    p = classifier.predict_proba(X_test)
+    assert abs(p.max(axis=1).mean() - classifier.score(X_test, y_test)) < 0.05
 
 
 def test_auto_alpha_beats_a_bad_one(wine):

@@ -157,6 +157,18 @@ def without_data(objective, init, l1_ratio=0.0):
     return objective.minimize(init, vjp, np.array([1.0, 0.0]), lambda params: None)
 
 
+def test_samples_that_are_sure_and_wrong_choose_beta_for_a_likelihood_only(rng):
+    outputs = rng.standard_normal((1000, 3))
+    target = outputs.argmax(axis=1)
+    outputs[:50] *= 5
+    target[:100] = outputs[:100].argmin(axis=1)
+    likelihood, hinge = (
+        Objective(Labels(target, 3), loss, np.ones(1000)).learn_beta(outputs)
+        for loss in (NLL(), Hinge())
+    )
+    assert hinge > 1.5 * likelihood
+
+
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
 def test_the_penalty_takes_weights_to_zero_and_leaves_biases(objective, l1_ratio):
     found = without_data(objective, np.array([1.0, 1.0]), l1_ratio)

@@ -20,6 +20,7 @@ _STEEP = 0.3  # gain from the last penalty with which the loss falls fast
 _GAIN, _RISE = 3e-3, 0.02  # from the least loss, that count
 _GRAIN = 0.3  # gains are relative to the loss, or to this if that is smaller
 _FEW = 2000  # samples on which a penalty is calibrated
+_SMALL_START = 0.1  # of the optimum of the likelihood, where losses have no margin
 _MIDDLE = 4  # the penalty of the path that is taken where nothing can be held out
 
 
@@ -126,9 +127,13 @@ class LinearEnergy(Energy):
 
 
 def _start(design, objective, params):
-    """Parameters that are optimal for another loss, times the scale of least loss."""
+    """Parameters that are optimal for another loss, times the scale of least loss.
+
+    Without a margin every scale has the same optimum, and the smaller the parameters, the more
+    answers a step of the solver changes: the average over its steps then knows by how much.
+    """
     if objective.loss.zero_margin:  # no scale is better than none
-        return params
+        return _SMALL_START * params
     outputs, _ = design.vjp(params)
     scale = min(0.5 ** np.arange(12), key=lambda scale: objective(scale * outputs)[0])
     return scale * params
