@@ -1,5 +1,6 @@
 """The private helpers of scikit-learn that the package uses, each for want of a public one."""
 
+from contextlib import nullcontext
 from numbers import Integral
 
 import numpy as np
@@ -9,12 +10,25 @@ from sklearn.utils._array_api import get_namespace
 
 # Reaches the parameters of named parts of a list, as in Pipeline: there is no public base class.
 from sklearn.utils.metaestimators import _BaseComposition as NamedParts  # noqa: F401
+from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import _check_sample_weight, _num_samples
 
 
 def namespace(*arrays):
     """The array API namespace that the arrays share: there is no public dispatch."""
     return get_namespace(*arrays)[0]
+
+
+def one_blas_thread(where):
+    """A context in which linear algebra has one thread, where that is wanted.
+
+    numpy and scipy bring a library each, whose threads wait in loops for more work and so keep the
+    other's from the cores: alternating between the two takes several times as long. Looking these
+    libraries up is slow, and only scikit-learn's own record of them is kept.
+    """
+    if not where:
+        return nullcontext()
+    return _get_threadpool_controller().limit(limits=1, user_api="blas")
 
 
 def check_sample_weight(sample_weight, X):

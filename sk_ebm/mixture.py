@@ -6,11 +6,13 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.mixture import GaussianMixture
 
+from sk_ebm._private import one_blas_thread
 from sk_ebm.distributions import MixtureRows
 
 _LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 _RIDGES = (1.0, 0.3, 0.1, 0.03, 0.01, 1e-3, 1e-6)  # of covariances of columns of unit variance
 _MANY = 100  # rows for each column, from which only the least ridges are tried
+_NARROW = 100  # columns up to which threads of linear algebra gain nothing
 _TESTED = 200, 1000  # rows on which a choice is made, at least and at most
 
 
@@ -90,8 +92,10 @@ def fit_mixture(X, splits, rng):
     mixture : fitted GaussianMixture
     of_folds : list of fitted GaussianMixture
     """
-    with config_context(array_api_dispatch=False):  # which k-means, their start, does not take
-        return _fit_mixture(X, splits, rng.randint(np.iinfo(np.int32).max))
+    seed = rng.randint(np.iinfo(np.int32).max)
+    # k-means, their start, does not take array API dispatch.
+    with config_context(array_api_dispatch=False), one_blas_thread(X.shape[1] <= _NARROW):
+        return _fit_mixture(X, splits, seed)
 
 
 def _fit_mixture(X, splits, seed):

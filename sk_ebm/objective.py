@@ -6,12 +6,13 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.utils.parallel import Parallel, delayed
 
-from sk_ebm._private import take_rows
+from sk_ebm._private import one_blas_thread, take_rows
 from sk_ebm.gibbs import Gibbs, learn_beta_of_blocks
 from sk_ebm.losses import NLL, Curvature, shares_of
 from sk_ebm.solvers import SOLVERS
 
 _POWER = 0.2  # of the divergence by which beta is learned
+_FEW_PRODUCTS = {"newton": 1e7, "lbfgs": 1e8, "adam": 0}  # too few to gain from threads
 
 
 class Objective:
@@ -367,17 +368,20 @@ class Objective:
             linear in the parameters, a ``batch_size`` that mini-batches suit them.
         """
 
-        result = SOLVERS[self._solver(details)](
-            self,
-            init,
-            vjp,
-            l2=self._penalty * (1 - self.l1_ratio) * np.square(scale),
-            l1=self._penalty * self.l1_ratio * np.abs(scale),
-            tol=self.tol,
-            max_iter=self.max_iter,
-            report=lambda value, params: self.record(value, lambda: fitted(params)),
-            **details,
-        )
+        solver = self._solver(details)
+        products = len(self.row_weights) * init.size  # of an evaluation
+        with one_blas_thread(products <= _FEW_PRODUCTS[solver]):
+            result = SOLVERS[solver](
+                self,
+                init,
+                vjp,
+                l2=self._penalty * (1 - self.l1_ratio) * np.square(scale),
+                l1=self._penalty * self.l1_ratio * np.abs(scale),
+                tol=self.tol,
+                max_iter=self.max_iter,
+                report=lambda value, params: self.record(value, lambda: fitted(params)),
+                **details,
+            )
         self.converged &= result.converged
         return result.params
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from sk_ebm.answers import Labels
 from sk_ebm.base import out_of_sample
@@ -178,6 +179,30 @@ def test_the_penalty_takes_weights_to_zero_and_leaves_biases(objective, l1_ratio
 def test_losses_without_scale_have_no_penalty(objective):
     objective = objective.with_(loss=Perceptron())
     assert_array_equal(without_data(objective, np.array([1.0, 1.0])), [1, 1])
+
+
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+def test_small_problems_have_one_thread_of_linear_algebra(solver, rng):
+    def n_threads():
+        libraries = threadpool_info()
+        return [library["num_threads"] for library in libraries if library["user_api"] == "blas"]
+
+    found, X = [], rng.standard_normal((n, 2))
+    objective = Objective(
+        Labels(rng.randint(3, size=n), 3),
+        NLL(),
+        np.ones(n),
+        alpha=0.1,
+        solver=solver,
+        report=lambda value, fitted: found.append(max(n_threads())),
+    )
+    with threadpool_limits(2, user_api="blas"):
+        before = n_threads()
+        if not before or max(before) == 1:
+            pytest.skip("no library of linear algebra whose threads can be set")
+        LinearEnergy().fit(X, objective, rng)
+        assert set(found) == {1}
+        assert n_threads() == before
 
 
 def test_reports_count_the_iterations(objective):
