@@ -45,13 +45,12 @@ SHARES = "A class of 1e-7 of the weight is 16 nats behind, less than log densiti
 
 
 def expected_failures(estimator):
-    reasons = {
+    if isinstance(estimator.energy, KernelDensity):
+        return {"check_class_weight_classifiers": SHARES}
+    return {
         "check_sample_weight_equivalence_on_dense_data": COUNTED_ROWS,
         "check_sample_weight_equivalence_on_sparse_data": COUNTED_ROWS,
     }
-    if isinstance(estimator.energy, KernelDensity):
-        reasons["check_class_weight_classifiers"] = SHARES
-    return reasons
 
 
 @parametrize_with_checks(

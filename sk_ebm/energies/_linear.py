@@ -14,7 +14,8 @@ _LEAVE_ONE_OUT_COST = 5e8  # multiplications per penalty up to which leave-one-o
 _WHOLE_COST = 1e8  # up to which it knows all second derivatives,
 _MANY = 10  # unless there are so many rows for each parameter
 _LEAST_REST = 1e-3  # of a sample's leverage
-_PATH_TOL = 1e-4  # relative accuracy of the objective along the path
+_PATH_TOL = 1e-4  # relative accuracy of the objective along the path, at least,
+_COARSER = 30  # times that of the final fit
 _LONGEST_PATH = 40
 _STEEP = 0.3  # gain from the last penalty with which the loss falls fast
 _GAIN, _RISE = 3e-3, 0.02  # from the least loss, that count
@@ -191,7 +192,7 @@ def _trials(design, objective, splits, rng):
     more than a probability n times smaller than that of chance would: else one outlier in n
     rows chooses the penalty.
     """
-    objective = objective.with_(tol=max(10 * objective.tol, _PATH_TOL), report=None)
+    objective = objective.with_(tol=max(_COARSER * objective.tol, _PATH_TOL), report=None)
     answers = objective.answers
     if splits is None:
         samples, folds = np.arange(len(answers)), [objective]
