@@ -19,6 +19,10 @@ _TESTED = 200, 1000  # rows on which a choice is made, at least and at most
 class MixtureColumn:
     """The distribution of one column of a table given those before it, under a Gaussian mixture.
 
+    Beside the n rows stands a virtual one, in one column of which is what a normal law as wide as
+    the column reaches gives, whatever the other columns hold: components may be so narrow that all
+    other values are next to impossible.
+
     Parameters
     ----------
     mixture : fitted GaussianMixture
@@ -35,8 +39,10 @@ class MixtureColumn:
             drawn = points[np.arange(len(y)), rng.randint(points.shape[1], size=len(y))]
             self._refit(np.column_stack([X, drawn]), weights > 0, splits)
         self.scores_ = np.empty(points.shape)
+        self._virtual = 1 / ((len(X) + 1) * self.mixture.n_features_in_)
+        self._reach = max(np.abs(points).max(), 1.0)
         for mixture, (_, test) in zip(self.folds, splits, strict=True):
-            self.scores_[test] = given(mixture, X[test]).normal_score(points[test])
+            self.scores_[test] = self._rows(mixture, X[test])[0].normal_score(points[test])
         self.features_ = self.distribution(X)[1]
         return self
 
@@ -49,15 +55,23 @@ class MixtureColumn:
 
     def distribution(self, X):
         """Distributions of rows, and the features (n, ...) that energies read."""
-        rows = given(self.mixture, X)
-        shares = np.exp(rows.log_shares)
-        mean = np.sum(shares * rows.means, axis=1)
-        spread = np.sum(shares * (rows.widths**2 + (rows.means - mean[:, None]) ** 2), axis=1)
+        rows, (log_shares, means, widths) = self._rows(self.mixture, X)
+        shares = np.exp(log_shares)
+        mean = np.sum(shares * means, axis=1)
+        spread = np.sum(shares * (widths**2 + (means - mean[:, None]) ** 2), axis=1)
         return rows, np.column_stack([X, shares, mean, np.log(spread) / 2])
+
+    def _rows(self, mixture, X):
+        """The law of the column for each row, and its mixtures without the virtual row."""
+        log_shares, means, widths = parts = given(mixture, X)
+        ones = np.ones((len(X), 1))
+        shares = [log_shares + np.log1p(-self._virtual), ones * np.log(self._virtual)]
+        means, widths = np.hstack([means, 0 * ones]), np.append(widths, self._reach)
+        return MixtureRows(np.hstack(shares), means, widths), parts
 
 
 def given(mixture, X):
-    """The mixtures of the column that comes after the columns X (n, j)."""
+    """Log shares, means (n, k) and widths (k,) of the column after the columns X (n, j)."""
     j = X.shape[1]
     shares, means, widths = [], [], []
     parts = zip(mixture.weights_, mixture.means_, mixture.covariances_, strict=True)
@@ -69,7 +83,7 @@ def given(mixture, X):
         means.append(mean[j] + factor[j, :j] @ white)
         widths.append(factor[j, j])
     shares = special.log_softmax(np.stack(shares, axis=1), axis=1)
-    return MixtureRows(shares, np.stack(means, axis=1), np.array(widths))
+    return shares, np.stack(means, axis=1), np.array(widths)
 
 
 def fit_mixture(X, splits, rng):

@@ -513,6 +513,15 @@ def test_orders_are_different_and_take_the_folds_of_an_iterator():
     assert joint.n_iter_ > sum(conditional.n_iter_ for conditional in joint.conditionals_)
 
 
+def test_no_row_is_next_to_impossible_beside_narrow_components(rng):
+    X = rng.standard_normal((300, 1)) @ np.ones((1, 2)) + 1e-3 * rng.standard_normal((300, 2))
+    joint = EnergyDensityEstimator("linear", conditional=False, random_state=0).fit(X)
+    assert joint.score(X) > 3
+    assert joint.score_samples([[2.0, -2.0]]) > -30
+    first = joint.sample(1000, random_state=0)
+    assert np.mean(np.abs(first[:, 1] - first[:, 0]) > 0.1) < 0.01
+
+
 def test_joint_of_correlated_constant_and_few_rows(rng):
     X = rng.standard_normal((30, 1)) @ np.ones((1, 3)) + 1e-3 * rng.standard_normal((30, 3))
     X[:, 2] = 7
