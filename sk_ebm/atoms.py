@@ -34,14 +34,17 @@ class Recording:
         The step, or a hundredth of the standard deviation where there is none.
     spreads : bool, default=True
         Whether rounded values are spread over their cells to fit a density.
+    margin : Margin or None
+        The scale that values and atoms are on; the step is in the unit of the column.
     """
 
-    def __init__(self, values, atoms, step, width, spreads=True):
+    def __init__(self, values, atoms, step, width, spreads=True, margin=None):
         self.values = values
         self.atoms = atoms
         self.step = step
         self.width = width
         self.spreads = spreads
+        self.margin = margin
 
     @classmethod
     def of(cls, y):
@@ -72,10 +75,10 @@ class Recording:
         """The values that have masses."""
         return self.values if self.rounded else self.atoms
 
-    def scaled(self, centre, unit, spreads):
-        """The recording of (y - centre) / unit."""
-        values, atoms = ((v - centre) / unit for v in (self.values, self.atoms))
-        return Recording(values, atoms, self.step / unit, self.width / unit, spreads)
+    def on(self, margin, spreads):
+        """The recording of what is on the scale of a margin, straight where there are atoms."""
+        values, atoms = margin(self.values), margin(self.atoms)
+        return Recording(values, atoms, self.step, self.width * margin.slopes[0], spreads, margin)
 
     @property
     def edges(self):
@@ -95,6 +98,12 @@ class Recording:
 
     def cells(self, y):
         """Both ends, like y, of what is recorded as y: of the first and last value, infinite."""
+        if self.step and not self.rounded:
+            half = self.step / 2
+            if self.margin is None:
+                return y - half, y + half
+            y = self.margin.inverse(y)
+            return self.margin(y - half), self.margin(y + half)
         below, above = self._half_gaps(y)
         if self.rounded:
             below = np.where(y == self.values[0], np.inf, below)
@@ -102,9 +111,7 @@ class Recording:
         return y - below, y + above
 
     def _half_gaps(self, y):
-        """Half the step, or half of how far the values next to y are, below and above."""
-        if self.step and not self.rounded:
-            return self.step / 2, self.step / 2
+        """Half of how far the values next to y are, below and above."""
         padded = np.pad(self.values, 1, constant_values=np.nan)
         below = (y - padded[np.searchsorted(self.values, y, side="left")]) / 2
         above = (padded[np.searchsorted(self.values, y, side="right") + 1] - y) / 2

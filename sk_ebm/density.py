@@ -10,7 +10,6 @@ from sklearn.base import DensityMixin, clone
 from sklearn.callback import with_callbacks
 from sklearn.dummy import DummyRegressor
 from sklearn.model_selection import KFold
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
@@ -22,6 +21,7 @@ from sk_ebm.answers import Grid
 from sk_ebm.atoms import Gate, Recording
 from sk_ebm.base import EnergyEstimator, keep_fitted, row_blocks
 from sk_ebm.bases import Foreign, LocationScale
+from sk_ebm.margins import Margin
 from sk_ebm.mixture import MixtureColumn, fit_mixture
 from sk_ebm.predictive import Gated, Predictive, Rounded
 from sk_ebm.splines import NormalSplines, TiltedNormal
@@ -184,6 +184,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     recordings_ : list
         One for each target or column, with attributes ``values`` that it is rounded to, ``atoms``
         and the ``step`` of a lattice that holds all its values, 0 where there is none.
+    margins_ : list of Margin
+        With ``conditional=False`` the scales that the columns are read on.
     grid_ : ndarray of shape (n_nodes,)
         Normal scores of the quadrature nodes, the same for every row.
     n_iter_ : int
@@ -387,13 +389,11 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     def _fit_joint(self, parts, X, weights, splits, folds, rng, report):
         """A Gaussian mixture, and one conditional for each column, given those before it."""
         self.conditionals_ = []
-        self.scaler_ = StandardScaler().fit(X)
-        X = self.scaler_.transform(X)
+        self.margins_ = [Margin.of(*of) for of in zip(X.T, self.recordings_, strict=True)]
+        X = self._on_margins(X)
         recordings = [
-            recording.scaled(mean, unit, len(recording.values) <= _FEW_VALUES)
-            for recording, mean, unit in zip(
-                self.recordings_, self.scaler_.mean_, self.scaler_.scale_, strict=True
-            )
+            recording.on(margin, len(recording.values) <= _FEW_VALUES)
+            for recording, margin in zip(self.recordings_, self.margins_, strict=True)
         ]
         columns = zip(X.T, recordings, strict=True)
         points = np.column_stack([r.dequantised(column, rng) for column, r in columns])
@@ -403,6 +403,10 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             points = recording.spread(column)
             fit_base = partial(base.fit, X[:, :j], column, points, splits=folds, rng=rng)
             self._fit_conditional(parts, fit_base, column, recording, weights, splits, report)
+
+    def _on_margins(self, X):
+        """The first columns of a table, each on its scale."""
+        return np.column_stack([of(column) for of, column in zip(self.margins_, X.T, strict=False)])
 
     def _other_orders(self, X, splits, rng):
         """Other, random orders of the columns, and densities that are chains in these."""
@@ -557,8 +561,9 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         log_density : ndarray of shape (n_samples,)
         """
         X = self._validated_X(X)
-        found = self._log_prob(self.scaler_.transform(X), X.shape[1])
-        own = found if self.kind == "mass" else found - np.log(self.scaler_.scale_).sum()
+        own = self._log_prob(self._on_margins(X), X.shape[1])
+        if self.kind == "density":
+            own += sum(of.log_slope(column) for of, column in zip(self.margins_, X.T, strict=True))
         others = [
             model.set_params(kind=self.kind).score_samples(X[:, order])
             for order, model in self.others_
@@ -811,8 +816,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
                 f"X must hold the first columns, at most {len(self.conditionals_) - 1}, "
                 f"got {n_first}."
             )
-        mean, unit = self.scaler_.mean_, self.scaler_.scale_
-        first = (first - mean[:n_first]) / unit[:n_first]
+        first = self._on_margins(first)
         return self._unscaled(self._draw(first, self.conditionals_[n_first:], n_samples, rng))
 
     def _draw_rows(self, n_samples, rng):
@@ -831,7 +835,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     def _unscaled(self, draws):
         """Draws (..., n_features) in the units of X, those of recorded values equal to these."""
-        draws = self.scaler_.mean_ + self.scaler_.scale_ * draws
+        scaled = zip(self.margins_, np.moveaxis(draws, -1, 0), strict=True)
+        draws = np.stack([margin.inverse(column) for margin, column in scaled], axis=-1)
         if self.atoms == "auto":
             for j, recording in enumerate(self.recordings_):
                 draws[..., j] = recording.restored(draws[..., j])

@@ -1,0 +1,73 @@
+"""Scales of the columns of a table, on which each is alike."""
+
+import numpy as np
+from scipy.special import ndtri
+
+_RECURS = 0.8  # of new rows that hold a value seen before, above which a scale stays straight
+_ROWS = 2000  # below which an empirical distribution function is noise
+_VALUES = 10  # between two bends of a scale, at least
+
+
+class Margin:
+    """A scale of a column, straight between knots and beyond them.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_knots,)
+        Knots in the unit of the column, ascending; two at least.
+    z : ndarray of shape (n_knots,)
+        The same on the scale, ascending.
+    """
+
+    def __init__(self, x, z):
+        self.x = x
+        self.z = z
+        self.slopes = np.diff(z) / np.diff(x)
+
+    @classmethod
+    def of(cls, column, recording):
+        """The scale of a column (n,), recorded as ``recording`` says.
+
+        A column of 2,000 rows or more without masses, the values of which hardly recur, is read as
+        normal scores: of its empirical distribution function, at as many knots as the cube root of
+        its rows. Others are in units of their standard deviation.
+        """
+        values, counts = np.unique(column, return_counts=True)
+        recurs = 1 - np.count_nonzero(counts == 1) / len(column)  # Good and Turing's estimate
+        smooth = len(recording.masses_at) == 0 and recurs <= _RECURS
+        if smooth and len(column) >= _ROWS:
+            ranks = np.cumsum(counts) - counts / 2
+            knots = _knots(ranks, len(column) ** (2 / 3))
+            return cls(values[knots], ndtri(ranks[knots] / len(column)))
+        mean, spread = np.mean(column), np.std(column)
+        spread = spread if len(values) > 1 and spread > 0 else 1.0
+        return cls(np.array([mean, mean + spread]), np.array([0.0, 1.0]))
+
+    def __call__(self, x):
+        """Values x on the scale."""
+        piece = self._piece(self.x, x)
+        return self.z[piece] + self.slopes[piece] * (x - self.x[piece])
+
+    def inverse(self, z):
+        """Values z of the scale in the unit of the column."""
+        piece = self._piece(self.z, z)
+        return self.x[piece] + (z - self.z[piece]) / self.slopes[piece]
+
+    def log_slope(self, x):
+        """Log derivative of the scale at x: what densities on the scale gain in the unit."""
+        return np.log(self.slopes[self._piece(self.x, x)])
+
+    @staticmethod
+    def _piece(knots, values):
+        return np.searchsorted(knots[1:-1], values, side="right")
+
+
+def _knots(ranks, rows):
+    """Indices of values, from the first to the last, apart by so many rows and a few values."""
+    found, last = [0], len(ranks) - 1
+    while True:
+        later = np.searchsorted(ranks, ranks[found[-1]] + rows)
+        later = max(later, found[-1] + _VALUES)
+        if later > last - _VALUES:
+            return [*found, last]
+        found.append(later)
