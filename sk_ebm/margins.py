@@ -39,8 +39,8 @@ class Margin:
             ranks = np.cumsum(counts) - counts / 2
             knots = _knots(ranks, len(column) ** (2 / 3))
             return cls(values[knots], ndtri(ranks[knots] / len(column)))
-        mean, spread = np.mean(column), np.std(column)
-        spread = spread if len(values) > 1 and spread > 0 else 1.0
+        mean, spread = np.mean(column), np.std(column) if len(values) > 1 else 0.0
+        spread = next(unit for unit in (spread, 1.0, abs(mean)) if mean + unit > mean)
         return cls(np.array([mean, mean + spread]), np.array([0.0, 1.0]))
 
     def __call__(self, x):

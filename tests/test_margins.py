@@ -35,6 +35,16 @@ def test_other_columns_are_standardised(rng, column):
     np.testing.assert_allclose(margin(x)(x), (x - x.mean()) / (x.std() or 1), atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "values", [[1e9], [1e300], [1.0, np.nextafter(1, 2)], [-1e18, -1e18 + 128]]
+)
+def test_columns_that_hardly_vary_have_a_scale(values):
+    x = np.append(np.full(300, values[0]), values)
+    scale = margin(x)
+    np.testing.assert_allclose(scale.inverse(scale(x)), x)
+    assert np.isfinite(scale.log_slope(x)).all()
+
+
 def test_inverse_and_slopes(rng):
     x = skewed(rng, 3000)
     scale = margin(x)
