@@ -13,6 +13,7 @@ from scipy import special, stats
 from sk_ebm._roots import find_root
 
 _LOG_ROOT = 0.5 * np.log(2 * np.pi)
+_LEAST = 1e-290  # of a sum of products, below which some may be cut to zero
 _LEAST_MASS = 1e-12  # of a cell that others' probabilities can raise
 
 
@@ -173,7 +174,13 @@ class Given:
                 break
             width = high - low
             low, high = np.where(short, low - width, low), np.where(long, high + width, high)
-        return _invert(self, z, low, high)
+
+        def excess(y, rows):
+            everywhere = low.copy()
+            everywhere[rows] = y
+            return tuple(part[rows] for part in _excess(self, everywhere, z))
+
+        return find_root(excess, low, high)
 
 
 class MixtureRows:
@@ -189,6 +196,10 @@ class MixtureRows:
         self.log_shares, self.means, self.widths = log_shares, means, widths
 
     @cached_property
+    def _shares(self):
+        return np.exp(self.log_shares)
+
+    @cached_property
     def breaks(self):
         """At four widths from the means: values jump from one component to the next."""
         ends = [self.means - 4 * self.widths, self.means + 4 * self.widths]
@@ -197,32 +208,47 @@ class MixtureRows:
     def _standard(self, y):
         return (y[:, :, None] - self.means[:, None]) / self.widths  # (n, k, components)
 
-    def _sum(self, logarithms):
-        return special.logsumexp(self.log_shares[:, None] + logarithms, axis=2)
+    def _sum(self, of_components):
+        return np.einsum("nc,nkc->nk", self._shares, of_components)
 
     def log_density(self, y):
         t = self._standard(y)
-        return self._sum(-0.5 * t * t - np.log(self.widths) - _LOG_ROOT)
+        density = self._sum(np.exp(-0.5 * t * t) / self.widths)
+        found = np.log(np.maximum(density, _LEAST)) - _LOG_ROOT
+        far = np.nonzero(density < _LEAST)
+        logarithms = self.log_shares[far[0]] - 0.5 * t[far] ** 2 - np.log(self.widths)
+        found[far] = special.logsumexp(logarithms, axis=1) - _LOG_ROOT
+        return found
 
     def normal_score(self, y):
         t = self._standard(y)
-        return score_of(self._sum(special.log_ndtr(t)), self._sum(special.log_ndtr(-t)))
+        less = special.ndtr(-np.abs(t))
+        below, above = (self._sum(np.where(side, 1 - less, less)) for side in (t > 0, t < 0))
+        found = _score(below, above)
+        far = np.nonzero(np.minimum(below, above) < _LEAST)
+        tails = [
+            special.logsumexp(self.log_shares[far[0]] + special.log_ndtr(side), axis=1)
+            for side in (t[far], -t[far])
+        ]
+        found[far] = score_of(*tails)
+        return found
 
     def at(self, z):
         z = np.broadcast_to(z, (len(self.means), np.shape(z)[-1]))
         of_components = self.means[:, None] + self.widths * z[:, :, None]
-        return _invert(self, z, of_components.min(axis=2), of_components.max(axis=2))
+
+        def excess(y, rows):
+            some = MixtureRows(self.log_shares[rows], self.means[rows], self.widths)
+            return _excess(some, y, z[rows])
+
+        return find_root(excess, of_components.min(axis=2), of_components.max(axis=2))
 
 
-def _invert(distribution, z, low, high):
-    """The values between low and high whose normal scores are z, all (n, k)."""
-
-    def excess(y):
-        score = distribution.normal_score(y)
-        log_slope = distribution.log_density(y) + 0.5 * score * score + _LOG_ROOT
-        return score - z, np.exp(log_slope)
-
-    return find_root(excess, low, high)
+def _excess(distribution, y, z):
+    """How far the normal score at y is beyond z, and its slope, all (n, k)."""
+    score = distribution.normal_score(y)
+    log_slope = distribution.log_density(y) + 0.5 * score * score + _LOG_ROOT
+    return score - z, np.exp(log_slope)
 
 
 def score_of(log_cdf, log_sf):

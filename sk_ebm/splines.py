@@ -208,8 +208,11 @@ class TiltedNormal:
         wanted = p - np.take_along_axis(below, middle, axis=1)
         start = knots[middle]
 
-        def excess(z):
-            return self._between(start, z) - wanted, _normal(z) * np.exp(self.tilt(z))
+        def excess(z, rows):
+            some = TiltedNormal(self.splines, self.outputs[rows])
+            some.log_z = self.log_z[rows]
+            mass = some._between(start[rows], z)
+            return mass - wanted[rows], _normal(z) * np.exp(some.tilt(z))
 
         inside = find_root(excess, start, knots[middle + 1])
         return np.where(interval < 0, left, np.where(interval > len(knots) - 2, right, inside))
