@@ -32,35 +32,41 @@ class Recording:
         The largest number of which all differences are multiples; 0 where there is none.
     width : float
         The step, or a hundredth of the standard deviation where there is none.
+    seen : ndarray of shape (n_seen,)
+        All that occurred, sorted.
+    counts : ndarray of shape (n_seen,)
+        How often each did.
     spreads : bool, default=True
         Whether rounded values are spread over their cells to fit a density.
     margin : Margin or None
         The scale that values and atoms are on; the step is in the unit of the column.
     """
 
-    def __init__(self, values, atoms, step, width, spreads=True, margin=None):
+    def __init__(self, values, atoms, step, width, seen, counts, spreads=True, margin=None):
         self.values = values
         self.atoms = atoms
         self.step = step
         self.width = width
+        self.seen = seen
+        self.counts = counts
         self.spreads = spreads
         self.margin = margin
 
     @classmethod
     def of(cls, y):
         """That of the values y (n,)."""
-        values, counts = np.unique(y, return_counts=True)
+        values, counts = seen = np.unique(y, return_counts=True)
         step, atoms = _find_step(values), values[_atoms(counts)]
         width = step or 0.01 * np.std(y)
         others = ~np.isin(values, atoms)
         if counts[others].mean() < _ROWS_PER_VALUE:
-            return cls(values[:0], atoms, step, width)
+            return cls(values[:0], atoms, step, width, *seen)
         n_steps = round(np.ptp(values) / step) if step else np.inf
         if n_steps <= _GAPS * len(values):
             lattice = values[0] + step * np.arange(n_steps + 1)
             lattice[np.searchsorted(lattice, values - step / 2)] = values
             values = lattice
-        return cls(values, atoms, step, width)
+        return cls(values, atoms, step, width, *seen)
 
     @property
     def rounded(self):
@@ -77,8 +83,9 @@ class Recording:
 
     def on(self, margin, spreads):
         """The recording of what is on the scale of a margin, straight where there are atoms."""
-        values, atoms = margin(self.values), margin(self.atoms)
-        return Recording(values, atoms, self.step, self.width * margin.slopes[0], spreads, margin)
+        values, atoms, seen = (margin(of) for of in (self.values, self.atoms, self.seen))
+        width = self.width * margin.slopes[0]
+        return Recording(values, atoms, self.step, width, seen, self.counts, spreads, margin)
 
     @property
     def edges(self):
@@ -90,11 +97,13 @@ class Recording:
         return self.values[np.searchsorted(self.edges, y)] if self.rounded else y
 
     def restored(self, y):
-        """y with rounding errors of the last digits taken back."""
+        """y as it would be recorded, with rounding errors of the last digits taken back."""
         y = self.nearest(y)
-        for atom in self.atoms:
-            y = np.where(np.isclose(y, atom, rtol=1e-12, atol=1e-12), atom, y)
-        return y
+        if self.step and not self.rounded:
+            y = self.seen[0] + self.step * np.rint((y - self.seen[0]) / self.step)
+        closest = self.seen[np.searchsorted((self.seen[1:] + self.seen[:-1]) / 2, y)]
+        errors = 1e-13 * np.ptp(self.seen)
+        return np.where(np.isclose(y, closest, rtol=1e-13, atol=errors), closest, y)
 
     def cells(self, y):
         """Both ends, like y, of what is recorded as y: of the first and last value, infinite."""

@@ -24,10 +24,12 @@ from sk_ebm.bases import Foreign, LocationScale
 from sk_ebm.margins import Margin
 from sk_ebm.mixture import MixtureColumn, fit_mixture
 from sk_ebm.predictive import Gated, Predictive, Rounded
+from sk_ebm.recurring import Recurring
 from sk_ebm.splines import NormalSplines, TiltedNormal
 
 _DRAWS = 200  # of each row, for means of several targets
 _FEW_VALUES = 20  # of a column of a table, up to which its density is spread over their cells
+_LEARNED_ON = 5000  # draws, at most, how draws are recorded
 _HELD_AT_ONCE = 60  # arrays of the quadrature's size that a block of rows needs
 
 
@@ -45,6 +47,12 @@ class Conditional:
         The probabilities of atoms.
     energy_, beta_, n_iter_, loss_curve_
         As for `EnergyClassifier`.
+
+    Attributes
+    ----------
+    recurring : Recurring or None
+        How draws of a column of a table are recorded, None as they are; a law that is spread over
+        the cells of few values needs none.
     """
 
     def __init__(
@@ -59,6 +67,7 @@ class Conditional:
         self.beta_ = beta_
         self.n_iter_ = n_iter_
         self.loss_curve_ = loss_curve_
+        self.recurring = None
 
     def smooth(self, inputs):
         """Distributions of rows before rounding: `Predictive`, or `Gated` ones."""
@@ -72,6 +81,34 @@ class Conditional:
         """The predictive distributions of rows."""
         law = self.smooth(inputs)
         return Rounded(law, self.recording) if self.rounds else law
+
+    def draws(self, inputs, p):
+        """Draws (n, k) given inputs; p (n, k, 2) are uniform in (0, 1)."""
+        if self.recurring is None:
+            return self(inputs).quantile(p[..., 0])
+        return self._recorded(*self._candidates(inputs, p[..., 0]), p[..., 1])
+
+    def _candidates(self, inputs, p):
+        """Draws that are not recorded yet, and what `Recurring.candidates` finds next to them."""
+        law = self.smooth(inputs)
+        y = law.quantile(p)
+        return y, *self.recurring.candidates(law, y)
+
+    def _recorded(self, y, indices, logs, p):
+        recorded = self.recording.nearest(self.recurring.recorded(y, indices, logs, p))
+        return np.where(np.isin(y, self.recording.atoms), y, recorded)
+
+    def learn_recurring(self, blocks):
+        """Learn how draws are recorded, and return those (n, k) of blocks (inputs, p) of rows."""
+        if not (self.rounds and self.recording.spreads):
+            self.recurring = Recurring.of(self.recording)
+        if self.recurring is None:
+            return np.concatenate([self.draws(*block) for block in blocks])
+        found = [(*self._candidates(inputs, p[..., 0]), p[..., 1]) for inputs, p in blocks]
+        y, indices, logs, _ = found = [np.concatenate(part) for part in zip(*found, strict=True)]
+        of_rest = ~np.isin(y, self.recording.atoms)
+        self.recurring.fit(indices[of_rest], logs[of_rest])
+        return self._recorded(*found)
 
     def log_prob(self, inputs, y, kind):
         """Log density or mass of y (n,)."""
@@ -403,6 +440,16 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             points = recording.spread(column)
             fit_base = partial(base.fit, X[:, :j], column, points, splits=folds, rng=rng)
             self._fit_conditional(parts, fit_base, column, recording, weights, splits, report)
+        if self.atoms == "auto":
+            self._learn_recurring(min(len(X), _LEARNED_ON), rng)
+
+    def _learn_recurring(self, n_draws, rng):
+        """Learn for one column after the other how draws from the chain are recorded."""
+        drawn = np.empty((n_draws, 0))
+        for conditional in self.conditionals_:
+            p = rng.uniform(size=(n_draws, 1, 2))
+            blocks = [(drawn[rows], p[rows]) for rows in self._blocks(drawn)]
+            drawn = np.hstack([drawn, conditional.learn_recurring(blocks)])
 
     def _on_margins(self, X):
         """The first columns of a table, each on its scale."""
@@ -780,7 +827,10 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         return self.conformity_[rank - 1]
 
     def sample(self, X=None, n_samples=1, random_state=None):
-        """Draws from the density, by inverting its cdf.
+        """Draws from the density, by inverting its cdf; of values that have masses, by these.
+
+        With ``conditional=False`` and ``atoms="auto"`` draws are recorded as the columns were:
+        values that recur in a column do so in draws, as often.
 
         Parameters
         ----------
@@ -846,10 +896,10 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         """Inputs and draws of what follows them, (n, n_samples, columns)."""
         each, n_asked = inputs, n_samples
         for conditional in conditionals:
-            p = rng.uniform(size=(len(each), n_asked))
-            draws = np.empty_like(p)
+            p = rng.uniform(size=(len(each), n_asked, 2))
+            draws = np.empty(p.shape[:2])
             for rows in self._blocks(each):
-                draws[rows] = conditional(each[rows]).quantile(p[rows])
+                draws[rows] = conditional.draws(each[rows], p[rows])
             each = np.column_stack([np.repeat(each, n_asked, axis=0), draws.ravel()])
             n_asked = 1
         return each.reshape(len(inputs), n_samples, -1)

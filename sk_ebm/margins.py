@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.special import ndtri
 
+from sk_ebm.recurring import recurrence
+
 _RECURS = 0.8  # of new rows that hold a value seen before, above which a scale stays straight
 _ROWS = 2000  # below which an empirical distribution function is noise
 _VALUES = 10  # between two bends of a scale, at least
@@ -32,9 +34,8 @@ class Margin:
         normal scores: of its empirical distribution function, at as many knots as the cube root of
         its rows. Others are in units of their standard deviation.
         """
-        values, counts = np.unique(column, return_counts=True)
-        recurs = 1 - np.count_nonzero(counts == 1) / len(column)  # Good and Turing's estimate
-        smooth = len(recording.masses_at) == 0 and recurs <= _RECURS
+        values, counts = recording.seen, recording.counts
+        smooth = len(recording.masses_at) == 0 and recurrence(counts) <= _RECURS
         if smooth and len(column) >= _ROWS:
             ranks = np.cumsum(counts) - counts / 2
             knots = _knots(ranks, len(column) ** (2 / 3))

@@ -97,7 +97,7 @@ def test_cells_are_half_way_to_the_neighbours(rng):
 def test_cells_of_values_not_seen():
     found = Recording.of(np.repeat([0.0, 1.0, 1 + np.sqrt(2)], 30))
     assert_allclose(found.cells(np.array([7.0, -3.0])), [[4.71, -4.5], [9.29, -1.5]], atol=1e-2)
-    unrounded = Recording(np.array([]), np.array([]), 0.5, 0.5)
+    unrounded = Recording(*np.empty((2, 0)), 0.5, 0.5, *np.empty((2, 0)))
     assert_allclose(unrounded.cells(np.array([7.0])), [[6.75], [7.25]])
 
 
@@ -106,7 +106,7 @@ def laws(rng):
     smooth = Predictive(base, TiltedNormal(NormalSplines(8), 0.5 * rng.standard_normal((6, 8))))
     gated = Gated(smooth, np.array([-0.5, 1.0]), 0.5, np.log(rng.dirichlet(np.ones(3), size=6)))
     values = np.arange(-40, 41) / 2
-    recording = Recording(values, values[:0], 0.5, 0.5)
+    recording = Recording(values, values[:0], 0.5, 0.5, values, np.ones(len(values)))
     return {
         "gated": gated,
         "rounded": Rounded(smooth, recording),
