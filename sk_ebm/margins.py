@@ -1,5 +1,7 @@
 """Scales of the columns of a table, on which each is alike."""
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.special import ndtri
 
@@ -32,13 +34,13 @@ class Margin:
 
         A column of 2,000 rows or more without masses, the values of which hardly recur, is read as
         normal scores: of its empirical distribution function, at as many knots as the cube root of
-        its rows. Others are in units of their standard deviation.
+        its rows, and at both ends of a gap that is most of the way between two. Others are in units of their standard deviation.
         """
         values, counts = recording.seen, recording.counts
         smooth = len(recording.masses_at) == 0 and recurrence(counts) <= _RECURS
         if smooth and len(column) >= _ROWS:
             ranks = np.cumsum(counts) - counts / 2
-            knots = _knots(ranks, len(column) ** (2 / 3))
+            knots = _with_gaps(values, _knots(ranks, len(column) ** (2 / 3)))
             return cls(values[knots], ndtri(ranks[knots] / len(column)))
         mean, spread = np.mean(column), np.std(column) if len(values) > 1 else 0.0
         spread = next(unit for unit in (spread, 1.0, abs(mean)) if mean + unit > mean)
@@ -72,3 +74,16 @@ def _knots(ranks, rows):
         if later > last - _VALUES:
             return [*found, last]
         found.append(later)
+
+
+def _with_gaps(values, knots):
+    """Knots, and both ends of gaps that are wider than all else between two of them."""
+    found = knots[:1]
+    for first, last in pairwise(knots):
+        gaps = np.diff(values[first : last + 1])
+        before = first + np.argmax(gaps)
+        wide = 2 * gaps.max() > gaps.sum()
+        if wide and before >= first + _VALUES and before + 1 <= last - _VALUES:
+            found += [before, before + 1]
+        found.append(last)
+    return found

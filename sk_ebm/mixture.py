@@ -1,5 +1,7 @@
 """Gaussian mixtures as base densities of the columns of a table, one given those before it."""
 
+from operator import itemgetter
+
 import numpy as np
 from scipy import linalg, special
 from sklearn import config_context
@@ -13,6 +15,8 @@ _LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 _RIDGES = (1.0, 0.3, 0.1, 0.03, 0.01, 1e-3, 1e-6)  # of covariances of columns of unit variance
 _MANY = 100  # rows for each column, from which only the least ridges are tried
 _NARROW = 100  # columns up to which threads of linear algebra gain nothing
+_STEPS = 3  # of the ladder that may fail
+_TOL = 1e-3  # of the mean likelihood, to which mixtures are fitted
 _TESTED = 200, 1000  # rows on which a choice is made, at least and at most
 
 
@@ -48,8 +52,9 @@ class MixtureColumn:
 
     def _refit(self, table, kept, splits):
         """Mixtures of the rows that are kept alone, as similar as these rows allow."""
-        n_components = min(len(self.mixture.weights_), max(kept.sum() // (2 * table.shape[1]), 1))
-        alone = clone(self.mixture).set_params(n_components=n_components).fit(table[kept])
+        like = self.mixture
+        n_components = min(like.n_components, max(kept.sum() // (2 * table.shape[1]), 1))
+        alone = _mixture(n_components, like.reg_covar, like.random_state).fit(table[kept])
         parts = [train[kept[train]] for train, _ in splits]
         self.mixture, self.folds = alone, _refitted(alone, [table[part] for part in parts])
 
@@ -89,10 +94,11 @@ def given(mixture, X):
 def fit_mixture(X, splits, rng):
     """A mixture of all rows and one for each fold's training rows.
 
-    The ridge and the number of components are those of greatest likelihood in rows left out: of the
-    first folds, until half of the rows, 1,000 or all of them; the latter along a ladder that ends
-    where two more steps do not help, and with another ridge starts a step below the best. Columns
-    that are constant have no say.
+    Of mixtures of the training rows of the first folds, until half of the rows, 1,000 or all of
+    them are left out, the one of greatest likelihood there goes on from where it is, with all rows:
+    another start may end far from it. The number of components goes along a ladder that ends where
+    three more steps do not help, and with another ridge starts a step below the best. Columns that
+    are constant have no say.
 
     Parameters
     ----------
@@ -114,20 +120,18 @@ def fit_mixture(X, splits, rng):
 
 def _fit_mixture(X, splits, seed):
     ridges = _RIDGES if len(X) < _MANY * X.shape[1] else _RIDGES[-2:]
-    varies = np.ptp(X, axis=0) > 0
-    part = X[:, varies] if varies.any() else X
     tested = np.cumsum([len(test) for _, test in splits])
     used = splits[: np.searchsorted(tested, np.clip(len(X) // 2, *_TESTED)) + 1]
-    best = -np.inf, 1, ridges[0]
+    best = -np.inf, _mixture(1, ridges[0], seed)
     for ridge in ridges:
-        best = max(best, _climb(part, used, ridge, seed, best[1]))
-    _, n_components, ridge = best
-    mixture = _mixture(n_components, ridge, seed).fit(X)
+        climbed = _climb(X, used, ridge, seed, best[1].n_components)
+        best = max(best, climbed, key=itemgetter(0))
+    mixture = _refitted(best[1].set_params(tol=_TOL), [X])[0]
     return mixture, _refitted(mixture, [X[train] for train, _ in splits])
 
 
 def _refitted(mixture, parts):
-    """The mixture fitted to parts of its rows, from where it is on."""
+    """The mixture fitted to parts of its rows, or to more, from where it is on."""
     params = {
         "weights_init": mixture.weights_ / mixture.weights_.sum(),
         "means_init": mixture.means_,
@@ -137,18 +141,22 @@ def _refitted(mixture, parts):
 
 
 def _climb(X, splits, ridge, seed, around):
-    """(likelihood of the test rows, number of components, ridge) of the best mixture."""
-    best, worse = (-np.inf, 1, ridge), 0
+    """The greatest likelihood of the test rows, and such a mixture of the first training rows."""
+    best, worse = (-np.inf, None), 0
     fewest = min(len(train) for train, _ in splits)
+    varies = np.ptp(X, axis=0) > 0
+    most = max(fewest // (2 * max(np.count_nonzero(varies), 1)), 1)
+    of_constants = -0.5 * np.log(2 * np.pi * ridge) * np.count_nonzero(~varies)
     for n_components in _LADDER[max(_LADDER.index(around) - 1, 0) :]:
-        if (n_components > 1 and n_components > fewest / (2 * X.shape[1])) or worse == 2:
+        if n_components > most or worse == _STEPS:
             break
-        mixture = _mixture(n_components, ridge, seed, tol=1e-2)
-        likelihood = np.mean([mixture.fit(X[train]).score(X[test]) for train, test in splits])
+        mixtures = [_mixture(n_components, ridge, seed, 10 * _TOL).fit(X[a]) for a, _ in splits]
+        scores = [of.score(X[test]) for of, (_, test) in zip(mixtures, splits, strict=True)]
+        likelihood = np.mean(scores) - of_constants
         worse = worse + 1 if likelihood < best[0] else 0
-        best = max(best, (likelihood, n_components, ridge))
+        best = max(best, (likelihood, mixtures[0]), key=itemgetter(0))
     return best
 
 
-def _mixture(n_components, ridge, seed, tol=1e-3):
+def _mixture(n_components, ridge, seed, tol=_TOL):
     return GaussianMixture(n_components, tol=tol, reg_covar=ridge, max_iter=300, random_state=seed)
