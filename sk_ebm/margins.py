@@ -1,7 +1,5 @@
 """Scales of the columns of a table, on which each is alike."""
 
-from itertools import pairwise
-
 import numpy as np
 from scipy.special import ndtri
 
@@ -9,7 +7,8 @@ from sk_ebm.recurring import recurrence
 
 _RECURS = 0.8  # of new rows that hold a value seen before, above which a scale stays straight
 _ROWS = 2000  # below which an empirical distribution function is noise
-_VALUES = 10  # between two bends of a scale, at least
+_VALUES = 10  # between two bends of a scale, at least, but none in a gap
+_BENDS = 2.0  # Kolmogorov and Smirnov's statistic, above which a scale is not straight
 
 
 class Margin:
@@ -34,13 +33,14 @@ class Margin:
 
         A column of 2,000 rows or more without masses, the values of which hardly recur, is read as
         normal scores: of its empirical distribution function, at as many knots as the cube root of
-        its rows, and at both ends of a gap that is most of the way between two. Others are in units of their standard deviation.
+        its rows, and at others where it surely bends between two. The rest are in units of their
+        standard deviation.
         """
         values, counts = recording.seen, recording.counts
         smooth = len(recording.masses_at) == 0 and recurrence(counts) <= _RECURS
         if smooth and len(column) >= _ROWS:
             ranks = np.cumsum(counts) - counts / 2
-            knots = _with_gaps(values, _knots(ranks, len(column) ** (2 / 3)))
+            knots = _refined(values, ranks, _knots(ranks, len(column) ** (2 / 3)))
             return cls(values[knots], ndtri(ranks[knots] / len(column)))
         mean, spread = np.mean(column), np.std(column) if len(values) > 1 else 0.0
         spread = next(unit for unit in (spread, 1.0, abs(mean)) if mean + unit > mean)
@@ -76,14 +76,21 @@ def _knots(ranks, rows):
         found.append(later)
 
 
-def _with_gaps(values, knots):
-    """Knots, and both ends of gaps that are wider than all else between two of them."""
-    found = knots[:1]
-    for first, last in pairwise(knots):
-        gaps = np.diff(values[first : last + 1])
-        before = first + np.argmax(gaps)
-        wide = 2 * gaps.max() > gaps.sum()
-        if wide and before >= first + _VALUES and before + 1 <= last - _VALUES:
-            found += [before, before + 1]
-        found.append(last)
+def _refined(values, ranks, knots):
+    """Knots, and others between two where ranks are no straight line of values.
+
+    That is where the distance of Kolmogorov and Smirnov is one of 7 in 10,000 by chance; then the
+    value at which it is reached is a knot too, and so on.
+    """
+    found, ends = knots[:1], knots[:0:-1]
+    while ends:
+        first, last = found[-1], ends[-1]
+        inner = np.arange(first + 1, last)
+        x, z = ((of[inner] - of[first]) / (of[last] - of[first]) for of in (values, ranks))
+        apart = np.minimum(inner - first, last - inner)
+        distance = np.where((apart >= _VALUES) | (apart == 1), np.abs(z - x), 0)
+        if np.sqrt(ranks[last] - ranks[first]) * distance.max(initial=0) > _BENDS:
+            ends.append(inner[np.argmax(distance)])
+        else:
+            found.append(ends.pop())
     return found

@@ -74,3 +74,11 @@ def test_cells_of_whole_numbers_on_normal_scores_meet(rng):
     edges = cells.cells(model.margins_[0](whole))
     np.testing.assert_allclose(edges[0][1:], edges[1][:-1])
     assert np.exp(model.score_samples(whole[:, None])).sum() < 1
+
+
+def test_a_scale_bends_at_both_ends_of_a_gap_and_where_it_surely_is_not_straight(rng):
+    x = np.append(rng.uniform(0, 1e-3, size=200), rng.uniform(5, 6, size=3800))
+    scale = margin(x)
+    assert {x[:200].max(), x[200:].min()} < set(scale.x)
+    assert kstest(scale(x), "norm").statistic < 2 / np.sqrt(4000)
+    assert len(margin(rng.uniform(size=4000)).x) < 20
