@@ -8,6 +8,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 
 from sk_ebm._private import namespace
 from sk_ebm.grades import Graded
+from sk_ebm.losses import Curvature
 
 
 class Answers:
@@ -37,6 +38,14 @@ class Answers:
     shifts = False
     floats = False
     blocks = None
+
+    def curvature(self, of_energies, outputs, pullback):
+        """`Curvature` (m, o) by the outputs, of that by the energies, at outputs with a pullback."""
+
+        def product(v):
+            return pullback(of_energies.product(self.arrange(v)[0]))
+
+        return Curvature(self.diagonal(of_energies, outputs), product)
 
     def rows(self, samples):
         """Rows of the inputs that belong to the samples: one each, unless overridden."""
@@ -284,15 +293,15 @@ def _of_similar_length(sizes):
 class Grid(Answers):
     """Values of a continuous answer, by their normal scores z: E(x, z) = -<outputs, phi(z)>.
 
-    The candidates are the nodes of a quadrature, the same for every sample, with the observed z
-    beside them: correct, and of measure zero, so it counts in E+ and not in Z.
+    The candidates are the nodes of a coarse quadrature, the same for every sample, with the
+    observed z beside them: correct, and of measure zero, so it counts in E+ and not in Z.
 
     Parameters
     ----------
     z : ndarray of shape (n,) or (n, k)
         Of several scores, over which an answer is spread, the mean of phi counts.
     splines : NormalSplines
-        phi, and the nodes with their log weights.
+        phi, and its coarse nodes with their log weights.
     trust : float, default=None
         One virtual sample from the standard normal law stands beside the n samples, so that no
         sharper law around few values is always better: phi has mean zero there, so it makes the
@@ -303,8 +312,8 @@ class Grid(Answers):
         self.z = z
         self.splines = splines
         self.trust = len(z) / (len(z) + 1) if trust is None else trust
-        self.target = np.full(len(z), len(splines.nodes))
-        self.log_measure = np.append(splines.log_weights, -np.inf)
+        self.target = np.full(len(z), len(splines.at_coarse))
+        self.log_measure = np.append(splines.coarse_log_weights, -np.inf)
         self._at_z = self.trust * splines(z.reshape(len(z), -1)).mean(axis=1)
 
     def __len__(self):
@@ -318,7 +327,7 @@ class Grid(Answers):
         return Grid(self.z[samples], self.splines, self.trust)
 
     def arrange(self, outputs):
-        at_nodes, at_z = self.splines.at_nodes, self._at_z
+        at_nodes, at_z = self.splines.at_coarse, self._at_z
         energies = np.empty((len(outputs), len(at_nodes) + 1))
         np.matmul(outputs, -at_nodes.T, out=energies[:, :-1])
         energies[:, -1] = -np.einsum("nk,nk->n", outputs, at_z)
@@ -328,11 +337,19 @@ class Grid(Answers):
 
         return energies, pullback
 
+    def curvature(self, of_energies, outputs, pullback):
+        """There are more nodes than outputs: products are with matrices, which are made once."""
+        matrices = self._curvatures(of_energies, outputs)
+        diagonal = np.einsum("nkk->nk", matrices)
+        return Curvature(diagonal, lambda v: np.matmul(matrices, v[..., None])[..., 0])
+
     def diagonal(self, curvature, outputs):
-        diagonal = np.empty(outputs.shape)
-        for o in range(outputs.shape[1]):
-            unit = np.zeros_like(outputs)
-            unit[:, o] = 1
-            energies, pullback = self.arrange(unit)
-            diagonal[:, o] = pullback(curvature.product(energies))[:, o]
-        return diagonal
+        return np.einsum("nkk->nk", self._curvatures(curvature, outputs))
+
+    def _curvatures(self, curvature, outputs):
+        """Second derivatives by the outputs of each sample, (n, o, o)."""
+        columns = []
+        for unit in np.eye(self.n_outputs):
+            energies, pullback = self.arrange(np.broadcast_to(unit, outputs.shape))
+            columns.append(pullback(curvature.product(energies)))
+        return np.stack(columns, axis=2)

@@ -17,7 +17,7 @@ _MANY = 100  # rows for each column, from which only the least ridges are tried
 _NARROW = 100  # columns up to which threads of linear algebra gain nothing
 _STEPS = 3  # of the ladder that may fail
 _TOL = 1e-3  # of the mean likelihood, to which mixtures are fitted
-_TESTED = 200, 1000  # rows on which a choice is made, at least and at most
+_TESTED = 100, 500  # rows on which a choice is made, at least and at most
 
 
 class MixtureColumn:
@@ -94,9 +94,9 @@ def given(mixture, X):
 def fit_mixture(X, splits, rng):
     """A mixture of all rows and one for each fold's training rows.
 
-    Of mixtures of the training rows of the first folds, until half of the rows, 1,000 or all of
-    them are left out, the one of greatest likelihood there goes on from where it is, with all rows:
-    another start may end far from it. The number of components goes along a ladder that ends where
+    Of mixtures of the training rows of the first folds, until a tenth of the rows is left out, or
+    100 where these are more, or 500, the one of greatest likelihood there goes on from where it is,
+    with all rows: another start may end far from it. The number of components goes along a ladder that ends where
     three more steps do not help, and with another ridge starts a step below the best. Columns that
     are constant have no say.
 
@@ -121,7 +121,7 @@ def fit_mixture(X, splits, rng):
 def _fit_mixture(X, splits, seed):
     ridges = _RIDGES if len(X) < _MANY * X.shape[1] else _RIDGES[-2:]
     tested = np.cumsum([len(test) for _, test in splits])
-    used = splits[: np.searchsorted(tested, np.clip(len(X) // 2, *_TESTED)) + 1]
+    used = splits[: np.searchsorted(tested, np.clip(len(X) // 10, *_TESTED)) + 1]
     best = -np.inf, _mixture(1, ridges[0], seed)
     for ridge in ridges:
         climbed = _climb(X, used, ridge, seed, best[1].n_components)

@@ -129,25 +129,19 @@ class Objective:
         """
         share = self.weights / self.weights.sum()
         damping = damping / len(outputs)
-        diagonals, products = [], []
+        found = []
         for samples, rows, answers, gibbs, pullback in self._blocks(outputs):
             curvature = self.loss.curvature(gibbs, answers.target)
             weighted = _weighted(curvature, share[samples].astype(outputs.dtype, copy=False))
-            diagonals.append(answers.diagonal(weighted, outputs[rows]))
-            products.append((rows, answers, weighted, pullback))
+            found.append((rows, answers.curvature(weighted, outputs[rows], pullback)))
 
         def product(v):
-            curved = self._joined(
-                [
-                    pullback(weighted.product(answers.arrange(v[rows])[0]))
-                    for rows, answers, weighted, pullback in products
-                ]
-            )
+            curved = self._joined([part.product(v[rows]) for rows, part in found])
             if damping:
                 curved += damping * v
             return curved
 
-        return Curvature(self._joined(diagonals) + damping, product)
+        return Curvature(self._joined([part.diagonal for _, part in found]) + damping, product)
 
     def second_order(self, outputs):
         """Weighted mean loss, and slopes and second derivatives (m, o) of the weighted *sum*.

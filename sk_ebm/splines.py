@@ -11,6 +11,7 @@ from sk_ebm._roots import find_root
 
 _PER_INTERVAL = 7  # Gauss-Legendre nodes; a polynomial of degree 13 is integrated exactly
 _POINTS, _WEIGHTS = legendre.leggauss(_PER_INTERVAL)
+_COARSE = legendre.leggauss(4)
 _TAIL_KNOTS = (4.5, 9.0)  # beyond the outer knot; what lies farther has mass 2e-19
 
 
@@ -37,6 +38,8 @@ class NormalSplines:
         Logarithms of quadrature weights times the normal density: their exponentials sum to one.
     at_nodes : ndarray of shape (q, n_basis)
         phi at the nodes.
+    coarse_log_weights, at_coarse : ndarray of shape (q',), (q', n_basis)
+        The same of fewer nodes, for which fitted log Z are wrong by some 1e-4: enough to fit.
     """
 
     bound = 3.0
@@ -60,6 +63,8 @@ class NormalSplines:
         coefficients *= np.sign(coefficients[-1])  # the same on every machine
         self._spline = BSpline(padded, coefficients, 3)
         self.at_nodes = self(self.nodes)
+        coarse, weights = _coarse_quadrature(self.knots)
+        self.coarse_log_weights, self.at_coarse = np.log(weights), self(coarse)
 
     @property
     def n_basis(self):
@@ -79,10 +84,18 @@ def _quadrature(knots, ends):
     return nodes.ravel(), weights.ravel() / weights.sum()
 
 
-def _legendre(low, high):
+def _coarse_quadrature(knots):
+    """The same with few nodes, of which the outer knots stand for all beyond them."""
+    nodes, weights = _legendre(knots[:-1], knots[1:], *_COARSE)
+    weights *= _normal(nodes)
+    weights = np.pad(weights.ravel(), 1, constant_values=special.ndtr(knots[0]))
+    return np.concatenate([knots[:1], nodes.ravel(), knots[-1:]]), weights / weights.sum()
+
+
+def _legendre(low, high, points=_POINTS, weights=_WEIGHTS):
     """Gauss-Legendre nodes and weights between low and high, with a last axis for the nodes."""
     half = np.asarray(high - low)[..., None] / 2
-    return np.asarray(low)[..., None] + half * (1 + _POINTS), half * _WEIGHTS
+    return np.asarray(low)[..., None] + half * (1 + points), half * weights
 
 
 def _partial_weights():
