@@ -40,7 +40,7 @@ class Answers:
     blocks = None
 
     def curvature(self, of_energies, outputs, pullback):
-        """`Curvature` (m, o) by the outputs, of that by the energies, at outputs with a pullback."""
+        """`Curvature` (m, o) by the outputs, of that by the energies, with the pullback there."""
 
         def product(v):
             return pullback(of_energies.product(self.arrange(v)[0]))

@@ -51,10 +51,16 @@ class MixtureColumn:
         return self
 
     def _refit(self, table, kept, splits):
-        """Mixtures of the rows that are kept alone, as similar as these rows allow."""
-        like = self.mixture
-        n_components = min(like.n_components, max(kept.sum() // (2 * table.shape[1]), 1))
-        alone = _mixture(n_components, like.reg_covar, like.random_state).fit(table[kept])
+        """Mixtures of the rows that are kept alone, as similar as these rows allow.
+
+        They go on from where the mixture is if it is of the same columns, not of others too.
+        """
+        like, most = self.mixture, max(kept.sum() // (2 * table.shape[1]), 1)
+        if like.n_components <= most and table.shape[1] == like.n_features_in_:
+            alone = _refitted(like, [table[kept]])[0]
+        else:
+            n_components = min(like.n_components, most)
+            alone = _mixture(n_components, like.reg_covar, like.random_state).fit(table[kept])
         parts = [train[kept[train]] for train, _ in splits]
         self.mixture, self.folds = alone, _refitted(alone, [table[part] for part in parts])
 
@@ -96,9 +102,9 @@ def fit_mixture(X, splits, rng):
 
     Of mixtures of the training rows of the first folds, until a tenth of the rows is left out, or
     100 where these are more, or 500, the one of greatest likelihood there goes on from where it is,
-    with all rows: another start may end far from it. The number of components goes along a ladder that ends where
-    three more steps do not help, and with another ridge starts a step below the best. Columns that
-    are constant have no say.
+    with all rows: another start may end far from it. The number of components goes along a ladder
+    that ends where three more steps do not help, and with another ridge starts a step below the
+    best. Columns that are constant have no say.
 
     Parameters
     ----------
@@ -131,7 +137,7 @@ def _fit_mixture(X, splits, seed):
 
 
 def _refitted(mixture, parts):
-    """The mixture fitted to parts of its rows, or to more, from where it is on."""
+    """The mixture fitted to other rows, from where it is on."""
     params = {
         "weights_init": mixture.weights_ / mixture.weights_.sum(),
         "means_init": mixture.means_,

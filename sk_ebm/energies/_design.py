@@ -9,6 +9,7 @@ import numpy as np
 from scipy import linalg, sparse
 
 _BLOCK = 2048  # rows per block where a weighted copy of the rows is needed
+_ALIKE = 0.5  # least ratio of an output, above which one inverse is for all
 _LARGEST = 1000  # parameters up to which all second derivatives are held
 
 
@@ -116,9 +117,24 @@ class DenseDesign(Design):
         return 5 + (n + 2 * d) * d // (4 * n * n_outputs)
 
     def solver(self, diagonal, l2):
-        """One inverse for all outputs, from the largest curvature of each row."""
-        inverse = _inverse(self.columns, diagonal.max(axis=1), l2)
-        return lambda r: inverse @ r
+        """For each output from the largest curvature of each row, times a ratio of the output.
+
+        Where ratios differ, all outputs share the eigenvectors of one matrix.
+        """
+        top = diagonal.max(axis=1)
+        ratios = diagonal.sum(axis=0) / max(top.sum(), 1e-300)
+        if ratios.min() > _ALIKE or not top.any():
+            inverse = _inverse(self.columns, top, l2)
+            return lambda r: inverse @ r
+        matrix = _squares(self.columns, top)
+        penalty = l2[:, 0] + _jitter(matrix)
+        penalty[-1] += 1e-3 * matrix[-1, -1]  # of the bias, to be of the size of the others
+        root = np.sqrt(penalty)
+        values, vectors = np.linalg.eigh(matrix / root / root[:, None])
+        vectors /= root[:, None]
+        vectors[:-1][self.variances == 0] = 0  # no rounding errors in weights of constant columns
+        inverses = 1 / (1 + np.maximum(values, 0)[:, None] * ratios)
+        return lambda r: vectors @ (inverses * (vectors.T @ r))
 
     def whole_cost(self, n_outputs):
         n, d = self.columns.shape
@@ -148,7 +164,7 @@ class DenseDesign(Design):
         matrix = matrix.reshape(o * d, o * d)
         matrix = np.triu(matrix) + np.triu(matrix, 1).T
         mean = np.trace(matrix) / len(matrix)
-        matrix.flat[:: o * d + 1] += np.tile(l2[:, 0], o) + 1e-12 * mean + 1e-300
+        matrix.flat[:: o * d + 1] += np.tile(l2[:, 0], o) + _jitter(matrix)
         if self.centred:  # along what changes nothing, which solutions have nothing of
             matrix += np.kron(np.full((o, o), mean / o), np.eye(d))
         return np.linalg.inv(matrix).reshape(o, d, o, d)
@@ -248,14 +264,24 @@ def _inverse(columns, curvature, l2):
     numpy's inverse, not scipy's Cholesky: the two bring BLAS threads of their own, which contend
     when a solver alternates between them.
     """
+    matrix = _squares(columns, curvature)
+    matrix.flat[:: len(matrix) + 1] += l2[:, 0] + _jitter(matrix)
+    return np.linalg.inv(matrix)
+
+
+def _squares(columns, curvature):
+    """Z' diag(curvature) Z for Z = [columns, 1]."""
     root = np.sqrt(curvature)[:, None]
     d = columns.shape[1]
     matrix = np.zeros((d + 1, d + 1))
     for rows in _blocks(len(root)):
         block = _with_ones(columns[rows]) * root[rows]
         matrix += block.T @ block
-    matrix.flat[:: d + 2] += l2[:, 0] + 1e-12 * np.trace(matrix) / (d + 1) + 1e-300
-    return np.linalg.inv(matrix)
+    return matrix
+
+
+def _jitter(matrix):
+    return 1e-12 * np.trace(matrix) / len(matrix) + 1e-300
 
 
 def _with_ones(block):
