@@ -16,6 +16,7 @@ _RIDGES = (1.0, 0.3, 0.1, 0.03, 0.01, 1e-3, 1e-6)  # of covariances of columns o
 _MANY = 100  # rows for each column, from which only the least ridges are tried
 _NARROW = 100  # columns up to which threads of linear algebra gain nothing
 _STEPS = 3  # of the ladder that may fail
+_RESTARTS = 2  # of the best mixture
 _TOL = 1e-3  # of the mean likelihood, to which mixtures are fitted
 _TESTED = 100, 500  # rows on which a choice is made, at least and at most
 
@@ -104,7 +105,7 @@ def fit_mixture(X, splits, rng):
     100 where these are more, or 500, the one of greatest likelihood there goes on from where it is,
     with all rows: another start may end far from it. The number of components goes along a ladder
     that ends where three more steps do not help, and with another ridge starts a step below the
-    best. Columns that are constant have no say.
+    best; in the end two more starts are tried. Columns that are constant have no say.
 
     Parameters
     ----------
@@ -132,6 +133,9 @@ def _fit_mixture(X, splits, seed):
     for ridge in ridges:
         climbed = _climb(X, used, ridge, seed, best[1].n_components)
         best = max(best, climbed, key=itemgetter(0))
+    n_components, ridge = best[1].n_components, best[1].reg_covar
+    starts = [_trial(X, used, n_components, ridge, seed + 1 + i) for i in range(_RESTARTS)]
+    best = max(best, *starts, key=itemgetter(0))
     mixture = _refitted(best[1].set_params(tol=_TOL), [X])[0]
     return mixture, _refitted(mixture, [X[train] for train, _ in splits])
 
@@ -147,21 +151,25 @@ def _refitted(mixture, parts):
 
 
 def _climb(X, splits, ridge, seed, around):
-    """The greatest likelihood of the test rows, and such a mixture of the first training rows."""
+    """The best `_trial` along the ladder."""
     best, worse = (-np.inf, None), 0
     fewest = min(len(train) for train, _ in splits)
-    varies = np.ptp(X, axis=0) > 0
-    most = max(fewest // (2 * max(np.count_nonzero(varies), 1)), 1)
-    of_constants = -0.5 * np.log(2 * np.pi * ridge) * np.count_nonzero(~varies)
+    most = max(fewest // (2 * max(np.count_nonzero(np.ptp(X, axis=0)), 1)), 1)
     for n_components in _LADDER[max(_LADDER.index(around) - 1, 0) :]:
         if n_components > most or worse == _STEPS:
             break
-        mixtures = [_mixture(n_components, ridge, seed, 10 * _TOL).fit(X[a]) for a, _ in splits]
-        scores = [of.score(X[test]) for of, (_, test) in zip(mixtures, splits, strict=True)]
-        likelihood = np.mean(scores) - of_constants
-        worse = worse + 1 if likelihood < best[0] else 0
-        best = max(best, (likelihood, mixtures[0]), key=itemgetter(0))
+        new = _trial(X, splits, n_components, ridge, seed)
+        worse = worse + 1 if new[0] < best[0] else 0
+        best = max(best, new, key=itemgetter(0))
     return best
+
+
+def _trial(X, splits, n_components, ridge, seed):
+    """The likelihood of the test rows, and such a mixture of the first training rows."""
+    mixtures = [_mixture(n_components, ridge, seed, 10 * _TOL).fit(X[train]) for train, _ in splits]
+    scores = [of.score(X[test]) for of, (_, test) in zip(mixtures, splits, strict=True)]
+    n_constant = np.count_nonzero(np.ptp(X, axis=0) == 0)
+    return np.mean(scores) + 0.5 * np.log(2 * np.pi * ridge) * n_constant, mixtures[0]
 
 
 def _mixture(n_components, ridge, seed, tol=_TOL):
