@@ -18,7 +18,7 @@ _NARROW = 100  # columns up to which threads of linear algebra gain nothing
 _STEPS = 3  # of the ladder that may fail
 _RESTARTS = 2  # of the best mixture
 _TOL = 1e-3  # of the mean likelihood, to which mixtures are fitted
-_TESTED = 100, 500  # rows on which a choice is made, at least and at most
+_TESTED = 80, 500  # rows on which a choice is made, at least and at most
 
 
 class MixtureColumn:
@@ -102,7 +102,7 @@ def fit_mixture(X, splits, rng):
     """A mixture of all rows and one for each fold's training rows.
 
     Of mixtures of the training rows of the first folds, until a tenth of the rows is left out, or
-    100 where these are more, or 500, the one of greatest likelihood there goes on from where it is,
+    80 where these are more, or 500, the one of greatest likelihood there goes on from where it is,
     with all rows: another start may end far from it. The number of components goes along a ladder
     that ends where three more steps do not help, and with another ridge starts a step below the
     best; in the end two more starts are tried. Columns that are constant have no say.
