@@ -238,7 +238,7 @@ class TreesEnergy(Energy):
             "seed": int(rng.randint(np.iinfo(np.int32).max)),
             "num_threads": self.n_jobs or 0,
             "deterministic": True,
-            "force_row_wise": True,
+            "force_col_wise": True,
             "verbosity": -1,
         }
         lightgbm = _lightgbm()
