@@ -340,7 +340,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     def _validated_data(self, X, y):
         """X and what the densities are of, (n, n_targets)."""
-        how = {"dtype": np.float64, "ensure_min_samples": 2}
+        how = {"dtype": np.float64, "ensure_min_samples": 2 if self.conditional else 3}
         if not self.conditional:
             X = validate_data(self, X, **how)
             return X, X

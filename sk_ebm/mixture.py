@@ -154,7 +154,9 @@ def _climb(X, splits, ridge, seed, around):
     """The best `_trial` along the ladder."""
     best, worse = (-np.inf, None), 0
     fewest = min(len(train) for train, _ in splits)
-    most = max(fewest // (2 * max(np.count_nonzero(np.ptp(X, axis=0)), 1)), 1)
+    distinct = min(len(np.unique(X[train], axis=0)) for train, _ in splits)
+    n_varying = np.count_nonzero(np.ptp(X, axis=0))
+    most = min(max(fewest // (2 * max(n_varying, 1)), 1), distinct)
     for n_components in _LADDER[max(_LADDER.index(around) - 1, 0) :]:
         if n_components > most or worse == _STEPS:
             break

@@ -529,6 +529,21 @@ def test_joint_of_correlated_constant_and_few_rows(rng):
     assert np.isfinite(density.score_samples(X)).all()
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_distinct", [1, 3])
+def test_joint_of_few_distinct_rows(n_distinct):
+    X = np.repeat([[0.0, 1.0], [np.pi, 7.0], [5.0, np.e]][:n_distinct], 7, axis=0)
+    density = EnergyDensityEstimator("linear", conditional=False, random_state=0).fit(X)
+    assert np.isfinite(density.score_samples(X)).all()
+    drawn = density.sample(50, random_state=0)
+    assert np.isin(drawn[:, 0], X[:, 0]).mean() > 0.9
+
+
+def test_joint_needs_three_rows():
+    with pytest.raises(ValueError, match="minimum of 3 is required by EnergyDensityEstimator"):
+        EnergyDensityEstimator(conditional=False).fit([[0.0], [1.0]])
+
+
 def test_joint_of_one_column():
     X = load_iris().data[:, :1]
     density = EnergyDensityEstimator(conditional=False, random_state=0).fit(X)
