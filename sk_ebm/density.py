@@ -30,6 +30,7 @@ from sk_ebm.splines import NormalSplines, TiltedNormal
 _DRAWS = 200  # of each row, for means of several targets
 _FEW_VALUES = 20  # of a column of a table, up to which its density is spread over their cells
 _LEARNED_ON = 5000  # draws, at most, how draws are recorded
+_LARGEST = 1e150  # in absolute value, of numbers the squares of which are taken
 _HELD_AT_ONCE = 60  # arrays of the quadrature's size that a block of rows needs
 
 
@@ -343,9 +344,13 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         how = {"dtype": np.float64, "ensure_min_samples": 2 if self.conditional else 3}
         if not self.conditional:
             X = validate_data(self, X, **how)
+            _check_squares("X", X)
             return X, X
         X, y = validate_data(self, X, y, y_numeric=True, multi_output=True, **how)
-        return X, _columns(y)
+        y = _columns(y)
+        _check_squares("X", X)
+        _check_squares("y", y)
+        return X, y
 
     def _check_targets(self, targets, weights):
         """Raise where there is no density, or a parameter is out of range."""
@@ -916,6 +921,15 @@ def _default_folds(X, rng):
     """Ten folds of few rows, whose models then see nearly all of them; five of many."""
     n_splits = 10 if 50 <= len(X) < 1000 else 5
     return list(KFold(min(n_splits, len(X)), shuffle=True, random_state=rng).split(X))
+
+
+def _check_squares(name, values):
+    largest = np.abs(values).max()
+    if largest > _LARGEST:
+        raise ValueError(
+            f"{name} must be at most {_LARGEST:g} in absolute value, got {largest:g}, the square "
+            "of which overflows: use another unit."
+        )
 
 
 def _check_folds(folds, n):

@@ -544,6 +544,17 @@ def test_joint_needs_three_rows():
         EnergyDensityEstimator(conditional=False).fit([[0.0], [1.0]])
 
 
+@pytest.mark.parametrize("name", ["X", "y"])
+def test_numbers_whose_squares_overflow_are_refused(name):
+    data = {"X": np.arange(20.0)[:, None], "y": np.arange(20.0)}
+    data[name] = 1e200 * data[name]
+    with pytest.raises(ValueError, match=rf"{name} must be at most 1e\+150 .*, got 1.9e\+201"):
+        EnergyDensityEstimator().fit(**data)
+    if name == "X":
+        with pytest.raises(ValueError, match="X must be at most"):
+            EnergyDensityEstimator(conditional=False).fit(data["X"])
+
+
 def test_joint_of_one_column():
     X = load_iris().data[:, :1]
     density = EnergyDensityEstimator(conditional=False, random_state=0).fit(X)
