@@ -29,6 +29,8 @@ class Answers:
     - ``shifts``: whether a number added to all outputs of a sample is added to all energies;
     - ``floats``: whether a number added to all outputs is added to all energies of each sample;
     - ``diagonal(curvature, outputs)``: diagonal (m, o) of a loss curvature, seen from the outputs;
+    - ``curvature(of_energies, outputs, pullback)``: the whole of it, diagonal and product, made of
+      ``arrange`` and ``diagonal`` unless something cheaper is known;
     - ``blocks``: triples (samples, rows, answers) where samples are arranged apart, since their
       numbers of candidates differ: then ``target``, ``log_measure``, ``arrange`` and ``diagonal``
       are those of the answers of each block. None: all samples are one block.

@@ -21,102 +21,16 @@ from sk_ebm.answers import Grid
 from sk_ebm.atoms import Gate, Recording
 from sk_ebm.base import EnergyEstimator, keep_fitted, row_blocks
 from sk_ebm.bases import Foreign, LocationScale
+from sk_ebm.conditional import Conditional
 from sk_ebm.margins import Margin
 from sk_ebm.mixture import MixtureColumn, fit_mixture
-from sk_ebm.predictive import Gated, Predictive, Rounded
-from sk_ebm.recurring import Recurring
-from sk_ebm.splines import NormalSplines, TiltedNormal
+from sk_ebm.splines import NormalSplines
 
 _DRAWS = 200  # of each row, for means of several targets
 _FEW_VALUES = 20  # of a column of a table, up to which its density is spread over their cells
 _LEARNED_ON = 5000  # draws, at most, how draws are recorded
 _LARGEST = 1e150  # in absolute value, of numbers the squares of which are taken
 _HELD_AT_ONCE = 60  # arrays of the quadrature's size that a block of rows needs
-
-
-class Conditional:
-    """The fitted density of one answer given inputs.
-
-    Parameters
-    ----------
-    base : fitted base, see `sk_ebm.bases`
-    splines : NormalSplines
-    recording : Recording
-    rounds : bool
-        Whether answers take only the values of the recording.
-    gate : Gate or None
-        The probabilities of atoms.
-    energy_, beta_, n_iter_, loss_curve_
-        As for `EnergyClassifier`.
-
-    Attributes
-    ----------
-    recurring : Recurring or None
-        How draws of a column of a table are recorded, None as they are; a law that is spread over
-        the cells of few values needs none.
-    """
-
-    def __init__(
-        self, base, splines, recording, rounds, gate, energy_, beta_, n_iter_=0, loss_curve_=()
-    ):
-        self.base = base
-        self.splines = splines
-        self.recording = recording
-        self.rounds = rounds
-        self.gate = gate
-        self.energy_ = energy_
-        self.beta_ = beta_
-        self.n_iter_ = n_iter_
-        self.loss_curve_ = loss_curve_
-        self.recurring = None
-
-    def smooth(self, inputs):
-        """Distributions of rows before rounding: `Predictive`, or `Gated` ones."""
-        base, features = self.base.distribution(inputs)
-        law = Predictive(base, TiltedNormal(self.splines, self.beta_ * self.energy_(features)))
-        if self.gate is None:
-            return law
-        return Gated(law, self.gate.atoms, self.recording.width, self.gate.log_masses(features))
-
-    def __call__(self, inputs):
-        """The predictive distributions of rows."""
-        law = self.smooth(inputs)
-        return Rounded(law, self.recording) if self.rounds else law
-
-    def draws(self, inputs, p):
-        """Draws (n, k) given inputs; p (n, k, 2) are uniform in (0, 1)."""
-        if self.recurring is None:
-            return self(inputs).quantile(p[..., 0])
-        return self._recorded(*self._candidates(inputs, p[..., 0]), p[..., 1])
-
-    def _candidates(self, inputs, p):
-        """Draws that are not recorded yet, and what `Recurring.candidates` finds next to them."""
-        law = self.smooth(inputs)
-        y = law.quantile(p)
-        return y, *self.recurring.candidates(law, y)
-
-    def _recorded(self, y, indices, logs, p):
-        recorded = self.recording.nearest(self.recurring.recorded(y, indices, logs, p))
-        return np.where(np.isin(y, self.recording.atoms), y, recorded)
-
-    def learn_recurring(self, blocks):
-        """Learn how draws are recorded, and return those (n, k) of blocks (inputs, p) of rows."""
-        if not (self.rounds and self.recording.spreads):
-            self.recurring = Recurring.of(self.recording)
-        if self.recurring is None:
-            return np.concatenate([self.draws(*block) for block in blocks])
-        found = [(*self._candidates(inputs, p[..., 0]), p[..., 1]) for inputs, p in blocks]
-        y, indices, logs, _ = found = [np.concatenate(part) for part in zip(*found, strict=True)]
-        of_rest = ~np.isin(y, self.recording.atoms)
-        self.recurring.fit(indices[of_rest], logs[of_rest])
-        return self._recorded(*found)
-
-    def log_prob(self, inputs, y, kind):
-        """Log density or mass of y (n,)."""
-        law, y = self.smooth(inputs), y[:, None]
-        if kind == "mass":
-            return law.log_mass(y, *self.recording.cells(y))[:, 0]
-        return law.log_density(y)[:, 0]
 
 
 def _is_conditional(estimator):
@@ -871,8 +785,10 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
                 f"X must hold the first columns, at most {len(self.conditionals_) - 1}, "
                 f"got {n_first}."
             )
-        first = self._on_margins(first)
-        return self._unscaled(self._draw(first, self.conditionals_[n_first:], n_samples, rng))
+        scaled, rest = self._on_margins(first), self.conditionals_[n_first:]
+        draws = self._unscaled(self._draw(scaled, rest, n_samples, rng))
+        draws[:, :, :n_first] = first[:, None]  # as given, though no such value was seen
+        return draws
 
     def _draw_rows(self, n_samples, rng):
         """Whole rows, each from a chain in one of the orders."""

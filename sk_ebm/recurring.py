@@ -87,4 +87,4 @@ class Recurring:
 
 def recurrence(counts):
     """The share of new rows with a value seen before: Good and Turing's estimate."""
-    return 1 - np.count_nonzero(counts == 1) / max(counts.sum(), 1)
+    return 1 - np.count_nonzero(counts == 1) / counts.sum()

@@ -103,6 +103,11 @@ def test_draws_of_a_table_are_recorded_as_its_columns_were(table):
     assert_allclose(np.corrcoef(drawn.T), np.corrcoef(table.T), atol=0.05)
 
 
+def test_columns_that_are_given_stay_as_they_are(table):
+    drawn = joint(table).sample([[20.3, 61.7]], 50, random_state=0)
+    assert_array_equal(drawn[0, :, :2], [[20.3, 61.7]] * 50)
+
+
 def test_a_smooth_density_has_smooth_draws(table):
     drawn = joint(table, atoms=False).sample(500, random_state=0)
     assert [len(np.unique(column)) for column in drawn.T] == [500] * 4

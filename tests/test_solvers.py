@@ -5,6 +5,7 @@ from sklearn.linear_model import LogisticRegression
 
 from sk_ebm.answers import Labels
 from sk_ebm.energies import LinearEnergy
+from sk_ebm.energies._design import make_design
 from sk_ebm.losses import NLL, Log
 from sk_ebm.objective import Objective
 
@@ -157,3 +158,20 @@ def test_max_iter_bounds_the_iterations(rng, solver):
     X, objective = problem(rng, 3, alpha=1e-4, solver=solver, max_iter=2)
     LinearEnergy().fit(X, objective, rng)
     assert objective.n_iter == 2
+
+
+def test_the_preconditioner_knows_how_much_less_an_output_is_curved(rng):
+    X = rng.standard_normal((n, d)) * [1.0, 10.0, 0.1, 1.0]
+    design = make_design(X, np.ones(n), rotate=False)
+    rows, l2 = rng.uniform(0.1, 1, size=(n, 1)), 0.01 * design.scale**2
+    columns = np.column_stack([design.columns, np.ones(n)])
+    squares, expected = columns.T @ (rows * columns), rng.standard_normal((d + 1, 3))
+
+    def products(ratios):
+        return (squares @ expected) * ratios + l2 * expected
+
+    alike, unlike = np.array([1.0, 0.9, 0.8]), np.array([1.0, 0.4, 0.1])
+    found = design.solver(rows * unlike, l2)(products(unlike))
+    assert_allclose(found, expected, atol=0.03)  # the bias is drawn to zero a little
+    found = design.solver(rows * alike, l2)(products(alike))
+    assert_allclose(squares @ found + l2 * found, products(alike), rtol=1e-6)  # one for all
