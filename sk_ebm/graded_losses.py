@@ -4,6 +4,7 @@ Their target is a `Graded`. Only noise depends on the order of the items, and in
 items that are equally good give nothing to each other.
 """
 
+from functools import cached_property, lru_cache
 from numbers import Integral
 
 import numpy as np
@@ -39,9 +40,9 @@ class PairLoss(GradedLoss):
         for pairs in target.pairs():
             parts = self.pair(pairs.gaps(energies))
             value, first, second = (part * pairs.weight for part in parts)
-            values += pairs.per_sample(value)
-            slopes += pairs.opposed(first)
-            diagonal += pairs.shared(second)
+            values += np.bincount(pairs.sample, value, minlength=len(values))
+            slopes += np.subtract(*pairs.sums(first))
+            diagonal += np.add(*pairs.sums(second))
 
         def product(v):
             moved = np.zeros(shape)
@@ -49,7 +50,7 @@ class PairLoss(GradedLoss):
                 bend = self.pair(pairs.gaps(energies))[2]
                 bend *= pairs.weight
                 bend *= pairs.gaps(v.ravel())
-                moved += pairs.opposed(bend)
+                moved += np.subtract(*pairs.sums(bend))
             return moved
 
         return values, slopes, Curvature(diagonal, product)
@@ -118,15 +119,18 @@ class Lambda(GradedLoss):
             pull /= places.distance(pairs, gap)
             np.subtract(1, p, out=p)
             p *= pull
-            total += pairs.per_sample(pull)
-            slopes += pairs.opposed(pull)
-            diagonal += pairs.shared(p)
+            of_better, of_worse = pairs.sums(pull)
+            total += of_better.sum(axis=1)
+            slopes += of_better
+            slopes -= of_worse
+            diagonal += np.add(*pairs.sums(p))
         unit = target.n_pairs / places.ideal  # from mean pairs to changes of NDCG
         total *= 2 * unit
         scale = (unit * np.log2(1 + total) / np.where(total > 0, total, 1.0))[:, None]
+        slopes *= scale
         diagonal *= scale
         curvature = Curvature(diagonal, lambda v: diagonal * v)
-        return 1 - places.ndcg, scale * slopes, curvature
+        return 1 - places.ndcg, slopes, curvature
 
 
 class XENDCG(GradedLoss):
@@ -172,74 +176,85 @@ class _Places:
 
     With places p from 0, discounts d_p = 1 / log2(2 + p) and T = ``truncation``, an item i before
     j moves E[(d_i - d_j) 1(p_i < T)], over all orders of items of equal energy.
+
+    Parameters
+    ----------
+    energies : ndarray of shape (n, k)
+        Infinite where an item is absent.
     """
 
     def __init__(self, energies, target, truncation):
         n, k = energies.shape
-        places = np.arange(k)
-        discounts, top = 1 / np.log2(2.0 + places), places < truncation
-        order = np.argsort(energies, axis=1)
-        order += np.arange(n)[:, None] * k
-        self._order = order.ravel()
-        self._find_ties(energies.ravel()[self._order], k)
-        self._mean = self._top_mean = self._worth(discounts)
-        within = np.zeros(len(self._sizes))
-        within[self._tied] = _moved_within(discounts, top, *self._ties)
-        self._within = self._per_item(within)
-        self._straddled = None
+        self._order = np.argsort(energies, axis=1)
+        self._order += np.arange(0, n * k, k)[:, None]
+        self._find_ties(energies.ravel()[self._order])
+        worth, self._sums = _worth_of_places(k, truncation)
+        self._worth = worth.astype(energies.dtype)
+        self._means = self._sums[:, self._lasts + 1] - self._sums[:, self._firsts]
+        self._means /= self._sizes
+        self._mean = self._top_mean = self._of_items(0)
+        self._least_of_top = self._straddles = None
         if k > truncation:
-            self._least_of_top = discounts[truncation - 1]
-            self._top_mean = self._worth(discounts * top)
-            self._top_share = self._worth(top.astype(float))
-            straddles = (self._top_share > 0) & (self._top_share < 1)
-            self._straddled = straddles.reshape(n, k).any(axis=1)
-        best = target.gains_in_order @ (discounts * top)
+            self._least_of_top = self._worth[0, truncation - 1]
+            self._top_mean = self._of_items(1)
+            if np.any((self._firsts < truncation) & (self._lasts >= truncation)):
+                self._top_share = self._of_items(2)
+                self._straddles = (self._top_share > 0) & (self._top_share < 1)
+        best = target.gains_in_order @ self._worth[1]
         self.ideal = np.maximum(best, np.finfo(float).tiny)
-        found = np.einsum("nk,nk->n", target.present_gains, self._top_mean.reshape(n, k))
-        self.ndcg = found / self.ideal
+        top_mean = self._top_mean.reshape(n, k)
+        self.ndcg = np.einsum("nk,nk->n", target.present_gains, top_mean) / self.ideal
 
-    def _find_ties(self, ranked, k):
-        """First place of the items of each energy and their number; places that several share."""
-        new = np.empty(len(ranked), dtype=bool)
-        np.not_equal(ranked[1:], ranked[:-1], out=new[1:])
-        new[::k] = True
-        starts = np.flatnonzero(new)
-        self._sizes = np.diff(starts, append=len(ranked))
-        self._firsts = starts % k
-        several = (self._firsts > 0) & np.isfinite(ranked[starts])
-        self._spread_out = np.bincount(starts // k, several) > 0
-        self._tied = np.flatnonzero(self._sizes > 1)
-        firsts = self._firsts[self._tied]
-        self._ties = firsts, firsts + self._sizes[self._tied] - 1
+    def _find_ties(self, ranked):
+        """First and last place of the items of each energy that several have, and these items."""
+        n, k = ranked.shape
+        present = np.isfinite(ranked)
+        last = ranked[np.arange(n), np.sum(present, axis=1) - 1]
+        self._spread_out = ranked[:, 0] < last
+        same = np.zeros((n, k + 1), dtype=bool)  # as the one before
+        np.equal(ranked[:, 1:], ranked[:, :-1], out=same[:, 1:-1])
+        same[:, 1:-1] &= present[:, 1:]
+        ends = np.flatnonzero(same[:, 1:] != same[:, :-1])
+        starts, ends = ends[::2], ends[1::2]
+        self._firsts, self._lasts = starts % k, ends % k
+        self._sizes = ends - starts + 1
+        self._tied = self._order[same[:, 1:] | same[:, :-1]]
 
-    def _worth(self, worth):
-        """The worth (k,) of the place of each item, its mean where several share it, (n k,)."""
-        values = worth[self._firsts]
-        values[self._tied] = _means(worth, *self._ties)
-        return self._per_item(values)
-
-    def _per_item(self, values):
-        """Values of the items of each energy, for each item, (n k,)."""
-        found = np.empty(len(self._order))
-        found[self._order] = np.repeat(values, self._sizes)
+    def _of_items(self, kind):
+        """The worth of the place of each item, its mean where several share it, (n k,)."""
+        found = np.empty(self._order.size, self._worth.dtype)
+        found[self._order] = self._worth[kind]
+        self._share(found, self._means[kind])
         return found
+
+    def _share(self, found, values):
+        """Gives all items that share their energy the value of this energy."""
+        found[self._tied] = np.repeat(values, self._sizes)
 
     def moved(self, pairs, gap):
         """What each pair moves."""
-        if self._straddled is None:
-            moved = pairs.gaps(self._mean)
-            np.abs(moved, out=moved)
-        else:
-            better, worse = pairs.of_better(self._mean), self._mean[pairs.worse]
-            moved = np.abs(better - worse)
+        better, worse = pairs.of_better(self._mean), pairs.of_worse(self._mean)
+        moved = np.abs(better - worse)
+        if self._least_of_top is not None:
             moved *= np.maximum(better, worse, out=better) >= self._least_of_top
-            straddled = np.flatnonzero(self._straddled[pairs.sample])
-            a, b = pairs.better[straddled], pairs.worse[straddled]
-            moved[straddled] = np.maximum(self._first(a, b), self._first(b, a))
-        tied = np.flatnonzero(gap == 0)
-        if len(tied):
-            moved[tied] = self._within[pairs.better[tied]]
+        if self._straddles is not None:
+            either = pairs.of_better(self._straddles) | pairs.of_worse(self._straddles)
+            a, b = pairs.better[either], pairs.worse[either]
+            moved[either] = np.maximum(self._first(a, b), self._first(b, a))
+        if len(self._firsts):
+            tied = np.flatnonzero(gap == 0)
+            if len(tied):
+                moved[tied] = self._within[pairs.better[tied]]
         return moved
+
+    @cached_property
+    def _within(self):
+        """What two items that share their energy move, (n k,)."""
+        _, top_discount, top, placed, after = self._means
+        moved = self._lasts * top_discount - placed - self._sums[0, self._lasts + 1] * top + after
+        found = np.zeros(self._order.size, self._worth.dtype)
+        self._share(found, 2 * moved / (self._sizes - 1))
+        return found
 
     def _first(self, a, b):
         """What items a before b move; negative, or less, where b are before a."""
@@ -254,20 +269,17 @@ class _Places:
         return distance
 
 
-def _means(worth, firsts, lasts):
-    """Mean of the worth (k,) of places over those from first to last."""
-    sums = np.append(0.0, np.cumsum(worth))
-    return (sums[lasts + 1] - sums[firsts]) / (lasts - firsts + 1)
-
-
-def _moved_within(discounts, top, firsts, lasts):
-    """What two items move that share the places from first to last."""
-    after = np.cumsum(discounts)
-    moved = lasts * _means(discounts * top, firsts, lasts)
-    moved -= _means(np.arange(len(top)) * discounts * top, firsts, lasts)
-    moved -= after[lasts] * _means(top, firsts, lasts)
-    moved += _means(after * top, firsts, lasts)
-    return 2 * moved / (lasts - firsts)
+@lru_cache(maxsize=16)
+def _worth_of_places(k, truncation):
+    """With places p and discounts d: d, d t, t, p d t and t (d_0 + ... + d_p), where t is 1 for the
+    first ``truncation`` places and 0 for others, (5, k); and the sums before each, (5, k + 1)."""
+    places = np.arange(k)
+    discounts, top = 1 / np.log2(2.0 + places), places < truncation
+    first = [np.ones(k), discounts, places * discounts, np.cumsum(discounts)] * top
+    worth = np.stack([discounts, first[1], first[0], *first[2:]])
+    sums = np.zeros((5, k + 1))
+    np.cumsum(worth, axis=1, out=sums[:, 1:])
+    return worth, sums
 
 
 def _expit(a):

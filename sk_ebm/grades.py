@@ -35,46 +35,36 @@ class Pairs:
         self.gain = gain
 
     def gaps(self, values):
-        """Values (n k,) of the better candidates minus those of the worse."""
+        """Values (n k,) of the better candidates minus those of the worse, (P,)."""
         gap = self.of_better(values)
-        gap -= values[self.worse]
+        gap -= self.of_worse(values)
         return gap
 
     def of_better(self, values):
         """Values (n k,) of the better candidates, (P,)."""
-        candidates, firsts = self._runs
-        return np.repeat(values[candidates], np.diff(firsts, append=len(self.better)))
+        candidates, lengths = self._runs
+        return np.repeat(values[candidates], lengths)
 
-    def opposed(self, values):
-        """Values (P,) of pairs summed over the better candidates, minus over the worse, (n, k)."""
-        return (self._over_better(values) - self._over_worse @ values).reshape(self.shape)
+    def of_worse(self, values):
+        """Values (n k,) of the worse candidates, (P,)."""
+        return values.take(self.worse, mode="clip")  # all are within; not asked, it is faster
 
-    def shared(self, values):
-        """Values (P,) of pairs summed over the better and over the worse candidates, (n, k)."""
-        return (self._over_better(values) + self._over_worse @ values).reshape(self.shape)
-
-    def per_sample(self, values):
-        """Values (P,) of pairs summed over each sample's, (n,)."""
-        return self._over_better(values).reshape(self.shape).sum(axis=1)
-
-    def _over_better(self, values):
-        candidates, firsts = self._runs
-        sums = np.zeros(np.prod(self.shape))
-        sums[candidates] = np.add.reduceat(values, firsts)
-        return sums
+    def sums(self, values):
+        """Values (P,) of pairs summed over the better candidates, and over the worse: (2, n, k)."""
+        return (self._summation @ values).reshape(2, *self.shape)
 
     @cached_property
     def _runs(self):
-        """The better candidate of each run of pairs, and the first of these."""
+        """The better candidate of each run of pairs, and how many pairs these are."""
         firsts = np.flatnonzero(np.diff(self.better, prepend=-1))
-        return self.better[firsts], firsts
+        return self.better[firsts], np.diff(firsts, append=len(self.better))
 
     @cached_property
-    def _over_worse(self):
-        """One where a candidate is the worse one of a pair, (n k, P)."""
-        P = len(self.worse)
-        entries = self.worse, np.arange(P)
-        return sparse.csr_array((np.ones(P), entries), shape=(np.prod(self.shape), P))
+    def _summation(self):
+        """One where a candidate is the better one of a pair; below, the worse: (2 n k, P)."""
+        P, size = len(self.worse), np.prod(self.shape)
+        entries = np.concatenate([self.better, self.worse + size]), np.tile(np.arange(P), 2)
+        return sparse.csr_array((np.ones(2 * P, np.float32), entries), shape=(2 * size, P))
 
 
 class Graded:
@@ -157,7 +147,8 @@ class Graded:
             weight = counts[sample, place, worse] / total[sample]
             gain = gain[sample, place, worse] * weight
             better = sample * k + better[sample, place]
-            yield Pairs((n, k), better, sample * k + worse, sample, weight, gain)
+            worse += sample * k
+            yield Pairs((n, k), better, worse, sample, weight, gain)
 
 
 def ties(values):

@@ -87,12 +87,17 @@ class Objective:
         self.n_iter = 0
         self.converged = True
 
-    def _blocks(self, outputs):
-        """Blocks of samples, arranged apart: (samples, rows, answers, gibbs, pullback) of each."""
+    def _blocks(self, outputs, dtype=None):
+        """Blocks of samples, arranged apart: (samples, rows, answers, gibbs, pullback) of each.
+
+        Energies are of a ``dtype`` that is given.
+        """
         for samples, rows, answers in self.answers.blocks or [(..., ..., self.answers)]:
             energies, pullback = answers.arrange(outputs[rows])
             if self.offset is not None:
                 energies = energies + answers.arrange(self.offset[rows])[0]
+            if dtype is not None:
+                energies = energies.astype(dtype, copy=False)
             yield samples, rows, answers, Gibbs(energies, answers.log_measure), pullback
 
     def _joined(self, parts):
@@ -148,10 +153,11 @@ class Objective:
 
         What a descent needs that moves all outputs of a row at once, each by its own second
         derivative: diagonals are raised by o / (o - 1) where adding one number to all outputs
-        changes nothing (Friedman, 2001), and losses without curvature have a constant one.
+        changes nothing (Friedman, 2001), and losses without curvature have a constant one. All is
+        computed in the precision of the outputs.
         """
         total, slopes_of, diagonals = 0.0, [], []
-        for samples, rows, answers, gibbs, pullback in self._blocks(outputs):
+        for samples, rows, answers, gibbs, pullback in self._blocks(outputs, outputs.dtype):
             values, slopes, curvature = self.loss.expansion(gibbs, answers.target)
             weights = answers.per_row(self.weights[samples])
             weights = weights.astype(outputs.dtype, copy=False)[:, None]

@@ -328,7 +328,7 @@ def _numbers(columns):
 
 def _constant_outputs(objective):
     """Outputs (o,), the same for all rows, of least objective, or likelihood if that is safer."""
-    if not objective.loss.curved:
+    if not (objective.loss.curved and objective.loss.exact):
         objective = objective.as_likelihood()
     shape = len(objective.row_weights), objective.answers.n_outputs
 
