@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import special
+from scipy import special, stats
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from sklearn.gaussian_process.kernels import RBF
 from sklearn.kernel_ridge import KernelRidge
@@ -30,6 +30,15 @@ def blended(rng):
 def masses(distribution):
     below = special.ndtr(distribution.normal_score(np.tile(EDGES, (6, 1))))
     return np.diff(np.pad(below, [(0, 0), (1, 1)], constant_values=((0, 0), (0, 1))), axis=1)
+
+
+@pytest.mark.parametrize("df", [3.0, 7.7, 30.0])
+def test_scores_of_students_are_accurate_at_the_centre_and_in_both_tails(df):
+    t = np.concatenate([[0.0], np.geomspace(1e-4, 1e9, 5000)])
+    student = Student(np.zeros(1), np.ones(1), df)
+    expected = stats.norm.isf(stats.t.sf(t, df))
+    assert_allclose(student.normal_score(t[None])[0], expected, rtol=0, atol=1e-10)
+    assert_allclose(student.normal_score(-t[None])[0], -expected, rtol=0, atol=1e-10)
 
 
 def test_cells_have_blended_masses(blended):
