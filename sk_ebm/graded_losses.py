@@ -113,7 +113,7 @@ class Lambda(GradedLoss):
         for pairs in target.pairs():
             gap = pairs.gaps(energies)
             pull = places.moved(pairs, gap)
-            pull *= pairs.gain
+            pull *= pairs.gain_like(gap)
             p = _expit(gap)
             pull *= p
             pull /= places.distance(pairs, gap)
@@ -185,9 +185,10 @@ class _Places:
 
     def __init__(self, energies, target, truncation):
         n, k = energies.shape
-        self._order = np.argsort(energies, axis=1)
-        self._order += np.arange(0, n * k, k)[:, None]
-        self._find_ties(energies.ravel()[self._order])
+        order = np.argsort(energies, axis=1)
+        order += np.arange(0, n * k, k)[:, None]
+        self._order = order.ravel()
+        self._find_ties(energies.ravel()[self._order], k)
         worth, self._sums = _worth_of_places(k, truncation)
         self._worth = worth.astype(energies.dtype)
         self._means = self._sums[:, self._lasts + 1] - self._sums[:, self._firsts]
@@ -205,25 +206,27 @@ class _Places:
         top_mean = self._top_mean.reshape(n, k)
         self.ndcg = np.einsum("nk,nk->n", target.present_gains, top_mean) / self.ideal
 
-    def _find_ties(self, ranked):
+    def _find_ties(self, ranked, k):
         """First and last place of the items of each energy that several have, and these items."""
-        n, k = ranked.shape
-        present = np.isfinite(ranked)
-        last = ranked[np.arange(n), np.sum(present, axis=1) - 1]
-        self._spread_out = ranked[:, 0] < last
-        same = np.zeros((n, k + 1), dtype=bool)  # as the one before
-        np.equal(ranked[:, 1:], ranked[:, :-1], out=same[:, 1:-1])
-        same[:, 1:-1] &= present[:, 1:]
-        ends = np.flatnonzero(same[:, 1:] != same[:, :-1])
+        same = np.zeros(len(ranked) + 1, dtype=bool)  # as the one before
+        np.equal(ranked[1:], ranked[:-1], out=same[1:-1])
+        same[1:-1] &= np.isfinite(ranked[1:])
+        same[::k] = False
+        ends = np.flatnonzero(same[1:] != same[:-1])
         starts, ends = ends[::2], ends[1::2]
         self._firsts, self._lasts = starts % k, ends % k
         self._sizes = ends - starts + 1
-        self._tied = self._order[same[:, 1:] | same[:, :-1]]
+        self._tied = self._order[same[1:] | same[:-1]]
+        from_first = self._firsts == 0
+        queries = starts[from_first] // k
+        present = np.isfinite(ranked.reshape(-1, k)[queries])
+        self._spread_out = np.ones(len(ranked) // k, dtype=bool)
+        self._spread_out[queries] = self._sizes[from_first] < np.sum(present, axis=1)
 
     def _of_items(self, kind):
         """The worth of the place of each item, its mean where several share it, (n k,)."""
         found = np.empty(self._order.size, self._worth.dtype)
-        found[self._order] = self._worth[kind]
+        found[self._order] = np.tile(self._worth[kind], len(self._spread_out))
         self._share(found, self._means[kind])
         return found
 
@@ -239,6 +242,7 @@ class _Places:
             moved *= np.maximum(better, worse, out=better) >= self._least_of_top
         if self._straddles is not None:
             either = pairs.of_better(self._straddles) | pairs.of_worse(self._straddles)
+            either = np.flatnonzero(either)
             a, b = pairs.better[either], pairs.worse[either]
             moved[either] = np.maximum(self._first(a, b), self._first(b, a))
         if len(self._firsts):

@@ -49,9 +49,17 @@ class Pairs:
         """Values (n k,) of the worse candidates, (P,)."""
         return values.take(self.worse, mode="clip")  # all are within; not asked, it is faster
 
+    def gain_like(self, values):
+        """The gain, in the precision of the values."""
+        return self.gain if values.dtype == self.gain.dtype else self._single_gain
+
     def sums(self, values):
         """Values (P,) of pairs summed over the better candidates, and over the worse: (2, n, k)."""
         return (self._summation @ values).reshape(2, *self.shape)
+
+    @cached_property
+    def _single_gain(self):
+        return self.gain.astype(np.float32)
 
     @cached_property
     def _runs(self):
@@ -63,8 +71,11 @@ class Pairs:
     def _summation(self):
         """One where a candidate is the better one of a pair; below, the worse: (2 n k, P)."""
         P, size = len(self.worse), np.prod(self.shape)
-        entries = np.concatenate([self.better, self.worse + size]), np.tile(np.arange(P), 2)
-        return sparse.csr_array((np.ones(2 * P, np.float32), entries), shape=(2 * size, P))
+        index = sparse.get_index_dtype(maxval=2 * max(P, size))  # 32 bits if that is enough
+        rows = np.concatenate([self.better, self.worse + size], dtype=index)
+        columns = np.tile(np.arange(P, dtype=index), 2)
+        values = np.ones(2 * P, np.float32)
+        return sparse.csr_array((values, (rows, columns)), shape=(2 * size, P))
 
 
 class Graded:
