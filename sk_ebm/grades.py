@@ -47,7 +47,7 @@ class Pairs:
 
     def of_worse(self, values):
         """Values (n k,) of the worse candidates, (P,)."""
-        return values.take(self.worse, mode="clip")  # all are within; not asked, it is faster
+        return values.take(self.worse, mode="clip")  # faster: all are within
 
     def gain_like(self, values):
         """The gain, in the precision of the values."""

@@ -39,6 +39,8 @@ def test_scores_of_students_are_accurate_at_the_centre_and_in_both_tails(df):
     expected = stats.norm.isf(stats.t.sf(t, df))
     assert_allclose(student.normal_score(t[None])[0], expected, rtol=0, atol=1e-10)
     assert_allclose(student.normal_score(-t[None])[0], -expected, rtol=0, atol=1e-10)
+    far = np.array([[-np.inf, -1e300, 1e300, np.inf]])
+    assert_array_equal(student.normal_score(far), np.sign(far) * np.inf)
 
 
 def test_cells_have_blended_masses(blended):

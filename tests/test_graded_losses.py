@@ -210,6 +210,17 @@ def test_lambda_has_the_slopes_of_lightgbm(truncation, energies, gains):
     assert_allclose(slopes, expected, rtol=1e-10, atol=1e-13)
 
 
+@pytest.mark.parametrize("truncation", [2, 30])
+def test_lambda_in_single_precision_is_that_in_double(truncation, energies, gains):
+    energies[:, :3] = energies[:, :3].round()  # with ties
+    single = energies.astype(np.float32)
+    found = Lambda(truncation).expansion(Gibbs(single), graded(gains))
+    expected = Lambda(truncation).expansion(Gibbs(single.astype(float)), graded(gains))
+    assert_allclose(found[0], expected[0], rtol=1e-6, atol=1e-7)
+    assert_allclose(found[1], expected[1], rtol=1e-5, atol=1e-6)
+    assert_allclose(found[2].diagonal, expected[2].diagonal, rtol=1e-5, atol=1e-6)
+
+
 def test_lambda_averages_over_the_orders_of_tied_items(rng):
     """What a pair moves is its mean over many random orders of items of equal energy."""
     energies, gains = rng.randint(3, size=(1, k)).astype(float), np.arange(k)[None] + 1.0
