@@ -90,15 +90,17 @@ class Objective:
     def _blocks(self, outputs, dtype=None):
         """Blocks of samples, arranged apart: (samples, rows, answers, gibbs, pullback) of each.
 
-        Energies are of a ``dtype`` that is given.
+        Energies and base measure are of a ``dtype`` that is given.
         """
         for samples, rows, answers in self.answers.blocks or [(..., ..., self.answers)]:
             energies, pullback = answers.arrange(outputs[rows])
             if self.offset is not None:
                 energies = energies + answers.arrange(self.offset[rows])[0]
+            log_measure = answers.log_measure
             if dtype is not None:
                 energies = energies.astype(dtype, copy=False)
-            yield samples, rows, answers, Gibbs(energies, answers.log_measure), pullback
+                log_measure = None if log_measure is None else log_measure.astype(dtype)
+            yield samples, rows, answers, Gibbs(energies, log_measure), pullback
 
     def _joined(self, parts):
         """What was found for the rows of each block, for all rows."""
