@@ -38,11 +38,10 @@ class Student:
 
     def normal_score(self, y):
         t = self._standard(y)
-        far = np.abs(t)
-        table = _student_scores(self.df)
-        u = np.arcsinh(far / np.sqrt(self.df))
-        scores, beyond = table(u), u > table.x[-1]
-        scores[beyond] = _student_score(far[beyond], self.df)
+        spline = _student_scores(self.df)
+        u = np.arcsinh(np.abs(t) / np.sqrt(self.df))
+        scores, beyond = spline(u), u > spline.x[-1]
+        scores[beyond] = _student_score(np.abs(t[beyond]), self.df)
         return np.copysign(scores, t)
 
     def at(self, z):

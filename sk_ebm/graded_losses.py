@@ -193,22 +193,22 @@ class _Places:
         self._worth = worth.astype(energies.dtype)
         self._means = self._sums[:, self._lasts + 1] - self._sums[:, self._firsts]
         self._means /= self._sizes
-        self._mean = self._top_mean = self._of_items(0)
+        self._mean = self._top_mean = self._of_items(_DISCOUNT)
         self._least_of_top = self._straddles = None
         if k > truncation:
-            self._least_of_top = self._worth[0, truncation - 1]
-            self._top_mean = self._of_items(1)
+            self._least_of_top = self._worth[_DISCOUNT, truncation - 1]
+            self._top_mean = self._of_items(_TOP_DISCOUNT)
             if np.any((self._firsts < truncation) & (self._lasts >= truncation)):
-                self._top_share = self._of_items(2)
+                self._top_share = self._of_items(_TOP)
                 self._straddles = (self._top_share > 0) & (self._top_share < 1)
-        best = target.gains_in_order @ self._worth[1]
+        best = target.gains_in_order @ self._worth[_TOP_DISCOUNT]
         self.ideal = np.maximum(best, np.finfo(float).tiny)
         top_mean = self._top_mean.reshape(n, k)
         self.ndcg = np.einsum("nk,nk->n", target.present_gains, top_mean) / self.ideal
 
     def _find_ties(self, ranked, k):
         """First and last place of the items of each energy that several have, and these items."""
-        same = np.zeros(len(ranked) + 1, dtype=bool)  # as the one before
+        same = np.zeros(len(ranked) + 1, dtype=bool)  # as the item before, of the same query
         np.equal(ranked[1:], ranked[:-1], out=same[1:-1])
         same[1:-1] &= np.isfinite(ranked[1:])
         same[::k] = False
@@ -255,7 +255,8 @@ class _Places:
     def _within(self):
         """What two items that share their energy move, (n k,)."""
         _, top_discount, top, placed, after = self._means
-        moved = self._lasts * top_discount - placed - self._sums[0, self._lasts + 1] * top + after
+        until_last = self._sums[_DISCOUNT, self._lasts + 1]
+        moved = self._lasts * top_discount - placed - until_last * top + after
         found = np.zeros(self._order.size, self._worth.dtype)
         self._share(found, 2 * moved / (self._sizes - 1))
         return found
@@ -273,14 +274,21 @@ class _Places:
         return distance
 
 
+_DISCOUNT, _TOP_DISCOUNT, _TOP = range(3)  # first rows of what the next returns
+
+
 @lru_cache(maxsize=16)
 def _worth_of_places(k, truncation):
-    """With places p and discounts d: d, d t, t, p d t and t (d_0 + ... + d_p), where t is 1 for the
-    first ``truncation`` places and 0 for others, (5, k); and the sums before each, (5, k + 1)."""
+    """What places p are worth, (5, k), and the sums of this before each place, (5, k + 1).
+
+    With discounts d, and t = 1 for the first ``truncation`` places, 0 for others: d, d t, t, p d t
+    and (d_0 + ... + d_p) t.
+    """
     places = np.arange(k)
-    discounts, top = 1 / np.log2(2.0 + places), places < truncation
-    first = [np.ones(k), discounts, places * discounts, np.cumsum(discounts)] * top
-    worth = np.stack([discounts, first[1], first[0], *first[2:]])
+    discounts, top = 1 / np.log2(2.0 + places), (places < truncation).astype(float)
+    top_discounts = discounts * top
+    after = np.cumsum(discounts) * top
+    worth = np.stack([discounts, top_discounts, top, places * top_discounts, after])
     sums = np.zeros((5, k + 1))
     np.cumsum(worth, axis=1, out=sums[:, 1:])
     return worth, sums

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 _BLOCK = 1 << 21  # pairs that are made at once
-_KEPT = 1 << 22  # pairs up to which they are kept, about 50 bytes each
+_KEPT = 1 << 22  # pairs up to which they are kept, about 60 bytes each
 
 
 class Pairs:
@@ -71,7 +71,7 @@ class Pairs:
     def _summation(self):
         """One where a candidate is the better one of a pair; below, the worse: (2 n k, P)."""
         P, size = len(self.worse), np.prod(self.shape)
-        index = sparse.get_index_dtype(maxval=2 * max(P, size))  # 32 bits if that is enough
+        index = np.int32 if 2 * max(P, size) <= np.iinfo(np.int32).max else np.int64
         rows = np.concatenate([self.better, self.worse + size], dtype=index)
         columns = np.tile(np.arange(P, dtype=index), 2)
         values = np.ones(2 * P, np.float32)

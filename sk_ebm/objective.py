@@ -90,7 +90,7 @@ class Objective:
     def _blocks(self, outputs, dtype=None):
         """Blocks of samples, arranged apart: (samples, rows, answers, gibbs, pullback) of each.
 
-        Energies and base measure are of a ``dtype`` that is given.
+        Where a ``dtype`` is given, energies and base measure are of it.
         """
         for samples, rows, answers in self.answers.blocks or [(..., ..., self.answers)]:
             energies, pullback = answers.arrange(outputs[rows])

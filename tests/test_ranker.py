@@ -21,7 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyClassifier, EnergyRanker
 from sk_ebm.energies import LinearEnergy, MLPEnergy, SumEnergy, TreesEnergy
-from sk_ebm.graded_losses import GRADED_LOSSES
+from sk_ebm.graded_losses import GRADED_LOSSES, Lambda
 from sk_ebm.metrics import ndcg
 
 ENERGIES = ["linear", "kernel", "mlp", "trees"]
@@ -378,6 +378,24 @@ def test_own_validation_never_cuts_a_query(energy, train, monkeypatch):
 def test_trees_stop_early_on_held_out_queries(train):
     trees = TreesEnergy(300, learning_rate=0.3)
     assert fitted(EnergyRanker(trees, random_state=0), train).energy_.n_estimators_ < 100
+
+
+def test_trees_ask_lambda_for_slopes_in_their_rounds_only(train, monkeypatch):
+    """Not for the constant to start from, which no descent along its slopes finds."""
+    calls, expansion = [], Lambda.expansion
+
+    def counted(self, gibbs, target):
+        calls.append(gibbs.energies.dtype)
+        return expansion(self, gibbs, target)
+
+    monkeypatch.setattr(Lambda, "expansion", counted)
+    totals = []
+    for n_rounds in (3, 6):
+        trees = TreesEnergy(n_rounds, early_stopping=False)
+        fitted(EnergyRanker(trees, "lambda", beta=1, random_state=0), train)
+        totals.append(len(calls))
+    assert set(calls) == {np.dtype(np.float32)}
+    assert totals[1] == 3 * totals[0] > 0
 
 
 @pytest.mark.parametrize("loss", ["nll", "xendcg", "lambda", "pairwise_hinge"])
