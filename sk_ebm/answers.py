@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from sk_ebm._private import namespace
-from sk_ebm.grades import Graded
+from sk_ebm.grades import Graded, ranges
 from sk_ebm.losses import Curvature
 
 
@@ -33,7 +33,8 @@ class Answers:
       ``arrange`` and ``diagonal`` unless something cheaper is known;
     - ``blocks``: triples (samples, rows, answers) where samples are arranged apart, since their
       numbers of candidates differ: then ``target``, ``log_measure``, ``arrange`` and ``diagonal``
-      are those of the answers of each block. None: all samples are one block.
+      are those of the answers of each block, and ``places_in_blocks`` (m,) says where each row is
+      among those of the blocks, one after another. None: all samples are one block.
     """
 
     log_measure = None
@@ -187,8 +188,7 @@ class Groups(Answers):
     def rows(self, samples):
         """Rows of the items of some queries, query after query."""
         sizes = self.sizes[samples]
-        within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        return self._order[np.repeat(self._ends[samples] - sizes, sizes) + within]
+        return self._order[ranges(self._ends[samples] - sizes, sizes)]
 
     def take(self, samples):
         rows, sizes = self.rows(samples), self.sizes[samples]
@@ -237,6 +237,10 @@ class Groups(Answers):
             found.append((samples, rows, Padded(self.gains[rows], self._counts[rows], sizes)))
         return found
 
+    @cached_property
+    def places_in_blocks(self):
+        return np.argsort(np.concatenate([rows for _, rows, _ in self.blocks]))
+
 
 class Padded(Answers):
     """A block of queries of similar length, their rows one after another: energies (n, longest)."""
@@ -245,8 +249,11 @@ class Padded(Answers):
 
     def __init__(self, gains, counts, sizes):
         self.sizes = sizes
-        self._firsts = np.cumsum(sizes) - sizes
-        self.present = np.arange(sizes.max()) < sizes[:, None]
+        places = np.arange(sizes.max())
+        self.present = places < sizes[:, None]
+        self._where = np.flatnonzero(self.present)
+        firsts = np.cumsum(sizes) - sizes
+        self._row = firsts[:, None] + np.where(self.present, places, 0)
         self.target = Graded(self._padded(gains), self._padded(counts))
         with np.errstate(divide="ignore"):
             self.log_measure = np.log(self.target.counts)
@@ -264,32 +271,34 @@ class Padded(Answers):
 
     def arrange(self, outputs):
         """In double precision: the padded items, absent, have the energy of the first."""
-        energies = np.empty(self.present.shape)
-        energies[:] = -outputs[self._firsts]
-        energies[self.present] = -outputs[:, 0]
-
-        def pullback(slopes):
-            return -slopes[self.present][:, None].astype(outputs.dtype, copy=False)
-
-        return energies, pullback
+        energies = np.negative(outputs[:, 0], dtype=np.float64).take(self._row)
+        return energies, lambda slopes: -self._of_rows(slopes, outputs.dtype)
 
     def diagonal(self, curvature, outputs):
-        return curvature.diagonal[self.present][:, None].astype(outputs.dtype, copy=False)
+        return self._of_rows(curvature.diagonal, outputs.dtype)
+
+    def _of_rows(self, values, dtype):
+        """Values (n, longest) of the items that are present, (m, 1)."""
+        return values.take(self._where)[:, None].astype(dtype, copy=False)
 
 
-_SMALL = 4096  # entries of a block below which padding costs less than another block
+_BLOCK = 4096  # entries of padding that take as long as another block
 
 
 def _of_similar_length(sizes):
-    """Parts of the samples in each of which little is padding, the longest first."""
+    """Parts of the samples that take the least time, padded to the longest; the longest first."""
     order = np.argsort(-sizes, kind="stable")
-    lengths, firsts, counts = np.unique(-sizes[order], return_index=True, return_counts=True)
-    bounds, longest = [0], sizes[order[0]]
-    for length, first, end in zip(-lengths, firsts, firsts + counts, strict=True):
-        if longest * (end - bounds[-1]) > _SMALL and 4 * length < 3 * longest:
-            bounds.append(first)
-            longest = length
-    return np.split(order, bounds[1:])
+    lengths, firsts = np.unique(-sizes[order], return_index=True)
+    ends = np.append(firsts, len(sizes))
+    least, last = np.zeros(len(ends)), np.zeros(len(ends), dtype=int)  # if a block ended there
+    for i in range(1, len(ends)):
+        times = least[:i] - lengths[:i] * (ends[i] - ends[:i])
+        last[i] = np.argmin(times)
+        least[i] = times[last[i]] + _BLOCK
+    bounds = [len(lengths)]
+    while bounds[0]:
+        bounds.insert(0, last[bounds[0]])
+    return np.split(order, ends[bounds[1:-1]])
 
 
 class Grid(Answers):

@@ -108,11 +108,11 @@ class Lambda(GradedLoss):
 
     def expansion(self, gibbs, target):
         places = _Places(gibbs.present_energies, target, self.truncation)
-        energies, shape = gibbs.energies.ravel(), gibbs.energies.shape
-        total, slopes, diagonal = np.zeros(shape[0]), np.zeros(shape), np.zeros(shape)
+        shape = gibbs.energies.shape
+        total, dtype = np.zeros(shape[0]), gibbs.energies.dtype
+        slopes, diagonal = np.zeros(shape, dtype), np.zeros(shape, dtype)
         for pairs in target.pairs():
-            gap = pairs.gaps(energies)
-            pull = places.moved(pairs, gap)
+            gap, pull = places.between(pairs)
             pull *= pairs.gain_like(gap)
             p = _expit(gap)
             pull *= p
@@ -201,6 +201,8 @@ class _Places:
             if np.any((self._firsts < truncation) & (self._lasts >= truncation)):
                 self._top_share = self._of_items(_TOP)
                 self._straddles = (self._top_share > 0) & (self._top_share < 1)
+        self._energies_and_means = 1j * self._mean
+        self._energies_and_means += energies.ravel()
         best = target.gains_in_order @ self._worth[_TOP_DISCOUNT]
         self.ideal = np.maximum(best, np.finfo(float).tiny)
         top_mean = self._top_mean.reshape(n, k)
@@ -234,12 +236,14 @@ class _Places:
         """Gives all items that share their energy the value of this energy."""
         found[self._tied] = np.repeat(values, self._sizes)
 
-    def moved(self, pairs, gap):
-        """What each pair moves."""
-        better, worse = pairs.of_better(self._mean), pairs.of_worse(self._mean)
-        moved = np.abs(better - worse)
+    def between(self, pairs):
+        """Gap in energy of each pair, and what it moves."""
+        better = pairs.of_better(self._energies_and_means)
+        worse = pairs.of_worse(self._energies_and_means)
+        gap, moved = better.real - worse.real, better.imag - worse.imag
+        np.abs(moved, out=moved)
         if self._least_of_top is not None:
-            moved *= np.maximum(better, worse, out=better) >= self._least_of_top
+            moved *= np.maximum(better.imag, worse.imag) >= self._least_of_top
         if self._straddles is not None:
             either = pairs.of_better(self._straddles) | pairs.of_worse(self._straddles)
             either = np.flatnonzero(either)
@@ -249,7 +253,7 @@ class _Places:
             tied = np.flatnonzero(gap == 0)
             if len(tied):
                 moved[tied] = self._within[pairs.better[tied]]
-        return moved
+        return gap, moved
 
     @cached_property
     def _within(self):

@@ -143,23 +143,34 @@ class Graded:
     def _made(self):
         n, k = self.gains.shape
         total = np.maximum(self.n_pairs, np.finfo(float).tiny)
-        order = np.argsort(-self.gains, axis=1, kind="stable")
-        step = max(_BLOCK // (n * k), 1)
-        least = np.min(self.gains, axis=1, where=self.counts > 0, initial=np.inf)[:, None]
-        n_better = np.sum(self.gains > least, axis=1).max()  # the others are better than none
-        for start in range(0, n_better, step):
-            better = order[:, start : start + step]
-            gain = np.take_along_axis(self.gains, better, axis=1)[:, :, None] - self.gains[:, None]
-            counts = np.take_along_axis(self.counts, better, axis=1)[:, :, None]
-            counts = counts * self.counts[:, None]
-            sample, place, worse = np.nonzero((gain > 0) & (counts > 0))
-            if not len(sample):
-                continue
-            weight = counts[sample, place, worse] / total[sample]
-            gain = gain[sample, place, worse] * weight
-            better = sample * k + better[sample, place]
-            worse += sample * k
+        there = self.counts > 0
+        gains = np.where(there, self.gains, -1.0)
+        order = np.argsort(-gains, axis=1, kind="stable")
+        first_worse = ties(-np.take_along_axis(gains, order, axis=1))[1] + 1
+        n_worse = np.maximum(np.sum(there, axis=1, keepdims=True) - first_worse, 0).ravel()
+        samples_first = np.arange(0, n * k, k)[:, None]
+        order, first_worse = (order + samples_first).ravel(), (first_worse + samples_first).ravel()
+        gains, counts = gains.ravel(), self.counts.ravel()
+        ends, made = np.cumsum(n_worse), 0
+        while made < ends[-1]:
+            start, stop = np.searchsorted(ends, [made, made + _BLOCK], side="right")
+            stop = max(stop, start + 1)
+            lengths = n_worse[start:stop]
+            better = np.repeat(order[start:stop], lengths)
+            worse = order[ranges(first_worse[start:stop], lengths)]
+            sample = better // k
+            weight = counts[better] * counts[worse] / total[sample]
+            gain = (gains[better] - gains[worse]) * weight
             yield Pairs((n, k), better, worse, sample, weight, gain)
+            made = ends[stop - 1]
+
+
+def ranges(starts, lengths):
+    """The integers from each start on, as many as its length, one after another.
+
+    One start may stand for all.
+    """
+    return np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
 
 
 def ties(values):

@@ -17,6 +17,7 @@ from sk_ebm.answers import Groups
 from sk_ebm.base import EnergyEstimator, keep_fitted, out_of_sample, row_blocks
 from sk_ebm.gibbs import Gibbs
 from sk_ebm.graded_losses import GRADED_LOSSES
+from sk_ebm.grades import ranges
 from sk_ebm.metrics import ndcg
 
 TopK = namedtuple("TopK", ["queries", "rows", "energies"])
@@ -522,7 +523,7 @@ def _ordered(energies, codes):
     """Rows by query and energy, and the place of each of them in its query, from 0."""
     order = np.lexsort((energies, codes))
     sizes = np.bincount(codes)
-    return order, np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return order, ranges(0, sizes)
 
 
 def _level(energies, relevant, weights):

@@ -225,8 +225,8 @@ def test_lambda_averages_over_the_orders_of_tied_items(rng):
     """What a pair moves is its mean over many random orders of items of equal energy."""
     energies, gains = rng.randint(3, size=(1, k)).astype(float), np.arange(k)[None] + 1.0
     (pairs,) = graded(gains).pairs()
-    gap = energies.ravel()[pairs.better] - energies.ravel()[pairs.worse]
-    found = _Places(energies, graded(gains), 3).moved(pairs, gap)
+    gap, found = _Places(energies, graded(gains), 3).between(pairs)
+    assert_array_equal(gap, energies[0, pairs.better] - energies[0, pairs.worse])
     discounts = 1 / np.log2(2 + np.arange(k))
     moved = []
     for _ in range(20000):
