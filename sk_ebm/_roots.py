@@ -4,7 +4,10 @@ import numpy as np
 
 
 def find_root(value_and_slope, low, high, max_steps=80):
-    """Where increasing functions vanish, by Newton steps inside of brackets, which halve at worst.
+    """Where increasing functions vanish, by Newton steps inside of brackets.
+
+    Brackets are halved where such a step would leave them, or is not half as long as the step
+    before the last one: steps could go to and fro.
 
     ``scipy.optimize.elementwise``, which came with scipy 1.15, has no method that takes slopes.
 
@@ -22,6 +25,7 @@ def find_root(value_and_slope, low, high, max_steps=80):
     """
     x, narrow = (low + high) / 2, 1e-12 * (1 + np.abs(low) + np.abs(high))
     found, rows = np.empty_like(x), np.arange(len(x))
+    last = before_last = high - low  # lengths of steps
     for _ in range(max_steps):
         found[rows] = x
         value, slope = value_and_slope(x, rows)
@@ -32,6 +36,9 @@ def find_root(value_and_slope, low, high, max_steps=80):
         if not going.any():
             break
         newton = x - step
-        x = np.where((newton > low) & (newton < high), newton, (low + high) / 2)
-        x, low, high, narrow, rows = (part[going] for part in (x, low, high, narrow, rows))
+        taken = (newton > low) & (newton < high) & (2 * np.abs(step) < before_last)
+        new = np.where(taken, newton, (low + high) / 2)
+        last, before_last = np.abs(new - x), last
+        state = new, low, high, narrow, rows, last, before_last
+        x, low, high, narrow, rows, last, before_last = (part[going] for part in state)
     return found

@@ -142,8 +142,8 @@ class LocationScale:
         experts = self._fit_law(powers, X, y, points, weights, splits, rng)
         self.scores_, self.features_ = self.law_.scores_, self.law_.features_
         forests = [expert for expert in experts if expert.is_forest]
-        law = self.law_.held_out_
-        self.local_ = Local.of(forests, law, X, y, points, weights, splits)
+        laws = [(np.arange(len(y)), self.law_.held_out_)]
+        self.local_ = Local.of(forests, laws, X, y, points, weights, splits)
         if self.local_ is not None:
             self.scores_ = self.local_.scores_
         for expert in experts:

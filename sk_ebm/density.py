@@ -355,7 +355,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         points = np.column_stack([r.dequantised(column, rng) for column, r in columns])
         mixture, of_folds = fit_mixture(points, folds, rng)
         for j, (column, recording) in enumerate(zip(X.T, recordings, strict=True)):
-            base = MixtureColumn(mixture, of_folds)
+            base = MixtureColumn(mixture, of_folds, self.n_jobs)
             points = recording.spread(column)
             fit_base = partial(base.fit, X[:, :j], column, points, splits=folds, rng=rng)
             self._fit_conditional(parts, fit_base, column, recording, weights, splits, report)

@@ -5,6 +5,7 @@ in both tails, of y (n, k), and its inverse ``at(z)`` for z (n, k) or, the same 
 Where the latter bends sharply, ``breaks`` (n, b) are the normal scores at these places.
 """
 
+from copy import copy
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -108,15 +109,34 @@ class Blended:
         scores = distribution.normal_score(np.tile(edges, (len(shares), 1)))
         low, high = (np.pad(special.ndtr(side), [(0, 0), (1, 1)]) for side in (scores, -scores))
         low[:, -1] = high[:, 0] = 1.0
+        self._own_ends = low[:, :-1], high[:, 1:]
         own = np.where(low[:, 1:] < 0.5, np.diff(low, axis=1), -np.diff(high, axis=1))
+        self._blend(own, shares, weight)
+
+    def _blend(self, own, shares, weight):
+        self._own, self._shares = own, shares
         given = np.where(own > _LEAST_MASS, weight * shares, 0.0)
         rest = 1 - given.sum(axis=1, keepdims=True)
         self._ratios = rest + given / np.maximum(own, _LEAST_MASS)
         blended = self._ratios * own
         below = np.pad(np.cumsum(blended, axis=1), [(0, 0), (1, 0)])
         above = np.pad(np.cumsum(blended[:, ::-1], axis=1)[:, ::-1], [(0, 0), (0, 1)])
-        self.breaks = _score(below, above)[:, 1:-1]
-        self._own_ends, self._ends = (low[:, :-1], high[:, 1:]), (below[:, :-1], above[:, 1:])
+        self._edges_at = _score(below, above)[:, 1:-1]
+        self._ends = below[:, :-1], above[:, 1:]
+
+    def weighing(self, weight):
+        """The same with another weight."""
+        other = copy(self)
+        other._blend(self._own, self._shares, weight)
+        return other
+
+    @property
+    def breaks(self):
+        """Where cells meet, and where the distribution has its own."""
+        if not hasattr(self.distribution, "breaks"):
+            return self._edges_at
+        inner = self.normal_score(self.distribution.at(self.distribution.breaks))
+        return np.hstack([self._edges_at, inner])
 
     def ratios_of(self, y):
         """Of the density to that of the distribution, at y (n, k)."""
@@ -131,7 +151,7 @@ class Blended:
 
     def at(self, z):
         z = np.broadcast_to(z, (len(self._ratios), np.shape(z)[-1]))
-        cells = (z[:, :, None] > self.breaks[:, None]).sum(axis=2)
+        cells = (z[:, :, None] > self._edges_at[:, None]).sum(axis=2)
         return self.distribution.at(_moved(z, cells, self._ends, self._own_ends, 1 / self._ratios))
 
 
@@ -207,8 +227,7 @@ class MixtureRows:
 
     Parameters
     ----------
-    log_shares, means : ndarray of shape (n, n_components)
-    widths : ndarray of shape (n_components,)
+    log_shares, means, widths : ndarray of shape (n, n_components)
     """
 
     def __init__(self, log_shares, means, widths):
@@ -225,17 +244,19 @@ class MixtureRows:
         return self.normal_score(np.hstack(ends))
 
     def _standard(self, y):
-        return (y[:, :, None] - self.means[:, None]) / self.widths  # (n, k, components)
+        t = y[:, :, None] - self.means[:, None]  # (n, k, components)
+        t /= self.widths[:, None]
+        return t
 
     def _sum(self, of_components):
         return np.einsum("nc,nkc->nk", self._shares, of_components)
 
     def log_density(self, y):
         t = self._standard(y)
-        density = self._sum(np.exp(-0.5 * t * t) / self.widths)
+        density = np.einsum("nc,nkc->nk", self._shares / self.widths, np.exp(-0.5 * t * t))
         found = np.log(np.maximum(density, _LEAST)) - _LOG_ROOT
         far = np.nonzero(density < _LEAST)
-        logarithms = self.log_shares[far[0]] - 0.5 * t[far] ** 2 - np.log(self.widths)
+        logarithms = (self.log_shares - np.log(self.widths))[far[0]] - 0.5 * t[far] ** 2
         found[far] = special.logsumexp(logarithms, axis=1) - _LOG_ROOT
         return found
 
@@ -254,10 +275,10 @@ class MixtureRows:
 
     def at(self, z):
         z = np.broadcast_to(z, (len(self.means), np.shape(z)[-1]))
-        of_components = self.means[:, None] + self.widths * z[:, :, None]
+        of_components = self.means[:, None] + self.widths[:, None] * z[:, :, None]
 
         def excess(y, rows):
-            some = MixtureRows(self.log_shares[rows], self.means[rows], self.widths)
+            some = MixtureRows(self.log_shares[rows], self.means[rows], self.widths[rows])
             return _excess(some, y, z[rows])
 
         return find_root(excess, of_components.min(axis=2), of_components.max(axis=2))

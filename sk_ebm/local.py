@@ -99,18 +99,18 @@ class Local:
         self.forest, self.edges = forest, edges
 
     @classmethod
-    def of(cls, forests, distribution, X, y, points, weights, splits):
+    def of(cls, forests, laws, X, y, points, weights, splits):
         """That of the first forest, if rows not seen are surely likelier by it, else None.
 
-        ``distribution`` is the other law of these.
+        ``laws`` are pairs of some rows and their distributions that have not seen them.
         """
         edges = cell_edges(y, weights)
         if not forests or not len(edges):
             return None
-        local = cls(forests[0], edges)._fit(distribution, X, y, points, weights, splits)
+        local = cls(forests[0], edges)._fit(laws, X, y, points, weights, splits)
         return local if surely_positive(local.gained_, weights) else None
 
-    def _fit(self, distribution, X, y, points, weights, splits):
+    def _fit(self, laws, X, y, points, weights, splits):
         cells = np.searchsorted(self.edges, y)
         n_cells = len(self.edges) + 1
 
@@ -124,7 +124,10 @@ class Local:
             shares[test], _ = of_folds(X[test], i)
         several = len(self.forest.models_) > 1
         self.leaves_ = of_folds if several else leaves(self.forest.models_, [np.arange(len(y))])
-        likelier = Blended(distribution, self.edges, shares, 1.0).ratios_of(y[:, None])[:, 0]
+        blends = [(rows, Blended(law, self.edges, shares[rows], 1.0)) for rows, law in laws]
+        likelier = np.empty(len(y))
+        for rows, blend in blends:
+            likelier[rows] = blend.ratios_of(y[rows, None])[:, 0]
 
         def gained(weight):
             return np.log1p(weight * (likelier - 1))
@@ -134,8 +137,9 @@ class Local:
 
         self.weight_ = minimize_scalar(cost, bounds=(0, _MOST), method="bounded").x
         self.gained_ = gained(self.weight_)
-        blended = Blended(distribution, self.edges, shares, self.weight_)
-        self.scores_ = blended.normal_score(points)
+        self.scores_ = np.empty(points.shape)
+        for rows, blend in blends:
+            self.scores_[rows] = blend.weighing(self.weight_).normal_score(points[rows])
         return self
 
     def blended(self, distribution, shares):

@@ -6,10 +6,13 @@ import numpy as np
 from scipy import linalg, special
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.mixture import GaussianMixture
 
 from sk_ebm._private import one_blas_thread
 from sk_ebm.distributions import MixtureRows
+from sk_ebm.local import Local
+from sk_ebm.regressors import FEW, CrossFitted
 
 _LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 _RIDGES = (1.0, 0.3, 0.1, 0.03, 0.01, 1e-3, 1e-6)  # of covariances of columns of unit variance
@@ -18,7 +21,10 @@ _NARROW = 100  # columns up to which threads of linear algebra gain nothing
 _STEPS = 3  # of the ladder that may fail
 _RESTARTS = 2  # of the best mixture
 _TOL = 1e-3  # of the mean likelihood, to which mixtures are fitted
+_NOTHING = np.log(1e-15)  # the share of a component in a row
 _TESTED = 80, 500  # rows on which a choice is made, at least and at most
+_TREES = 100  # of all folds, for local sight
+_LEAF = 3  # rows of a leaf, at least
 
 
 class MixtureColumn:
@@ -26,30 +32,57 @@ class MixtureColumn:
 
     Beside the n rows stands a virtual one, in one column of which is what a normal law as wide as
     the column reaches gives, whatever the other columns hold: components may be so narrow that all
-    other values are next to impossible.
+    other values are next to impossible. The leaves of trees add local sight, as they do to
+    `LocationScale`.
 
     Parameters
     ----------
     mixture : fitted GaussianMixture
     folds : list of fitted GaussianMixture
         One for the training part of each fold, with the same components.
+    n_jobs : int, default=None
+        Processes that fit the folds' trees, as in joblib.
+
+    Attributes
+    ----------
+    local_ : Local or None
+        What the leaves add.
     """
 
-    def __init__(self, mixture, folds):
+    def __init__(self, mixture, folds, n_jobs=None):
         self.mixture = mixture
         self.folds = folds
+        self.n_jobs = n_jobs
 
     def fit(self, X, y, points, weights, splits, rng):
         if not weights.all():
             drawn = points[np.arange(len(y)), rng.randint(points.shape[1], size=len(y))]
             self._refit(np.column_stack([X, drawn]), weights > 0, splits)
-        self.scores_ = np.empty(points.shape)
         self._virtual = 1 / ((len(X) + 1) * self.mixture.n_features_in_)
         self._reach = max(np.abs(points).max(), 1.0)
-        for mixture, (_, test) in zip(self.folds, splits, strict=True):
-            self.scores_[test] = self._rows(mixture, X[test])[0].normal_score(points[test])
-        self.features_ = self.distribution(X)[1]
+        laws = [
+            (test, self._rows(mixture, X[test])[0])
+            for mixture, (_, test) in zip(self.folds, splits, strict=True)
+        ]
+        self.local_ = self._sight(laws, X, y, points, weights, splits, rng)
+        if self.local_ is not None:
+            self.scores_ = self.local_.scores_
+        else:
+            self.scores_ = np.empty(points.shape)
+            for rows, law in laws:
+                self.scores_[rows] = law.normal_score(points[rows])
+        self.features_ = self._law(X)[1]
         return self
+
+    def _sight(self, laws, X, y, points, weights, splits, rng):
+        """Local sight, where there is something to see and it helps."""
+        fewest = min(np.count_nonzero(weights[train]) for train, _ in splits)
+        if not X.shape[1] or fewest < FEW:
+            return None
+        trees = ExtraTreesRegressor(max(_TREES // len(splits), 1), min_samples_leaf=_LEAF)
+        forest = CrossFitted(trees, n_jobs=self.n_jobs, refit=False)
+        forest.fit(X, y, weights, splits, rng)
+        return Local.of([forest], laws, X, y, points, weights, splits)
 
     def _refit(self, table, kept, splits):
         """Mixtures of the rows that are kept alone, as similar as these rows allow.
@@ -67,6 +100,13 @@ class MixtureColumn:
 
     def distribution(self, X):
         """Distributions of rows, and the features (n, ...) that energies read."""
+        law, features = self._law(X)
+        if self.local_ is None:
+            return law, features
+        return self.local_.blended(law, self.local_.leaves_(X)[0]), features
+
+    def _law(self, X):
+        """The same without local sight."""
         rows, (log_shares, means, widths) = self._rows(self.mixture, X)
         shares = np.exp(log_shares)
         mean = np.sum(shares * means, axis=1)
@@ -78,8 +118,17 @@ class MixtureColumn:
         log_shares, means, widths = parts = given(mixture, X)
         ones = np.ones((len(X), 1))
         shares = [log_shares + np.log1p(-self._virtual), ones * np.log(self._virtual)]
-        means, widths = np.hstack([means, 0 * ones]), np.append(widths, self._reach)
-        return MixtureRows(np.hstack(shares), means, widths), parts
+        widths = np.tile(np.append(widths, self._reach), (len(X), 1))
+        laws = _without_nothing(np.hstack(shares), np.hstack([means, 0 * ones]), widths)
+        return MixtureRows(*laws), parts
+
+
+def _without_nothing(log_shares, *others):
+    """As many components as it takes, of each row the likeliest: no row has shares of the rest."""
+    log_shares = np.where(log_shares < _NOTHING, -np.inf, log_shares)
+    most = np.max(np.sum(log_shares > -np.inf, axis=1))
+    order = np.argpartition(-log_shares, most - 1, axis=1)[:, :most]
+    return [np.take_along_axis(table, order, axis=1) for table in (log_shares, *others)]
 
 
 def given(mixture, X):

@@ -42,12 +42,15 @@ class CrossFitted:
     power : Power, default=None
         The scale of y that it is fitted on; predictions are of y.
     n_jobs : int, default=None
+    refit : bool, default=True
+        Whether one more model, of all rows, predicts where these are many, and not the folds'.
     """
 
-    def __init__(self, regressor, power=None, n_jobs=None):
+    def __init__(self, regressor, power=None, n_jobs=None, refit=True):
         self.regressor = regressor
         self.power = power
         self.n_jobs = n_jobs
+        self.refit = refit
 
     def fit(self, X, y, weights, splits, rng):
         if isinstance(self.regressor, FrozenEstimator):
@@ -63,7 +66,7 @@ class CrossFitted:
         self.held_out_ = np.empty(len(y))
         for model, (_, test) in zip(self.models_, splits, strict=True):
             self.held_out_[test] = self._predict([model], X[test])
-        if len(y) >= _MANY:
+        if self.refit and len(y) >= _MANY:
             everything = np.arange(len(y))
             model = seeded(clone(self.regressor), rng)
             self.models_ = [fit_regressor(model, X, target, weights, everything)]

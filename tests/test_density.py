@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyDensityEstimator
+from sk_ebm._roots import find_root
 from sk_ebm.answers import Grid
 from sk_ebm.distributions import Blended, Given, MixtureRows, Student
 from sk_ebm.losses import NLL
@@ -75,13 +76,14 @@ def bases(rng):
     loc, scale = rng.standard_normal(6), rng.uniform(0.5, 2, size=6)
     shares = np.log(rng.dirichlet(np.ones(3), size=6))
     student = Student(loc, scale, 4.0)
-    mixture = MixtureRows(shares, 3 * rng.standard_normal((6, 3)), np.array([0.2, 0.5, 1]))
+    mixture = MixtureRows(shares, 3 * rng.standard_normal((6, 3)), np.tile([0.2, 0.5, 1], (6, 1)))
     of_cells = rng.dirichlet(np.ones(4), size=6)
     return {
         "student": student,
         "blended": Blended(student, np.array([-1.0, 0.1, 2.0]), of_cells, 0.6),
         "normal": Given(stats.norm(loc, scale), np.array([-1.0, 1.0])),
         "mixture": mixture,
+        "blended mixture": Blended(mixture, np.array([-1.0, 0.1, 2.0]), of_cells, 0.6),
     }
 
 
@@ -92,15 +94,33 @@ class WithoutQuantiles:
         self.logpdf, self.logcdf, self.logsf = law.logpdf, law.logcdf, law.logsf
 
 
-BASES = ["student", "blended", "normal", "mixture"]
+BASES = ["student", "blended", "normal", "mixture", "blended mixture"]
+
+
+def test_roots_are_found_where_newton_steps_go_to_and_fro():
+    def value_and_slope(x, rows):
+        distance = np.maximum(np.abs(x - 0.3), 1e-100)
+        return np.sign(x - 0.3) * distance**0.51, 0.51 * distance**-0.49
+
+    found = find_root(value_and_slope, np.array([[-3.0]]), np.array([[5.0]]))
+    assert_allclose(found, 0.3, rtol=1e-9)
+
+
+def test_quantiles_of_mixtures_of_narrow_and_wide_components(rng):
+    shares = np.log(rng.dirichlet(np.ones(8), size=2000))
+    widths = np.tile(10 ** np.linspace(-3, 1, 8), (2000, 1))
+    mixture = MixtureRows(shares, rng.standard_normal((2000, 8)), widths)
+    z = rng.standard_normal((2000, 5))
+    assert_allclose(mixture.normal_score(mixture.at(z)), z, atol=1e-6)
 
 
 def test_mixtures_of_rows_far_out(rng):
     mixture = bases(rng)["mixture"]
     y = np.array([[-400.0, 55.0, 3e4]] * 6)
-    t = (y[:, :, None] - mixture.means[:, None]) / mixture.widths
+    widths = mixture.widths[:, None]
+    t = (y[:, :, None] - mixture.means[:, None]) / widths
     shares = mixture.log_shares[:, None]
-    density = special.logsumexp(shares + stats.norm.logpdf(t) - np.log(mixture.widths), axis=2)
+    density = special.logsumexp(shares + stats.norm.logpdf(t) - np.log(widths), axis=2)
     assert_allclose(mixture.log_density(y), density, rtol=1e-12)
     tail = special.logsumexp(shares + stats.norm.logcdf(-np.abs(t)), axis=2)
     assert_allclose(mixture.normal_score(y), -np.sign(y) * special.ndtri_exp(tail), rtol=1e-12)
@@ -509,6 +529,24 @@ def test_the_joint_density_integrates_to_one(joint):
     values = np.exp(joint.score_samples(np.column_stack([first.ravel(), second.ravel()])))
     total = np.trapezoid(np.trapezoid(values.reshape(201, 201), ends), 100 * ends)
     assert_allclose(total, 1, atol=5e-3)
+
+
+def test_columns_in_bands_are_seen_from_the_leaves_of_trees(rng):
+    """Which band the last column is in depends on one of four others: too much for components."""
+    X = rng.uniform(size=(600, 5))
+    bands = rng.permutation(12)
+
+    def off(table):
+        return np.abs(table[:, 4] - bands[(12 * table[:, 1]).astype(int)])
+
+    X[:, 4] = bands[(12 * X[:, 1]).astype(int)] + 0.1 * rng.standard_normal(600)
+    joint = EnergyDensityEstimator("linear", conditional=False, random_state=0).fit(X)
+    assert joint.conditionals_[0].base.local_ is None
+    assert joint.conditionals_[1].base.local_ is None
+    assert joint.conditionals_[4].base.local_.weight_ > 0.5
+    draws = joint.sample(1000, random_state=0)
+    draws = draws[(draws[:, 1] > 0) & (draws[:, 1] < 1)]
+    assert np.mean(off(draws) < 0.4) > 0.6
 
 
 def test_draws_of_the_joint_density_and_given_its_first_column(joint):
