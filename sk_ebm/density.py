@@ -28,7 +28,7 @@ from sk_ebm.splines import NormalSplines
 
 _DRAWS = 200  # of each row, for means of several targets
 _FEW_VALUES = 20  # of a column of a table, up to which its density is spread over their cells
-_LEARNED_ON = 5000  # draws, at most, how draws are recorded
+_LEARNED_ON = 3000  # draws, at most, how draws are recorded
 _LARGEST = 1e150  # in absolute value, of numbers the squares of which are taken
 _HELD_AT_ONCE = 60  # arrays of the quadrature's size that a block of rows needs
 
@@ -66,7 +66,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
       as their residuals are in that place, or what ``base`` predicts. Several targets are a chain:
       each is given x and the targets before it, in the order of the columns of y.
     - ``conditional=False``: p(x) is a chain of the columns of X, each given those before it (as in
-      [1]_), on the conditionals of a Gaussian mixture. y is ignored.
+      [1]_), on the conditionals of a Gaussian mixture, blended with the leaves of extremely
+      randomised trees where the rows left out are surely likelier so. y is ignored.
 
     Parameters
     ----------

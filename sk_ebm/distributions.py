@@ -262,8 +262,13 @@ class MixtureRows:
 
     def normal_score(self, y):
         t = self._standard(y)
-        less = special.ndtr(-np.abs(t))
-        below, above = (self._sum(np.where(side, 1 - less, less)) for side in (t > 0, t < 0))
+        tails, over = special.ndtr(-np.abs(t)), (t > 0).astype(float)  # of components
+        all_tails, share_over, share_under = map(self._sum, (tails, over, 1 - over))
+        tails *= over
+        tails_over = self._sum(tails)
+        tails_under = all_tails - tails_over
+        below = tails_under + (share_over - tails_over)  # a tail is at most half of its share
+        above = tails_over + (share_under - tails_under)
         found = _score(below, above)
         far = np.nonzero(np.minimum(below, above) < _LEAST)
         tails = [

@@ -12,19 +12,20 @@ from sklearn.mixture import GaussianMixture
 from sk_ebm._private import one_blas_thread
 from sk_ebm.distributions import MixtureRows
 from sk_ebm.local import Local
-from sk_ebm.regressors import FEW, CrossFitted
+from sk_ebm.regressors import FEW, MANY, CrossFitted
 
 _LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 _RIDGES = (1.0, 0.3, 0.1, 0.03, 0.01, 1e-3, 1e-6)  # of covariances of columns of unit variance
-_MANY = 100  # rows for each column, from which only the least ridges are tried
+_PLENTY = 100  # rows for each column, from which only the least ridges are tried
 _NARROW = 100  # columns up to which threads of linear algebra gain nothing
 _STEPS = 3  # of the ladder that may fail
 _RESTARTS = 2  # of the best mixture
 _TOL = 1e-3  # of the mean likelihood, to which mixtures are fitted
+_ROUGH_TOL = 10 * _TOL  # of those that are tried, or are of some of the rows
 _NOTHING = np.log(1e-15)  # the share of a component in a row
 _TESTED = 80, 500  # rows on which a choice is made, at least and at most
-_TREES = 100  # of all folds, for local sight
-_LEAF = 3  # rows of a leaf, at least
+_TREES = 80  # of all folds, for local sight
+_LEAF, _LEAF_OF_MANY = 3, 5  # rows of a leaf, at least
 
 
 class MixtureColumn:
@@ -79,7 +80,8 @@ class MixtureColumn:
         fewest = min(np.count_nonzero(weights[train]) for train, _ in splits)
         if not X.shape[1] or fewest < FEW:
             return None
-        trees = ExtraTreesRegressor(max(_TREES // len(splits), 1), min_samples_leaf=_LEAF)
+        leaf = _LEAF if len(y) < MANY else _LEAF_OF_MANY
+        trees = ExtraTreesRegressor(max(_TREES // len(splits), 1), min_samples_leaf=leaf)
         forest = CrossFitted(trees, n_jobs=self.n_jobs, refit=False)
         forest.fit(X, y, weights, splits, rng)
         return Local.of([forest], laws, X, y, points, weights, splits)
@@ -94,7 +96,9 @@ class MixtureColumn:
             alone = _refitted(like, [table[kept]])[0]
         else:
             n_components = min(like.n_components, most)
-            alone = _mixture(n_components, like.reg_covar, like.random_state).fit(table[kept])
+            alone = _mixture(n_components, like.reg_covar, like.random_state, _ROUGH_TOL)
+            alone.fit(table[kept])
+        alone.set_params(tol=_ROUGH_TOL)
         parts = [train[kept[train]] for train, _ in splits]
         self.mixture, self.folds = alone, _refitted(alone, [table[part] for part in parts])
 
@@ -175,7 +179,7 @@ def fit_mixture(X, splits, rng):
 
 
 def _fit_mixture(X, splits, seed):
-    ridges = _RIDGES if len(X) < _MANY * X.shape[1] else _RIDGES[-2:]
+    ridges = _RIDGES if len(X) < _PLENTY * X.shape[1] else _RIDGES[-2:]
     tested = np.cumsum([len(test) for _, test in splits])
     used = splits[: np.searchsorted(tested, np.clip(len(X) // 10, *_TESTED)) + 1]
     best = -np.inf, _mixture(1, ridges[0], seed)
@@ -217,7 +221,9 @@ def _climb(X, splits, ridge, seed, around):
 
 def _trial(X, splits, n_components, ridge, seed):
     """The likelihood of the test rows, and such a mixture of the first training rows."""
-    mixtures = [_mixture(n_components, ridge, seed, 10 * _TOL).fit(X[train]) for train, _ in splits]
+    mixtures = [
+        _mixture(n_components, ridge, seed, _ROUGH_TOL).fit(X[train]) for train, _ in splits
+    ]
     scores = [of.score(X[test]) for of, (_, test) in zip(mixtures, splits, strict=True)]
     n_constant = np.count_nonzero(np.ptp(X, axis=0) == 0)
     return np.mean(scores) + 0.5 * np.log(2 * np.pi * ridge) * n_constant, mixtures[0]

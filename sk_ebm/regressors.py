@@ -24,7 +24,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sk_ebm._foreign import seeded, weight_arguments
 
 FEW = 30  # rows below which only linear models are tried
-_MANY = 2000  # rows from which one model of all of them stands for the models of the folds
+MANY = 2000  # rows from which one model of all of them stands for the models of the folds
 _LARGE = 8_000  # rows from which trees are kept small, and run on all cores
 _PENALTIES = 10.0 ** np.arange(-4, 2)
 _EXACT = 1500  # rows up to which kernel ridge regression is exact
@@ -66,7 +66,7 @@ class CrossFitted:
         self.held_out_ = np.empty(len(y))
         for model, (_, test) in zip(self.models_, splits, strict=True):
             self.held_out_[test] = self._predict([model], X[test])
-        if self.refit and len(y) >= _MANY:
+        if self.refit and len(y) >= MANY:
             everything = np.arange(len(y))
             model = seeded(clone(self.regressor), rng)
             self.models_ = [fit_regressor(model, X, target, weights, everything)]
