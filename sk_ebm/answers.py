@@ -253,7 +253,7 @@ class Padded(Answers):
         self.present = places < sizes[:, None]
         self._where = np.flatnonzero(self.present)
         firsts = np.cumsum(sizes) - sizes
-        self._row = firsts[:, None] + np.where(self.present, places, 0)
+        self._row = firsts[:, None] + np.where(self.present, places, 0)  # of the first if absent
         self.target = Graded(self._padded(gains), self._padded(counts))
         with np.errstate(divide="ignore"):
             self.log_measure = np.log(self.target.counts)

@@ -271,11 +271,11 @@ class MixtureRows:
         above = tails_over + (share_under - tails_under)
         found = _score(below, above)
         far = np.nonzero(np.minimum(below, above) < _LEAST)
-        tails = [
+        log_tails = [
             special.logsumexp(self.log_shares[far[0]] + special.log_ndtr(side), axis=1)
             for side in (t[far], -t[far])
         ]
-        found[far] = score_of(*tails)
+        found[far] = score_of(*log_tails)
         return found
 
     def at(self, z):

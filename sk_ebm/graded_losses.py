@@ -201,7 +201,7 @@ class _Places:
             if np.any((self._firsts < truncation) & (self._lasts >= truncation)):
                 self._top_share = self._of_items(_TOP)
                 self._straddles = (self._top_share > 0) & (self._top_share < 1)
-        self._energies_and_means = 1j * self._mean
+        self._energies_and_means = 1j * self._mean  # so that pairs look up both at once
         self._energies_and_means += energies.ravel()
         best = target.gains_in_order @ self._worth[_TOP_DISCOUNT]
         self.ideal = np.maximum(best, np.finfo(float).tiny)
