@@ -282,7 +282,7 @@ class Padded(Answers):
         return values.take(self._where)[:, None].astype(dtype, copy=False)
 
 
-_BLOCK = 4096  # entries of padding that take as long as another block
+_COST = 4096  # of a block, in entries of padding that take as long
 
 
 def _of_similar_length(sizes):
@@ -294,7 +294,7 @@ def _of_similar_length(sizes):
     for i in range(1, len(ends)):
         times = least[:i] - lengths[:i] * (ends[i] - ends[:i])
         last[i] = np.argmin(times)
-        least[i] = times[last[i]] + _BLOCK
+        least[i] = times[last[i]] + _COST
     bounds = [len(lengths)]
     while bounds[0]:
         bounds.insert(0, last[bounds[0]])

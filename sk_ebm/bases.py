@@ -2,7 +2,8 @@
 
 A base is fitted, ``fit(X, y, points, weights, splits, rng)``, and leaves in ``scores_`` the normal
 scores Phi^-1(F(y)) (n, k) of the points over which each training answer is spread, under
-distributions that have not seen the row, and in ``features_`` what energies read.
+distributions that have not seen the row, and in ``features_`` what energies read; the latter are
+deleted when these are fitted.
 Then ``distribution(X)`` gives distributions and features of new rows. Distributions are those of
 `sk_ebm.distributions`.
 """
@@ -148,7 +149,7 @@ class LocationScale:
             self.scores_ = self.local_.scores_
         for expert in experts:
             expert.forget_folds()
-        del self.law_.held_out_
+        del self.law_.held_out_, self.law_.features_
         return self
 
     def _fit_law(self, powers, X, y, points, weights, splits, rng):

@@ -412,6 +412,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         fitted = self._fit_energy(
             clone(parts[0]), parts[1], base.features_, answers, of_rest, splits, report_chain
         )
+        del base.features_  # as long as the table, and only the fit reads them
         self.conditionals_.append(make(**fitted))
 
     def _fit_gate(self, parts, features, y, recording, weights, splits):

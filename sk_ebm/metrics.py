@@ -16,6 +16,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sk_ebm._checks import check_number, check_weighs
 from sk_ebm._private import check_sample_weight, split_column
 from sk_ebm._queries import check_relevance, gains_of, query_codes
+from sk_ebm.grades import ranges
 
 
 def ndcg(
@@ -224,7 +225,7 @@ def _places(scores, codes):
     query = codes[order]
     new = np.diff(query, prepend=-1) != 0
     starts = np.flatnonzero(new)
-    place = np.arange(1, len(order) + 1) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+    place = ranges(1, np.diff(np.append(starts, len(order))))
     ranked = scores[order]
     new[1:] |= ranked[1:] != ranked[:-1]
     return order, np.cumsum(new) - 1, place, query

@@ -22,10 +22,10 @@ _STEPS = 3  # of the ladder that may fail
 _RESTARTS = 2  # of the best mixture
 _TOL = 1e-3  # of the mean likelihood, to which mixtures are fitted
 _ROUGH_TOL = 10 * _TOL  # of those that are tried, or are of some of the rows
-_NOTHING = np.log(1e-15)  # the share of a component in a row
+_NOTHING = np.log(1e-15)  # log share of a component in a row that counts as none
 _TESTED = 80, 500  # rows on which a choice is made, at least and at most
 _TREES = 80  # of all folds, for local sight
-_LEAF, _LEAF_OF_MANY = 3, 5  # rows of a leaf, at least
+_LEAF, _LEAF_OF_MANY = 3, 5  # rows of a leaf, at least: below 2,000 rows of all, and from there
 
 
 class MixtureColumn:
@@ -123,16 +123,17 @@ class MixtureColumn:
         ones = np.ones((len(X), 1))
         shares = [log_shares + np.log1p(-self._virtual), ones * np.log(self._virtual)]
         widths = np.tile(np.append(widths, self._reach), (len(X), 1))
-        laws = _without_nothing(np.hstack(shares), np.hstack([means, 0 * ones]), widths)
-        return MixtureRows(*laws), parts
+        found = _likeliest(np.hstack(shares), np.hstack([means, 0 * ones]), widths)
+        return MixtureRows(*found), parts
 
 
-def _without_nothing(log_shares, *others):
-    """As many components as it takes, of each row the likeliest: no row has shares of the rest."""
+def _likeliest(log_shares, means, widths):
+    """The same without components of next to no share: of each row those of the largest shares,
+    as many as the row with most of them has."""
     log_shares = np.where(log_shares < _NOTHING, -np.inf, log_shares)
     most = np.max(np.sum(log_shares > -np.inf, axis=1))
     order = np.argpartition(-log_shares, most - 1, axis=1)[:, :most]
-    return [np.take_along_axis(table, order, axis=1) for table in (log_shares, *others)]
+    return [np.take_along_axis(table, order, axis=1) for table in (log_shares, means, widths)]
 
 
 def given(mixture, X):

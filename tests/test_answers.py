@@ -1,8 +1,10 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sk_ebm.answers import Groups, Labels
+from sk_ebm.answers import _COST, Groups, Labels
 from sk_ebm.gibbs import Gibbs
 from sk_ebm.losses import NLL
 
@@ -133,6 +135,22 @@ def test_little_of_the_blocks_is_padding(rng):
     blocks = Groups(np.ones(len(query)), query).blocks
     assert sum(part.present.size for *_, part in blocks) < 1.2 * len(query)
     assert len(blocks) < 20
+
+
+def test_blocks_take_the_least_time(rng):
+    """In entries, each block costing as many as the module says, of all ways to cut the lengths."""
+    for _ in range(20):
+        sizes = rng.choice([1, 2, 5, 30, 70, 200], size=rng.randint(1, 400))
+        ordered = np.sort(sizes)[::-1]
+        cuts = np.flatnonzero(np.diff(ordered)) + 1
+        costs = [
+            sum(part[0] * len(part) + _COST for part in np.split(ordered, chosen))
+            for n in range(len(cuts) + 1)
+            for chosen in combinations(cuts, n)
+        ]
+        query = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+        blocks = Groups(np.ones(len(query)), query).blocks
+        assert sum(part.present.size + _COST for *_, part in blocks) == min(costs)
 
 
 def test_rows_come_query_after_query(groups):
