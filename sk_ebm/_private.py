@@ -1,5 +1,6 @@
 """The private helpers of scikit-learn that the package uses, each for want of a public one."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from numbers import Integral
 
@@ -7,6 +8,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils._array_api import get_namespace
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
 # Reaches the parameters of named parts of a list, as in Pipeline: there is no public base class.
 from sklearn.utils.metaestimators import _BaseComposition as NamedParts  # noqa: F401
@@ -29,6 +31,18 @@ def one_blas_thread(where):
     if not where:
         return nullcontext()
     return _get_threadpool_controller().limit(limits=1, user_api="blas")
+
+
+def in_threads(function, parts):
+    """What the function returns for each of the parts, by as many threads as OpenMP would have.
+
+    Only scikit-learn's own count of these heeds both ``OMP_NUM_THREADS`` and a container's share.
+    """
+    n_threads = min(_openmp_effective_n_threads(), len(parts))
+    if n_threads == 1:
+        return [function(part) for part in parts]
+    with ThreadPoolExecutor(n_threads) as pool:
+        return list(pool.map(function, parts))
 
 
 def check_sample_weight(sample_weight, X):

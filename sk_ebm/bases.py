@@ -355,9 +355,7 @@ def _linear_scale(features, sizes, weights):
 
 
 def _trees_scale(features, sizes, weights):
-    return boosted_trees(
-        len(sizes), objective="gamma", n_estimators=60, num_leaves=6, min_child_samples=20
-    )
+    return boosted_trees(len(sizes), n_estimators=60, num_leaves=6, objective="gamma")
 
 
 def _fit_student(residuals, weights):

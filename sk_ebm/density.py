@@ -16,7 +16,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_ebm._checks import check_number, check_weighs
-from sk_ebm._private import check_sample_weight
+from sk_ebm._private import check_sample_weight, one_blas_thread
 from sk_ebm.answers import Grid
 from sk_ebm.atoms import Gate, Recording
 from sk_ebm.base import EnergyEstimator, keep_fitted, row_blocks
@@ -31,6 +31,7 @@ _FEW_VALUES = 20  # of a column of a table, up to which its density is spread ov
 _LEARNED_ON = 3000  # draws, at most, how draws are recorded
 _LARGEST = 1e150  # in absolute value, of numbers the squares of which are taken
 _HELD_AT_ONCE = 60  # arrays of the quadrature's size that a block of rows needs
+_FEW_ROWS = 2000  # up to which threads of linear algebra keep the cores from those of trees
 
 
 def _is_conditional(estimator):
@@ -471,10 +472,11 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         """``of(predictive)``, or ``of(predictive, y)``, in blocks of rows, for one target."""
         X = self._validated_X(X)
         conditional = self._single(method)
-        if y is None:
-            return np.concatenate([of(conditional(X[rows])) for rows in self._blocks(X)])
-        y = self._answers(X, y)
-        return np.concatenate([of(conditional(X[rows]), y[rows]) for rows in self._blocks(X)])
+        y = [] if y is None else [self._answers(X, y)]
+        with one_blas_thread(len(X) <= _FEW_ROWS):
+            return np.concatenate(
+                [of(conditional(X[rows]), *(a[rows] for a in y)) for rows in self._blocks(X)]
+            )
 
     @property
     def grid_(self):
@@ -511,9 +513,10 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         """log p of the last columns of a table given those before them."""
         self._check_kind()
         total = np.zeros(len(table))
-        for j, conditional in enumerate(self.conditionals_, start=table.shape[1] - n_last):
-            for rows in self._blocks(table):
-                total[rows] += conditional.log_prob(table[rows, :j], table[rows, j], self.kind)
+        with one_blas_thread(len(table) <= _FEW_ROWS):
+            for j, conditional in enumerate(self.conditionals_, start=table.shape[1] - n_last):
+                for rows in self._blocks(table):
+                    total[rows] += conditional.log_prob(table[rows, :j], table[rows, j], self.kind)
         return total
 
     @joint_only

@@ -106,7 +106,7 @@ class Blended:
 
     def __init__(self, distribution, edges, shares, weight):
         self.distribution, self.edges = distribution, edges
-        scores = distribution.normal_score(np.tile(edges, (len(shares), 1)))
+        scores = distribution.normal_score(edges)
         low, high = (np.pad(special.ndtr(side), [(0, 0), (1, 1)]) for side in (scores, -scores))
         low[:, -1] = high[:, 0] = 1.0
         self._own_ends = low[:, :-1], high[:, 1:]
@@ -121,14 +121,19 @@ class Blended:
         blended = self._ratios * own
         below = np.pad(np.cumsum(blended, axis=1), [(0, 0), (1, 0)])
         above = np.pad(np.cumsum(blended[:, ::-1], axis=1)[:, ::-1], [(0, 0), (0, 1)])
-        self._edges_at = _score(below, above)[:, 1:-1]
         self._ends = below[:, :-1], above[:, 1:]
 
     def weighing(self, weight):
         """The same with another weight."""
         other = copy(self)
+        vars(other).pop("_edges_at", None)
         other._blend(self._own, self._shares, weight)
         return other
+
+    @cached_property
+    def _edges_at(self):
+        """Normal scores where cells meet, (n, n_cells - 1)."""
+        return _score(self._ends[0][:, 1:], self._ends[1][:, :-1])
 
     @property
     def breaks(self):
@@ -244,7 +249,7 @@ class MixtureRows:
         return self.normal_score(np.hstack(ends))
 
     def _standard(self, y):
-        t = y[:, :, None] - self.means[:, None]  # (n, k, components)
+        t = np.atleast_2d(y)[:, :, None] - self.means[:, None]  # (n, k, components)
         t /= self.widths[:, None]
         return t
 

@@ -3,13 +3,16 @@
 Where answers repeat or crowd, no location and scale says so; the answers of similar rows do.
 """
 
+from functools import partial
+
 import numpy as np
-from scipy import sparse
 from scipy.optimize import minimize_scalar
 
+from sk_ebm._private import in_threads
 from sk_ebm.distributions import Blended
 
 _N_CELLS = 32  # at most, of about equal weight
+_PARTS = 8  # of a forest, for threads
 _MOST = 0.95  # weight of the leaves: what they have not seen keeps a probability
 
 
@@ -28,41 +31,65 @@ class Leaves:
     """
 
     def __init__(self, forests, trained, X, cells, weights, n_cells):
-        self.forests = forests
-        counted = sparse.csr_matrix((weights, cells, np.arange(len(X) + 1)), (len(X), n_cells))
-        self._shares, self._means = [], []  # of the cells in each leaf, and of the targets there
-        for forest, rows in zip(forests, trained, strict=True):
-            masses = (_leaves(forest, X[rows]).T @ counted[rows]).tocsr()
-            totals = np.maximum(masses.sum(axis=1), 1e-300)
-            self._shares.append(masses.multiply(1 / totals.reshape(-1, 1)).tocsr())
-            self._means.append(np.concatenate([t.tree_.value[:, 0, 0] for t in forest.estimators_]))
+        self._n_cells = n_cells
+        self._trees = [[tree.tree_ for tree in forest.estimators_] for forest in forests]
+        self._held = []
+        for trees, rows in zip(self._trees, trained, strict=True):
+            order, inputs = _alike(trees[0], X[rows])
+            rows = rows[order]
+            held = [_held(tree, inputs, cells[rows], weights[rows], n_cells) for tree in trees]
+            self._held.append(held)
 
     def __call__(self, X, which=None):
         """Shares of the cells (n, n_cells) and predictions (n,), by one of the forests or all."""
-        chosen = range(len(self.forests)) if which is None else [which]
-        leaves = [(i, _leaves(self.forests[i], X)) for i in chosen]
-        shares = np.mean([(of @ self._shares[i]).toarray() for i, of in leaves], axis=0)
-        return shares, np.mean([of @ self._means[i] for i, of in leaves], axis=0)
+        chosen = range(len(self._trees)) if which is None else [which]
+        shares, means = np.zeros((len(X), self._n_cells)), np.zeros(len(X))
+        for i in chosen:
+            order, inputs = _alike(self._trees[i][0], X)
+            pairs = list(zip(self._trees[i], self._held[i], strict=True))
+            parts = [pairs[start::_PARTS] for start in range(min(_PARTS, len(pairs)))]
+            sums = zip(*in_threads(partial(self._sums, inputs), parts), strict=True)
+            of_cells, predicted = map(sum, sums)
+            shares[order] += of_cells
+            means[order] += predicted
+        n_trees = sum(len(self._trees[i]) for i in chosen)
+        return shares / n_trees, means / n_trees
+
+    def _sums(self, X, pairs):
+        """Sums of shares and of predictions over some trees and what they hold."""
+        shares, means = np.zeros((len(X), self._n_cells), np.float32), np.zeros(len(X))
+        for tree, (counts, units) in pairs:
+            leaves = tree.apply(X)
+            shares += counts.take(leaves, axis=0) * units.take(leaves, axis=0)
+            means += tree.value[:, 0, 0].take(leaves)
+        return shares, means
 
 
-def _leaves(forest, X):
-    """Which leaves rows are in, (n, nodes of all trees), 1 / n_trees each.
+def _alike(tree, X):
+    """An order of rows in which those with similar ways through trees follow each other, and these.
 
-    Rows go through the trees in the order of their leaves in the first one, so that rows with
-    the same way to go follow each other, in half of the time of the forest's own ``apply``.
+    The order is that of the leaves of one tree. Other trees find the leaves of rows in it in half
+    of the time.
     """
-    trees = [tree.tree_ for tree in forest.estimators_]
     X = X.astype(np.float32)
-    order = np.argsort(trees[0].apply(X))
-    X, columns = X[order], np.empty((len(X), len(trees)), dtype=np.intp)
-    for j, tree in enumerate(trees):
-        columns[order, j] = tree.apply(X)
-    n_nodes = np.array([tree.node_count for tree in trees])
-    columns += np.cumsum(n_nodes) - n_nodes
-    n, n_trees = columns.shape
-    ends = np.arange(0, n * n_trees + 1, n_trees)
-    values = np.full(n * n_trees, 1 / n_trees)
-    return sparse.csr_matrix((values, columns.ravel(), ends), (n, n_nodes.sum()))
+    order = np.argsort(tree.apply(X))
+    return order, X[order]
+
+
+def _held(tree, X, cells, weights, n_cells):
+    """How often cells are in each leaf of a tree, uint8 (nodes, n_cells), and the units (nodes, 1)
+    that make shares of these numbers.
+
+    Numbers are weights where these are not whole, and large ones, in 255ths of the largest.
+    """
+    shape = tree.node_count, n_cells
+    places = np.ravel_multi_index((tree.apply(X), cells), shape)
+    masses = np.bincount(places, weights, np.prod(shape)).reshape(shape)
+    most = np.maximum(masses.max(axis=1, keepdims=True), 1e-300)
+    exact = (most <= 255) & (masses == np.rint(masses)).all(axis=1, keepdims=True)
+    counts = np.rint(masses * np.where(exact, 1, 255 / most))
+    units = 1 / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return counts.astype(np.uint8), units.astype(np.float32)
 
 
 def cell_edges(y, weights):

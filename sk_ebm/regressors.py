@@ -5,7 +5,7 @@ from operator import itemgetter
 import numpy as np
 from scipy import linalg, special
 from scipy.optimize import minimize
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import (
     ExtraTreesRegressor,
@@ -110,7 +110,8 @@ def default_locations(X, y, weights, n_train, forest=True):
     if n < FEW:
         return [linear]
     large = n >= _LARGE
-    trees = boosted_trees(n, n_estimators=400, num_leaves=31 if large else 15, min_child_samples=5)
+    size = {"n_estimators": 250, "num_leaves": 63, "learning_rate": 0.06} if large else {}
+    trees = boosted_trees(n, min_child_samples=5, **size)
     kernel = _kernel_ridge(X, y, weights, n_train)
     random_trees = ExtraTreesRegressor(
         60 if large else 100 if n >= 1000 else 50, min_samples_leaf=3 if large else 1
@@ -118,30 +119,34 @@ def default_locations(X, y, weights, n_train, forest=True):
     return [trees, kernel] + [random_trees] * forest + [linear] * (n < 1000)
 
 
-def boosted_trees(n, objective=None, **params):
+def boosted_trees(
+    n, n_estimators=400, num_leaves=15, learning_rate=0.05, min_child_samples=20, objective=None
+):
     """LightGBM's trees where it is installed, else scikit-learn's."""
     try:
-        from lightgbm import LGBMRegressor
+        from sk_ebm._boosting import BoostedRegressor
     except ImportError:
         loss = {"loss": "gamma"} if objective else {}
         return HistGradientBoostingRegressor(
-            learning_rate=0.05,
-            max_iter=params["n_estimators"],
-            max_leaf_nodes=params["num_leaves"],
-            min_samples_leaf=params["min_child_samples"],
+            learning_rate=learning_rate,
+            max_iter=n_estimators,
+            max_leaf_nodes=num_leaves,
+            min_samples_leaf=min_child_samples,
             max_features=0.8,
             early_stopping=False,
             **loss,
         )
-    return LGBMRegressor(
+    return BoostedRegressor(
+        n_estimators=n_estimators,
+        num_leaves=num_leaves,
+        learning_rate=learning_rate,
+        min_child_samples=min_child_samples,
         objective=objective,
-        learning_rate=0.05,
         subsample=0.8,
         subsample_freq=1,
         colsample_bytree=0.8,
         n_jobs=None if n >= _LARGE else 1,
         verbose=-1,
-        **params,
     )
 
 
@@ -157,7 +162,7 @@ def _kernel_ridge(X, y, weights, n_train):
     if np.count_nonzero(weights) <= _EXACT:
         return make_pipeline(StandardScaler(), CentredKernelRidge(penalty, kernel=kernel))
     size = int(min(n_train, max(300, 6 * np.sqrt(len(X)))))
-    return make_pipeline(StandardScaler(), Nystroem(kernel, n_components=size), Ridge(penalty))
+    return make_pipeline(StandardScaler(), NystroemRidge(penalty, kernel, size))
 
 
 class CentredKernelRidge(KernelRidge):
@@ -173,6 +178,30 @@ class CentredKernelRidge(KernelRidge):
 
     def predict(self, X):
         return self._centre + super().predict(X)
+
+
+class NystroemRidge(RegressorMixin, BaseEstimator):
+    """Ridge regression on a Nystroem map of ``n_components`` of a kernel, for all of which together
+    the kernel has one coefficient for each landmark: the map itself takes a product of matrices.
+    """
+
+    def __init__(self, alpha, kernel, n_components, random_state=None):
+        self.alpha = alpha
+        self.kernel = kernel
+        self.n_components = n_components
+        self.random_state = random_state
+
+    def fit(self, X, y, sample_weight=None):
+        found = Nystroem(
+            self.kernel, n_components=self.n_components, random_state=self.random_state
+        )
+        ridge = Ridge(self.alpha).fit(found.fit_transform(X), y, sample_weight)
+        self.landmarks_, self.intercept_ = found.components_, ridge.intercept_
+        self.coef_ = found.normalization_.T @ ridge.coef_
+        return self
+
+    def predict(self, X):
+        return self.kernel(X, self.landmarks_) @ self.coef_ + self.intercept_
 
 
 def _likeliest_kernel(table, y):

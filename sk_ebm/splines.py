@@ -8,6 +8,7 @@ from scipy import special
 from scipy.interpolate import BSpline
 
 from sk_ebm._roots import find_root
+from sk_ebm.gibbs import Gibbs
 
 _PER_INTERVAL = 7  # Gauss-Legendre nodes; a polynomial of degree 13 is integrated exactly
 _POINTS, _WEIGHTS = legendre.leggauss(_PER_INTERVAL)
@@ -135,18 +136,18 @@ class TiltedNormal:
         self.outputs = np.asarray(outputs, dtype=np.float64)
 
     @cached_property
-    def _logits(self):
-        return self.outputs @ self.splines.at_nodes.T + self.splines.log_weights
+    def _of_nodes(self):
+        return Gibbs(-(self.outputs @ self.splines.at_nodes.T), self.splines.log_weights)
 
     @cached_property
     def log_z(self):
         """Log partition function, (n,)."""
-        return special.logsumexp(self._logits, axis=1)
+        return self._of_nodes.log_z
 
     @cached_property
     def masses(self):
         """Gibbs masses of the quadrature nodes, (n, q)."""
-        return np.exp(self._logits - self.log_z[:, None])
+        return self._of_nodes.probabilities
 
     def tilt(self, z):
         """Logarithm of the density over that of the standard normal law, at z (n, k)."""

@@ -6,15 +6,21 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special, stats
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from sklearn.gaussian_process.kernels import RBF
+from sklearn.kernel_approximation import Nystroem
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 
-from sk_ebm import EnergyDensityEstimator
+from sk_ebm import EnergyDensityEstimator, _private
 from sk_ebm.distributions import Blended, Student
 from sk_ebm.local import Leaves, cell_edges, surely_positive
 from sk_ebm.predictive import Predictive
-from sk_ebm.regressors import CentredKernelRidge, CrossFitted, default_locations
+from sk_ebm.regressors import (
+    CentredKernelRidge,
+    CrossFitted,
+    NystroemRidge,
+    default_locations,
+)
 from sk_ebm.splines import NormalSplines, TiltedNormal
 
 EDGES = np.array([-1.0, 0.1, 2.0])
@@ -76,21 +82,45 @@ def test_means_and_crps_of_cells_that_are_nearly_empty(rng):
     assert_allclose(predictive.crps(y), np.abs(draws - y[:, None]).mean(axis=1) - gini, rtol=1e-3)
 
 
-def test_leaves_hold_the_answers_of_their_rows(rng):
+@pytest.mark.parametrize(
+    "weights_of, error",
+    [
+        (lambda rng: rng.randint(3, size=200).astype(float), 1e-7),
+        (lambda rng: 1e3 * rng.uniform(0.5, 2, size=200), 1 / 510),
+    ],
+    ids=["whole", "others"],
+)
+def test_leaves_hold_the_answers_of_their_rows(rng, weights_of, error):
     X = rng.uniform(size=(200, 1))
     cells = (X[:, 0] > 0.5).astype(int) + 2 * (X[:, 0] > 0.8)
     forest = ExtraTreesRegressor(20, max_leaf_nodes=3, random_state=0).fit(X, cells)
-    weights = rng.uniform(0.5, 2, size=200)
+    weights = weights_of(rng)
     leaves = Leaves([forest], [np.arange(200)], X, cells, weights, 4)
     shares, means = leaves(X)
-    assert_allclose(shares.sum(axis=1), 1)
+    assert_allclose(shares.sum(axis=1), 1, rtol=1e-6)
     assert_allclose(means, forest.predict(X))
-    tree, row = forest.estimators_[0], 7
-    same = tree.apply(X) == tree.apply(X)[row]
-    expected = np.bincount(cells[same], weights[same], minlength=4) / weights[same].sum()
-    forest.estimators_, forest.n_estimators = [tree], 1
-    shares, _ = Leaves([forest], [np.arange(200)], X, cells, weights, 4)(X)
-    assert_allclose(shares[row], expected)
+    expected = np.zeros(shares.shape)
+    for tree in forest.estimators_:
+        of = tree.apply(X)
+        for leaf in np.unique(of):
+            same = of == leaf
+            masses = np.bincount(cells[same], weights[same], minlength=4)
+            expected[same] += masses / masses.sum() / 20
+    assert_allclose(shares, expected, atol=error)
+    few, _ = leaves(X[:3])
+    assert_array_equal(few, shares[:3])
+
+
+@pytest.mark.parametrize("n_threads", [2, 20])
+def test_threads_find_the_same_leaves(n_threads, rng, monkeypatch):
+    X, y = rng.uniform(size=(200, 3)), rng.randint(4, size=200)
+    forest = ExtraTreesRegressor(13, random_state=0).fit(X, y)
+    leaves = Leaves([forest], [np.arange(200)], X, y, np.ones(200), 4)
+    monkeypatch.setattr(_private, "_openmp_effective_n_threads", lambda: 1)
+    alone = leaves(X)
+    monkeypatch.setattr(_private, "_openmp_effective_n_threads", lambda: n_threads)
+    for found, expected in zip(leaves(X), alone, strict=True):
+        assert_array_equal(found, expected)
 
 
 def test_edges_are_between_values():
@@ -136,6 +166,15 @@ def test_centred_kernel_ridge_moves_with_the_answers(rng):
     centred = y - np.average(y, weights=weights)
     peer = KernelRidge(alpha=0.1, kernel=RBF(2.0)).fit(X, centred, weights / weights.mean())
     assert_allclose(found, peer.predict(X) + y.mean() - centred.mean(), atol=1e-9)
+
+
+def test_ridge_on_a_map_of_a_kernel_is_that_of_its_parts(rng):
+    X = rng.standard_normal((300, 3))
+    y, weights = 5 + np.sin(X[:, 0]), rng.uniform(0.5, 2, size=300)
+    found = NystroemRidge(0.1, RBF(2.0), 40, random_state=0).fit(X, y, weights)
+    parts = Nystroem(RBF(2.0), n_components=40, random_state=0).fit(X)
+    peer = Ridge(0.1).fit(parts.transform(X), y, weights)
+    assert_allclose(found.predict(X), peer.predict(parts.transform(X)), rtol=1e-6)
 
 
 @pytest.mark.parametrize("n", [300, 2500])

@@ -16,8 +16,10 @@ from sklearn.model_selection import train_test_split
 from sk_ebm import EnergyClassifier
 from sk_ebm.answers import Labels
 from sk_ebm.energies import TreesEnergy
+from sk_ebm.energies._trees import raw_outputs
 from sk_ebm.losses import LOSSES
 from sk_ebm.objective import Objective
+from sk_ebm.regressors import boosted_trees
 
 lightgbm = pytest.importorskip("lightgbm")
 ROUNDS = {"n_estimators": 30, "early_stopping": False, "max_step": None, "colsample": 1.0}
@@ -232,3 +234,23 @@ def test_pickled_trees_predict_the_same():
     classifier = EnergyClassifier("trees", random_state=0).fit(X_train, y_train)
     copied = pickle.loads(pickle.dumps(classifier))
     assert_array_equal(copied.energies(X_test), classifier.energies(X_test))
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_blocks_of_trees_sum_to_all_of_them(n_outputs, rng):
+    X = rng.standard_normal((1200, 5))
+    y = np.digitize(X[:, 0] * X[:, 1], [0.0] if n_outputs == 1 else [-0.3, 0.3])
+    booster = lightgbm.LGBMClassifier(n_estimators=250, verbose=-1).fit(X, y).booster_
+    for rows, n_rounds in ((X, 250), (X, 120), (X[:10], 250), (sparse.csr_matrix(X), 250)):
+        expected = booster.predict(rows, raw_score=True, num_iteration=n_rounds)
+        found = raw_outputs(booster, rows, n_rounds, 31 * n_outputs)
+        assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("objective", [None, "gamma"])
+def test_regressors_that_go_by_blocks_predict_as_lightgbm_does(objective, rng):
+    X = rng.standard_normal((1200, 5))
+    y = np.exp(X[:, 0] + 0.1 * rng.standard_normal(1200))
+    found = boosted_trees(1200, objective=objective).fit(X, y)
+    peer = lightgbm.LGBMRegressor(**found.get_params()).fit(X, y)
+    assert_allclose(found.predict(X), peer.predict(X), rtol=1e-9)

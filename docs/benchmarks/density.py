@@ -7,7 +7,8 @@ DIR holds ``regression/*.npz`` (X, y, train_idx_k, test_idx_k) and ``density/*.n
 test); without it, scikit-learn's bundled sets are used. NGBoost, CatBoost, quantile-forest and, of
 p(x), a neural spline flow (zuko) are compared where they are installed. Times are in seconds;
 figures are of rows never seen. The NLL is that of a smooth density, "mass" the negative log mass of
-the step to which y was rounded, if any.
+the step to which y was rounded, if any. The part "speed" times the densities of 1,000 rows after a
+fit of 10,000, of generated rows and of the sets of ``density`` that are as large.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 from sklearn.base import clone
-from sklearn.datasets import load_diabetes, load_iris, load_wine
+from sklearn.datasets import load_diabetes, load_iris, load_wine, make_friedman1
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
@@ -50,6 +51,9 @@ class Ours:
         covered = np.mean((low <= y) & (y <= high))
         return -self.smooth().score(X, y), self.mass(X, y), model.crps(X, y).mean(), covered
 
+    def densities(self, X, y):
+        return self.model.log_prob(X, y)
+
     def smooth(self):
         """The model, or where it has atoms beside a density, one without; that costs no time."""
         if len(self.model.recordings_[0].atoms) == 0:
@@ -74,6 +78,9 @@ class Normal:
         mass = np.maximum(stats.norm.cdf(high) - stats.norm.cdf(low), LEAST)
         covered = np.mean(np.abs(z) < stats.norm.ppf(0.95))
         return nll.mean(), -np.log(mass).mean() if step else np.nan, crps.mean(), covered
+
+    def densities(self, X, y):
+        return stats.norm.logpdf(y, *self.moments(X))
 
 
 class NGBoost(Normal):
@@ -130,7 +137,7 @@ class GaussianProcess(Normal):
 
 
 class QuantileForest:
-    """No density: its NLL is left out.
+    """No density: its NLL is left out, and what is timed are its quantiles.
 
     Masses are shares of quantiles, with one more for all steps in the range of y together.
     """
@@ -142,8 +149,11 @@ class QuantileForest:
         self.model = RandomForestQuantileRegressor(random_state=0).fit(X, y)
         return self
 
+    def densities(self, X, y):
+        return self.model.predict(X, quantiles=LEVELS.tolist())
+
     def figures(self, X, y, step):
-        quantiles = self.model.predict(X, quantiles=LEVELS.tolist())
+        quantiles = self.densities(X, y)
         short = y[:, None] - quantiles
         pinball = np.maximum(LEVELS * short, (LEVELS - 1) * short)
         hits = np.sum(np.abs(short) <= step / 2, axis=1) + step / (self.range + step)
@@ -192,6 +202,28 @@ def conditional(sets, n_splits, models):
         for i, model in enumerate(models):
             crps, seconds = np.exp(np.nanmean(np.log(table[:, 0] / table[:, i])[:, [2, 4]], axis=0))
             print(f"{model:10} CRPS {crps:6.3f}  time {seconds:6.3f}")
+
+
+def speed(sets, models):
+    """Milliseconds that the densities of 1,000 rows take after a fit of 10,000."""
+    print("\n## densities of 1,000 rows after a fit of 10,000: least and median ms of 30, fit s")
+    print("set,model,least,median,fit")
+    for name, X, y in sets:
+        rows = np.random.RandomState(0).permutation(len(y))[:11_000]
+        train, test = rows[:10_000], rows[10_000:]
+        for model, make in models.items():
+            start = time.perf_counter()
+            try:
+                fitted = make().fit(X[train], y[train])
+            except ImportError:
+                continue
+            seconds, spent = time.perf_counter() - start, []
+            for _ in range(30):
+                start = time.perf_counter()
+                fitted.densities(X[test], y[test])
+                spent.append(1e3 * (time.perf_counter() - start))
+            figures = [min(spent), np.median(spent), seconds]
+            print(f"{name},{model}," + ",".join(f"{v:.1f}" for v in figures), flush=True)
 
 
 class SplineFlow:
@@ -313,6 +345,15 @@ def regression_sets(folder):
     return sets
 
 
+def large_sets(folder):
+    """The last column of a table given the others, for tables of 11,000 rows or more."""
+    X, y = make_friedman1(11_000, noise=0.0, random_state=0)
+    y = y + (0.5 + X[:, 0]) * np.random.RandomState(0).standard_t(5, size=len(y))
+    sets = [("friedman1", X, y)]
+    tables = [(name, np.vstack(parts)) for name, *parts in density_sets(folder)]
+    return sets + [(name, Z[:, :-1], Z[:, -1]) for name, Z in tables if len(Z) >= 11_000]
+
+
 def density_sets(folder):
     if folder is None:
         bundled = {"iris": load_iris, "wine": load_wine}
@@ -332,7 +373,7 @@ def main():
     """Prints the tables that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="folder that holds regression/ and density/")
-    parser.add_argument("--part", choices=["conditional", "joint"], help="one table")
+    parser.add_argument("--part", choices=["conditional", "speed", "joint"])
     parser.add_argument("--sets", help="names, separated by commas (default: all)")
     parser.add_argument("--splits", type=int, default=20, help="the first so many splits")
     parser.add_argument("--models", help="names (default: all)")
@@ -340,13 +381,16 @@ def main():
     names = options.models.split(",") if options.models else None
     models = {name: make for name, make in MODELS.items() if names is None or name in names}
     chosen = options.sets.split(",") if options.sets else None
-    if options.part != "joint":
-        sets = regression_sets(options.data)
-        sets = [s for s in sets if chosen is None or s[0] in chosen]
-        conditional(sets, options.splits, models)
-    if options.part != "conditional":
-        sets = density_sets(options.data)
-        joint([s for s in sets if chosen is None or s[0] in chosen], names)
+
+    def wanted(sets):
+        return [s for s in sets if chosen is None or s[0] in chosen]
+
+    if options.part in (None, "conditional"):
+        conditional(wanted(regression_sets(options.data)), options.splits, models)
+    if options.part in (None, "speed"):
+        speed(wanted(large_sets(options.data)), models)
+    if options.part in (None, "joint"):
+        joint(wanted(density_sets(options.data)), names)
 
 
 if __name__ == "__main__":
