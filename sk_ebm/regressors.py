@@ -25,7 +25,7 @@ from sk_ebm._foreign import seeded, weight_arguments
 
 FEW = 30  # rows below which only linear models are tried
 MANY = 2000  # rows from which one model of all of them stands for the models of the folds
-_LARGE = 8_000  # rows from which trees are kept small, and run on all cores
+_LARGE = 8_000  # rows from which forests are kept small, boosted trees grow larger and on all cores
 _PENALTIES = 10.0 ** np.arange(-4, 2)
 _EXACT = 1500  # rows up to which kernel ridge regression is exact
 _CHOSEN_ON = 300  # rows on which its kernel is chosen
