@@ -181,8 +181,10 @@ class CentredKernelRidge(KernelRidge):
 
 
 class NystroemRidge(RegressorMixin, BaseEstimator):
-    """Ridge regression on a Nystroem map of ``n_components`` of a kernel, for all of which together
-    the kernel has one coefficient for each landmark: the map itself takes a product of matrices.
+    """Ridge regression on a Nystroem map of a kernel.
+
+    Predictions are sums of the kernel of landmarks, with one coefficient for each: no rows are
+    mapped, which would take a product of matrices.
     """
 
     def __init__(self, alpha, kernel, n_components, random_state=None):

@@ -54,6 +54,16 @@ def test_cells_have_blended_masses(blended):
     assert_allclose(masses(blend), 0.4 * masses(student) + 0.6 * shares, rtol=1e-12)
 
 
+def test_another_weight_makes_another_law(blended):
+    student, shares, blend = blended
+    z = np.tile([-2.0, 0.0, 1.5], (6, 1))
+    before = blend.at(z)
+    other, expected = blend.weighing(0.2), Blended(student, EDGES, shares, 0.2)
+    assert_array_equal(other.at(z), expected.at(z))
+    assert_array_equal(other.breaks, expected.breaks)
+    assert_array_equal(blend.at(z), before)
+
+
 def test_no_weight_changes_nothing(blended):
     student, shares, _ = blended
     y = np.tile([-40.0, -1.0, 0.0, 3.0, 1e6], (6, 1))
