@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from numbers import Integral
+from threading import Lock
 
 import numpy as np
 from scipy import sparse
@@ -21,6 +22,32 @@ def namespace(*arrays):
     return get_namespace(*arrays)[0]
 
 
+class _OneBlasThread:
+    """One thread of linear algebra while any thread of Python is inside.
+
+    Limits are the process's: the first to come sets one, and the last to go takes it back. Each on
+    its own would take the limit of another for what was there before.
+    """
+
+    def __init__(self):
+        self._lock, self._n_inside, self._limit = Lock(), 0, None
+
+    def __enter__(self):
+        with self._lock:
+            if not self._n_inside:
+                self._limit = _get_threadpool_controller().limit(limits=1, user_api="blas")
+            self._n_inside += 1
+
+    def __exit__(self, *_):
+        with self._lock:
+            self._n_inside -= 1
+            if not self._n_inside:
+                self._limit.restore_original_limits()
+
+
+_ONE_BLAS_THREAD = _OneBlasThread()
+
+
 def one_blas_thread(where):
     """A context in which linear algebra has one thread, where that is wanted.
 
@@ -28,17 +55,20 @@ def one_blas_thread(where):
     other's from the cores: alternating between the two takes several times as long. Looking these
     libraries up is slow, and only scikit-learn's own record of them is kept.
     """
-    if not where:
-        return nullcontext()
-    return _get_threadpool_controller().limit(limits=1, user_api="blas")
+    return _ONE_BLAS_THREAD if where else nullcontext()
+
+
+def count_threads():
+    """How many threads OpenMP would have.
+
+    Only scikit-learn's own count heeds both ``OMP_NUM_THREADS`` and a container's share.
+    """
+    return _openmp_effective_n_threads()
 
 
 def in_threads(function, parts):
-    """What the function returns for each of the parts, by as many threads as OpenMP would have.
-
-    Only scikit-learn's own count of these heeds both ``OMP_NUM_THREADS`` and a container's share.
-    """
-    n_threads = min(_openmp_effective_n_threads(), len(parts))
+    """What the function returns for each of the parts, by as many threads as OpenMP would have."""
+    n_threads = min(count_threads(), len(parts))
     if n_threads == 1:
         return [function(part) for part in parts]
     with ThreadPoolExecutor(n_threads) as pool:

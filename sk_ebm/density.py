@@ -31,7 +31,7 @@ _FEW_VALUES = 20  # of a column of a table, up to which its density is spread ov
 _LEARNED_ON = 3000  # draws, at most, how draws are recorded
 _LARGEST = 1e150  # in absolute value, of numbers the squares of which are taken
 _HELD_AT_ONCE = 60  # arrays of the quadrature's size that a block of rows needs
-_FEW_ROWS = 2000  # up to which threads of linear algebra keep the cores from those of trees
+_FEW_ROWS = 2000  # up to which linear algebra has one thread: more keep trees from the cores
 
 
 def _is_conditional(estimator):
@@ -472,11 +472,11 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         """``of(predictive)``, or ``of(predictive, y)``, in blocks of rows, for one target."""
         X = self._validated_X(X)
         conditional = self._single(method)
-        y = [] if y is None else [self._answers(X, y)]
         with one_blas_thread(len(X) <= _FEW_ROWS):
-            return np.concatenate(
-                [of(conditional(X[rows]), *(a[rows] for a in y)) for rows in self._blocks(X)]
-            )
+            if y is None:
+                return np.concatenate([of(conditional(X[rows])) for rows in self._blocks(X)])
+            y = self._answers(X, y)
+            return np.concatenate([of(conditional(X[rows]), y[rows]) for rows in self._blocks(X)])
 
     @property
     def grid_(self):

@@ -1,8 +1,9 @@
 """Distributions of a continuous answer with known cdf, one for each row of the inputs.
 
-Each has ``log_density(y)`` in nats, the normal score ``normal_score(y)`` = Phi^-1(F(y)), accurate
-in both tails, of y (n, k), and its inverse ``at(z)`` for z (n, k) or, the same in all rows, (k,).
-Where the latter bends sharply, ``breaks`` (n, b) are the normal scores at these places.
+Each has ``log_density(y)`` in nats of y (n, k), the normal score ``normal_score(y)`` =
+Phi^-1(F(y)), accurate in both tails, of y (n, k) or, the same in all rows, (k,), and its inverse
+``at(z)`` for z of these shapes. Where the latter bends sharply, ``breaks`` (n, b) are the normal
+scores at these places.
 """
 
 from copy import copy
@@ -151,7 +152,8 @@ class Blended:
         return self.distribution.log_density(y) + np.log(self.ratios_of(y))
 
     def normal_score(self, y):
-        cells, scores = np.searchsorted(self.edges, y), self.distribution.normal_score(y)
+        scores = self.distribution.normal_score(y)
+        cells = np.broadcast_to(np.searchsorted(self.edges, y), scores.shape)
         return _moved(scores, cells, self._own_ends, self._ends, self._ratios)
 
     def at(self, z):

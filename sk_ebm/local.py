@@ -19,6 +19,9 @@ _MOST = 0.95  # weight of the leaves: what they have not seen keeps a probabilit
 class Leaves:
     """Answers in the leaves of forests, as a quantile forest takes them (Meinshausen, 2006).
 
+    Each leaf holds how often each cell is in it. Numbers are exact where all of a leaf are whole
+    and at most 255; else they are 255ths of its largest, and less than half of one is lost.
+
     Parameters
     ----------
     forests : list of fitted ForestRegressor
@@ -58,18 +61,19 @@ class Leaves:
     def _sums(self, X, pairs):
         """Sums of shares and of predictions over some trees and what they hold."""
         shares, means = np.zeros((len(X), self._n_cells), np.float32), np.zeros(len(X))
-        for tree, (counts, units) in pairs:
-            leaves = tree.apply(X)
+        for tree, (places, counts, units) in pairs:
+            nodes = tree.apply(X)
+            leaves = places.take(nodes)
             shares += counts.take(leaves, axis=0) * units.take(leaves, axis=0)
-            means += tree.value[:, 0, 0].take(leaves)
+            means += tree.value[:, 0, 0].take(nodes)
         return shares, means
 
 
 def _alike(tree, X):
     """An order of rows in which those with similar ways through trees follow each other, and these.
 
-    The order is that of the leaves of one tree. Other trees find the leaves of rows in it in half
-    of the time.
+    The order is that of the leaves of one tree. Other trees find the leaves of rows in it in six to
+    eight tenths of the time.
     """
     X = X.astype(np.float32)
     order = np.argsort(tree.apply(X))
@@ -77,19 +81,18 @@ def _alike(tree, X):
 
 
 def _held(tree, X, cells, weights, n_cells):
-    """How often cells are in each leaf of a tree, uint8 (nodes, n_cells), and the units (nodes, 1)
-    that make shares of these numbers.
-
-    Numbers are weights where these are not whole, and large ones, in 255ths of the largest.
+    """The place (nodes,) of each leaf of a tree among all, how often cells are in leaves, uint8
+    (leaves, n_cells), and the units (leaves, 1) that make shares of these numbers.
     """
-    shape = tree.node_count, n_cells
-    places = np.ravel_multi_index((tree.apply(X), cells), shape)
-    masses = np.bincount(places, weights, np.prod(shape)).reshape(shape)
+    places = np.cumsum(tree.children_left < 0, dtype=np.int32) - 1
+    shape = tree.n_leaves, n_cells
+    entries = np.ravel_multi_index((places[tree.apply(X)], cells), shape)
+    masses = np.bincount(entries, weights, np.prod(shape)).reshape(shape)
     most = np.maximum(masses.max(axis=1, keepdims=True), 1e-300)
     exact = (most <= 255) & (masses == np.rint(masses)).all(axis=1, keepdims=True)
     counts = np.rint(masses * np.where(exact, 1, 255 / most))
     units = 1 / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return counts.astype(np.uint8), units.astype(np.float32)
+    return places, counts.astype(np.uint8), units.astype(np.float32)
 
 
 def cell_edges(y, weights):

@@ -137,6 +137,7 @@ class TiltedNormal:
 
     @cached_property
     def _of_nodes(self):
+        """The Gibbs distribution over the nodes, whose energies are -<o, phi>."""
         return Gibbs(-(self.outputs @ self.splines.at_nodes.T), self.splines.log_weights)
 
     @cached_property

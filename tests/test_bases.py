@@ -52,6 +52,8 @@ def test_scores_of_students_are_accurate_at_the_centre_and_in_both_tails(df):
 def test_cells_have_blended_masses(blended):
     student, shares, blend = blended
     assert_allclose(masses(blend), 0.4 * masses(student) + 0.6 * shares, rtol=1e-12)
+    y = np.array([-3.0, 0.0, 5.0])  # the same in all rows
+    assert_array_equal(blend.normal_score(y), blend.normal_score(np.tile(y, (6, 1))))
 
 
 def test_another_weight_makes_another_law(blended):
@@ -96,9 +98,10 @@ def test_means_and_crps_of_cells_that_are_nearly_empty(rng):
     "weights_of, error",
     [
         (lambda rng: rng.randint(3, size=200).astype(float), 1e-7),
-        (lambda rng: 1e3 * rng.uniform(0.5, 2, size=200), 1 / 510),
+        (lambda rng: rng.randint(20, size=200).astype(float), 4 / 510),
+        (lambda rng: 1e3 * rng.uniform(0.5, 2, size=200), 4 / 510),
     ],
-    ids=["whole", "others"],
+    ids=["whole", "large", "others"],
 )
 def test_leaves_hold_the_answers_of_their_rows(rng, weights_of, error):
     X = rng.uniform(size=(200, 1))

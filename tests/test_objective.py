@@ -1,10 +1,12 @@
 import re
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from sk_ebm._private import one_blas_thread
 from sk_ebm.answers import Labels
 from sk_ebm.base import out_of_sample
 from sk_ebm.energies import LinearEnergy
@@ -183,17 +185,27 @@ def test_losses_without_scale_have_no_penalty(objective):
     assert_array_equal(without_data(objective, np.array([1.0, 1.0])), [1, 1])
 
 
-@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
-def test_small_problems_have_one_thread_of_linear_algebra(solver, rng):
-    def n_threads():
-        """Of the libraries that numpy and scipy bring, not of those that others load later."""
-        return [
-            library["num_threads"]
-            for library in threadpool_info()
-            if library["user_api"] == "blas"
-            and re.search(r"(num|sci)py\.libs", library["filepath"])
-        ]
+def blas_threads():
+    """Of the libraries that numpy and scipy bring, not of those that others load later."""
+    return [
+        library["num_threads"]
+        for library in threadpool_info()
+        if library["user_api"] == "blas" and re.search(r"(num|sci)py\.libs", library["filepath"])
+    ]
 
+
+@pytest.fixture
+def two_threads():
+    """The threads of the libraries of linear algebra, where these can be set."""
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        if not before or max(before) == 1:
+            pytest.skip("no library of linear algebra whose threads can be set")
+        yield before
+
+
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+def test_small_problems_have_one_thread_of_linear_algebra(solver, rng, two_threads):
     found, X = [], rng.standard_normal((n, 2))
     objective = Objective(
         Labels(rng.randint(3, size=n), 3),
@@ -201,15 +213,23 @@ def test_small_problems_have_one_thread_of_linear_algebra(solver, rng):
         np.ones(n),
         alpha=0.1,
         solver=solver,
-        report=lambda value, fitted: found.append(max(n_threads())),
+        report=lambda value, fitted: found.append(max(blas_threads())),
     )
-    with threadpool_limits(2, user_api="blas"):
-        before = n_threads()
-        if not before or max(before) == 1:
-            pytest.skip("no library of linear algebra whose threads can be set")
-        LinearEnergy().fit(X, objective, rng)
-        assert set(found) == {1}
-        assert n_threads() == before
+    LinearEnergy().fit(X, objective, rng)
+    assert set(found) == {1}
+    assert blas_threads() == two_threads
+
+
+def test_threads_of_linear_algebra_come_back_after_the_last_that_wanted_one(two_threads):
+    with ExitStack() as first, ExitStack() as second:
+        first.enter_context(one_blas_thread(True))
+        second.enter_context(one_blas_thread(True))
+        first.close()
+        assert max(blas_threads()) == 1
+        second.close()
+        assert blas_threads() == two_threads
+        with one_blas_thread(False):
+            assert blas_threads() == two_threads
 
 
 def test_reports_count_the_iterations(objective):

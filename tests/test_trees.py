@@ -243,8 +243,9 @@ def test_blocks_of_trees_sum_to_all_of_them(n_outputs, rng):
     booster = lightgbm.LGBMClassifier(n_estimators=250, verbose=-1).fit(X, y).booster_
     for rows, n_rounds in ((X, 250), (X, 120), (X[:10], 250), (sparse.csr_matrix(X), 250)):
         expected = booster.predict(rows, raw_score=True, num_iteration=n_rounds)
-        found = raw_outputs(booster, rows, n_rounds, 31 * n_outputs)
-        assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+        for n_leaves in (31, 1500, 5000):
+            found = raw_outputs(booster, rows, n_rounds, n_leaves)
+            assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("objective", [None, "gamma"])

@@ -11,6 +11,7 @@ from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 from sklearn.utils import check_array
 
 from sk_ebm._checks import check_number
+from sk_ebm._private import count_threads
 from sk_ebm.energies._base import Energy
 
 _FEW = 20  # samples below which there is no early stopping
@@ -18,7 +19,8 @@ _MANY = 2000  # samples from which one held-out part of them is enough to stop o
 _SHARE = 4.0  # of the columns for each tree, times the root of their number, and
 _SPARSE_SHARE = 0.3  # of sparse ones at least
 _BLOCK = 3000  # leaves of trees, which then stay in the cache of a core
-_FEW_ROWS = 500  # below which blocks do not pay
+_FEW_ROWS = 500  # below which blocks do not pay, nor
+_COLUMNS = 4  # where rows have more than so many for each tree of a block
 
 
 class TreesEnergy(Energy):
@@ -271,8 +273,9 @@ class TreesEnergy(Energy):
     def _outputs(self, columns):
         raw = np.zeros((columns.shape[0], len(self.intercept_)))
         if self.n_estimators_:
-            n_leaves = self.max_leaf_nodes * raw.shape[1]
-            raw = raw_outputs(self.booster_, columns, self.n_estimators_, n_leaves, self.n_jobs)
+            raw = raw_outputs(
+                self.booster_, columns, self.n_estimators_, self.max_leaf_nodes, self.n_jobs
+            )
         return self._shifted(raw).astype(self._dtype, copy=False)
 
     def _read(self, inputs, fit=False):
@@ -321,8 +324,9 @@ def _lightgbm():
 def raw_outputs(booster, X, n_rounds, n_leaves, n_jobs=None):
     """Sums of the trees of the first rounds, (n,) or (n, o).
 
-    Rows go through one block of trees after the other, which takes up to half less time than rows
-    that go through all trees one by one, as LightGBM has it.
+    Many rows of few columns go through one block of trees after the other, which takes up to half
+    less time than rows that go through all trees one by one, as LightGBM has it. It copies a row
+    for each block: those of many columns do not gain.
 
     Parameters
     ----------
@@ -330,18 +334,21 @@ def raw_outputs(booster, X, n_rounds, n_leaves, n_jobs=None):
     X : array or CSR matrix of shape (n, d)
     n_rounds : int
     n_leaves : int
-        Of all trees of a round, at most.
+        Of a tree, at most.
     n_jobs : int, default=None
-        Threads; None means all cores.
+        Threads; None means as many as OpenMP has.
     """
-    size = n_rounds if X.shape[0] < _FEW_ROWS else max(1, _BLOCK // n_leaves)
+    n_trees, (n_rows, n_columns) = _BLOCK // n_leaves, X.shape
+    size = n_rounds
+    if n_rows >= _FEW_ROWS and n_columns <= _COLUMNS * n_trees:
+        size = max(1, n_trees // booster.num_model_per_iteration())
     return sum(
         booster.predict(
             X,
             start_iteration=start,
             num_iteration=min(size, n_rounds - start),
             raw_score=True,
-            num_threads=n_jobs or 0,
+            num_threads=n_jobs or count_threads(),
         )
         for start in range(0, n_rounds, size)
     )
