@@ -1,6 +1,5 @@
 """The private helpers of scikit-learn that the package uses, each for want of a public one."""
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from numbers import Integral
 from threading import Lock
@@ -64,15 +63,6 @@ def count_threads():
     Only scikit-learn's own count heeds both ``OMP_NUM_THREADS`` and a container's share.
     """
     return _openmp_effective_n_threads()
-
-
-def in_threads(function, parts):
-    """What the function returns for each of the parts, by as many threads as OpenMP would have."""
-    n_threads = min(count_threads(), len(parts))
-    if n_threads == 1:
-        return [function(part) for part in parts]
-    with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(function, parts))
 
 
 def check_sample_weight(sample_weight, X):

@@ -251,7 +251,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
                 if self.conditional:
                     self._fit_chain(parts, X, targets, weights, splits, folds, rng, report)
                 else:
-                    self._fit_joint(parts, X, weights, splits, folds, rng, report)
+                    with one_blas_thread(len(X) <= _FEW_ROWS):
+                        self._fit_joint(parts, X, weights, splits, folds, rng, report)
                     self.others_ = self._other_orders(X, splits, rng)
             return self
 

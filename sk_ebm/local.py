@@ -3,16 +3,18 @@
 Where answers repeat or crowd, no location and scale says so; the answers of similar rows do.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from sk_ebm._private import in_threads
+from sk_ebm._private import count_threads
 from sk_ebm.distributions import Blended
 
 _N_CELLS = 32  # at most, of about equal weight
 _PARTS = 8  # of a forest, for threads
+_FEW_ROWS = 500  # that go through it in one thread
 _MOST = 0.95  # weight of the leaves: what they have not seen keeps a probability
 
 
@@ -51,8 +53,9 @@ class Leaves:
             order, inputs = _alike(self._trees[i][0], X)
             pairs = list(zip(self._trees[i], self._held[i], strict=True))
             parts = [pairs[start::_PARTS] for start in range(min(_PARTS, len(pairs)))]
-            sums = zip(*in_threads(partial(self._sums, inputs), parts), strict=True)
-            of_cells, predicted = map(sum, sums)
+            n_threads = min(count_threads(), len(parts)) if len(X) >= _FEW_ROWS else 1
+            sums = _in_threads(n_threads, partial(self._sums, inputs), parts)
+            of_cells, predicted = map(sum, zip(*sums, strict=True))
             shares[order] += of_cells
             means[order] += predicted
         n_trees = sum(len(self._trees[i]) for i in chosen)
@@ -67,6 +70,14 @@ class Leaves:
             shares += counts.take(leaves, axis=0) * units.take(leaves, axis=0)
             means += tree.value[:, 0, 0].take(nodes)
         return shares, means
+
+
+def _in_threads(n_threads, function, parts):
+    """What the function returns for each of the parts."""
+    if n_threads == 1:
+        return [function(part) for part in parts]
+    with ThreadPoolExecutor(n_threads) as pool:
+        return list(pool.map(function, parts))
 
 
 def _alike(tree, X):

@@ -126,9 +126,9 @@ def test_leaves_hold_the_answers_of_their_rows(rng, weights_of, error):
 
 @pytest.mark.parametrize("n_threads", [2, 20])
 def test_threads_find_the_same_leaves(n_threads, rng, monkeypatch):
-    X, y = rng.uniform(size=(200, 3)), rng.randint(4, size=200)
+    X, y = rng.uniform(size=(600, 3)), rng.randint(4, size=600)
     forest = ExtraTreesRegressor(13, random_state=0).fit(X, y)
-    leaves = Leaves([forest], [np.arange(200)], X, y, np.ones(200), 4)
+    leaves = Leaves([forest], [np.arange(600)], X, y, np.ones(600), 4)
     monkeypatch.setattr(_private, "_openmp_effective_n_threads", lambda: 1)
     alone = leaves(X)
     monkeypatch.setattr(_private, "_openmp_effective_n_threads", lambda: n_threads)
