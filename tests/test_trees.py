@@ -2,6 +2,7 @@
 
 import builtins
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -245,6 +246,15 @@ def test_blocks_of_trees_sum_to_all_of_them(n_outputs, rng):
         expected = booster.predict(rows, raw_score=True, num_iteration=n_rounds)
         for n_leaves in (31, 1500, 5000):
             found = raw_outputs(booster, rows, n_rounds, n_leaves)
+            assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_threads_that_predict_at_once_do_not_disturb_each_other(rng):
+    X = rng.standard_normal((1000, 5))
+    booster = lightgbm.LGBMRegressor(n_estimators=300, verbose=-1).fit(X, X[:, 0]).booster_
+    expected = booster.predict(X)
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda rows: raw_outputs(booster, rows, 300, 31), [X] * 20):
             assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 

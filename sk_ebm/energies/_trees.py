@@ -2,6 +2,7 @@
 
 from copy import copy
 from numbers import Integral
+from threading import Lock
 
 import numpy as np
 from scipy import sparse
@@ -21,6 +22,8 @@ _SPARSE_SHARE = 0.3  # of sparse ones at least
 _BLOCK = 3000  # leaves of trees, which then stay in the cache of a core
 _FEW_ROWS = 500  # below which blocks do not pay, nor
 _COLUMNS = 4  # where rows have more than so many for each tree of a block
+
+_ONE_AT_A_TIME = Lock()  # a model itself remembers which of its trees are to predict
 
 
 class TreesEnergy(Energy):
@@ -342,16 +345,17 @@ def raw_outputs(booster, X, n_rounds, n_leaves, n_jobs=None):
     size = n_rounds
     if n_rows >= _FEW_ROWS and n_columns <= _COLUMNS * n_trees:
         size = max(1, n_trees // booster.num_model_per_iteration())
-    return sum(
-        booster.predict(
-            X,
-            start_iteration=start,
-            num_iteration=min(size, n_rounds - start),
-            raw_score=True,
-            num_threads=n_jobs or count_threads(),
+    with _ONE_AT_A_TIME:
+        return sum(
+            booster.predict(
+                X,
+                start_iteration=start,
+                num_iteration=min(size, n_rounds - start),
+                raw_score=True,
+                num_threads=n_jobs or count_threads(),
+            )
+            for start in range(0, n_rounds, size)
         )
-        for start in range(0, n_rounds, size)
-    )
 
 
 def _numbers(columns):
