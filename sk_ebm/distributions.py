@@ -108,7 +108,11 @@ class Blended:
     def __init__(self, distribution, edges, shares, weight):
         self.distribution, self.edges = distribution, edges
         scores = distribution.normal_score(edges)
-        low, high = (np.pad(special.ndtr(side), [(0, 0), (1, 1)]) for side in (scores, -scores))
+        tail = special.ndtr(-np.abs(scores))
+        low, high = (
+            np.pad(np.where(side, tail, 1 - tail), [(0, 0), (1, 1)])
+            for side in (scores < 0, scores >= 0)
+        )
         low[:, -1] = high[:, 0] = 1.0
         self._own_ends = low[:, :-1], high[:, 1:]
         own = np.where(low[:, 1:] < 0.5, np.diff(low, axis=1), -np.diff(high, axis=1))

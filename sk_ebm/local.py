@@ -13,6 +13,7 @@ from sk_ebm._private import count_threads
 from sk_ebm.distributions import Blended
 
 _N_CELLS = 32  # at most, of about equal weight
+_UNITS = 2**16 - 1  # of which shares are whole numbers
 _PARTS = 8  # of a forest, for threads
 _FEW_ROWS = 500  # that go through it in one thread
 _MOST = 0.95  # weight of the leaves: what they have not seen keeps a probability
@@ -21,8 +22,8 @@ _MOST = 0.95  # weight of the leaves: what they have not seen keeps a probabilit
 class Leaves:
     """Answers in the leaves of forests, as a quantile forest takes them (Meinshausen, 2006).
 
-    Each leaf holds how often each cell is in it. Numbers are exact where all of a leaf are whole
-    and at most 255; else they are 255ths of its largest, and less than half of one is lost.
+    Each leaf holds its shares of the cells in units of 1 / 65,535, of which less than half of one
+    is lost.
 
     Parameters
     ----------
@@ -59,15 +60,14 @@ class Leaves:
             shares[order] += of_cells
             means[order] += predicted
         n_trees = sum(len(self._trees[i]) for i in chosen)
-        return shares / n_trees, means / n_trees
+        return shares / (n_trees * _UNITS), means / n_trees
 
     def _sums(self, X, pairs):
         """Sums of shares and of predictions over some trees and what they hold."""
-        shares, means = np.zeros((len(X), self._n_cells), np.float32), np.zeros(len(X))
-        for tree, (places, counts, units) in pairs:
+        shares, means = np.zeros((len(X), self._n_cells), np.uint32), np.zeros(len(X))
+        for tree, (places, held) in pairs:
             nodes = tree.apply(X)
-            leaves = places.take(nodes)
-            shares += counts.take(leaves, axis=0) * units.take(leaves, axis=0)
+            shares += held.take(places.take(nodes), axis=0)
             means += tree.value[:, 0, 0].take(nodes)
         return shares, means
 
@@ -92,18 +92,15 @@ def _alike(tree, X):
 
 
 def _held(tree, X, cells, weights, n_cells):
-    """The place (nodes,) of each leaf of a tree among all, how often cells are in leaves, uint8
-    (leaves, n_cells), and the units (leaves, 1) that make shares of these numbers.
+    """The place (nodes,) of each leaf of a tree among all, and shares of cells, uint16
+    (leaves, n_cells) in units of 1 / 65,535.
     """
     places = np.cumsum(tree.children_left < 0, dtype=np.int32) - 1
     shape = tree.n_leaves, n_cells
     entries = np.ravel_multi_index((places[tree.apply(X)], cells), shape)
     masses = np.bincount(entries, weights, np.prod(shape)).reshape(shape)
-    most = np.maximum(masses.max(axis=1, keepdims=True), 1e-300)
-    exact = (most <= 255) & (masses == np.rint(masses)).all(axis=1, keepdims=True)
-    counts = np.rint(masses * np.where(exact, 1, 255 / most))
-    units = 1 / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return places, counts.astype(np.uint8), units.astype(np.float32)
+    shares = masses / np.maximum(masses.sum(axis=1, keepdims=True), 1e-300)
+    return places, np.rint(shares * _UNITS).astype(np.uint16)
 
 
 def cell_edges(y, weights):
