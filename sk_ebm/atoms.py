@@ -203,5 +203,5 @@ class Gate:
 
     def log_masses(self, features):
         """Log probabilities (n, n_atoms + 1), the last that of no atom."""
-        energies = Labels.arrange(self.energy_(features))[0]
+        energies = Labels.arrange(self.energy_(features).astype(np.float64))[0]
         return Gibbs(energies, beta=self.beta_).log_probabilities

@@ -6,6 +6,15 @@ from sk_ebm.predictive import Gated, Predictive, Rounded
 from sk_ebm.recurring import Recurring
 from sk_ebm.splines import TiltedNormal
 
+_FARTHEST = 1e18  # from the centre of features, in about their units
+
+
+def as_read(energy, features):
+    """Features of a base in the precision in which an energy reads them."""
+    if not all(part.single_precision for part in energy.parts()):
+        return features
+    return np.clip(features, -_FARTHEST, _FARTHEST).astype(np.float32)
+
 
 class Conditional:
     """The fitted density of one answer given inputs.
@@ -46,7 +55,9 @@ class Conditional:
     def smooth(self, inputs):
         """Distributions of rows before rounding: `Predictive`, or `Gated` ones."""
         base, features = self.base.distribution(inputs)
-        law = Predictive(base, TiltedNormal(self.splines, self.beta_ * self.energy_(features)))
+        features = as_read(self.energy_, features)
+        outputs = self.energy_(features).astype(np.float64)
+        law = Predictive(base, TiltedNormal(self.splines, self.beta_ * outputs))
         if self.gate is None:
             return law
         return Gated(law, self.gate.atoms, self.recording.width, self.gate.log_masses(features))

@@ -21,7 +21,7 @@ from sk_ebm.answers import Grid
 from sk_ebm.atoms import Gate, Recording
 from sk_ebm.base import EnergyEstimator, keep_fitted, row_blocks
 from sk_ebm.bases import Foreign, LocationScale
-from sk_ebm.conditional import Conditional
+from sk_ebm.conditional import Conditional, as_read
 from sk_ebm.margins import Margin
 from sk_ebm.mixture import MixtureColumn, fit_mixture
 from sk_ebm.splines import NormalSplines
@@ -401,8 +401,10 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         has_gate = self.atoms == "auto" and len(recording.atoms) > 0
         of_rest = weights * ~np.isin(y, recording.atoms) if has_gate else weights
         base = fit_base(weights=of_rest)
+        features = as_read(parts[0], base.features_)
+        del base.features_  # as long as the table, and only the fit reads them
         if has_gate:
-            gate = self._fit_gate(parts, base.features_, y, recording, weights, splits)
+            gate = self._fit_gate(parts, features, y, recording, weights, splits)
         rounds = self.atoms == "auto" and recording.rounded
         make = partial(Conditional, base, splines, recording, rounds, gate)
         earlier = list(self.conditionals_)
@@ -412,9 +414,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
         answers = Grid(base.scores_, splines)
         fitted = self._fit_energy(
-            clone(parts[0]), parts[1], base.features_, answers, of_rest, splits, report_chain
+            clone(parts[0]), parts[1], features, answers, of_rest, splits, report_chain
         )
-        del base.features_  # as long as the table, and only the fit reads them
         self.conditionals_.append(make(**fitted))
 
     def _fit_gate(self, parts, features, y, recording, weights, splits):

@@ -40,6 +40,8 @@ class Energy(BaseEstimator):
         Whether it can only have the items of a query as answers.
     normalised : bool
         Whether outputs are logarithms of probabilities, which leave nothing for a free energy.
+    single_precision : bool
+        Whether it is as good, and faster, on inputs of single precision. Densities give it these.
     """
 
     anchored = False
@@ -51,6 +53,7 @@ class Energy(BaseEstimator):
     of_inputs = False
     of_items = False
     normalised = False
+    single_precision = False
 
     def fit(self, inputs, objective, rng):
         raise NotImplementedError(f"{type(self).__name__} must define fit.")

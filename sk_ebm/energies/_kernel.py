@@ -38,6 +38,7 @@ class KernelEnergy(LinearEnergy):
 
     _tol, _path_factor = 3e-4, 0.1  # the map is an approximation itself
     _path_start = 1e-2
+    single_precision = True
 
     def __init__(self, approximation="nystroem", n_components=None, gamma=None):
         self.approximation = approximation
@@ -98,9 +99,12 @@ class KernelEnergy(LinearEnergy):
 
     def __call__(self, inputs):
         if self.approximation == "fourier":
-            return super().__call__(self._features(inputs))
-        # In this order one product with a large matrix less than by the features.
-        return self._kernel(inputs) @ (self.whitening_ @ self.coef_) + self.intercept_
+            columns, coef = self._features(inputs), self.coef_
+        else:  # one product with a large matrix less than by the features
+            columns, coef = self._kernel(inputs), self.whitening_ @ self.coef_
+        # Sums are those of double precision, so that they do not depend on the order of rows.
+        outputs = columns @ coef.astype(np.float64) + self.intercept_
+        return outputs.astype(inputs.dtype, copy=False)
 
 
 def _gaussian(inputs, landmarks, gamma):
