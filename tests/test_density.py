@@ -405,6 +405,14 @@ def test_tails_are_heavy(diabetes, fitted):
     assert (fitted.log_prob(X, np.full(len(X), 1e6)) > -500).all()
 
 
+@pytest.mark.parametrize("factor", [1e10, 1e60, -1e60])
+def test_rows_far_away_have_densities(diabetes, factor):
+    X, y, new_X, _ = diabetes
+    density = simple(energy="kernel", random_state=0).fit(X, y)
+    far = factor * new_X[:5]
+    assert np.isfinite(density.log_prob(far, density.predict(far))).all()
+
+
 def test_an_outlier_far_away_does_no_harm(diabetes):
     X, y, new_X, new_y = diabetes
     wild = np.append(y, 1e6)

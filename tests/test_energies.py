@@ -5,7 +5,14 @@ from scipy import sparse
 from sklearn.metrics.pairwise import rbf_kernel
 
 from sk_ebm.answers import Labels
-from sk_ebm.energies import ENERGIES, KernelEnergy, LinearEnergy, MLPEnergy, PrototypeEnergy
+from sk_ebm.energies import (
+    ENERGIES,
+    KernelEnergy,
+    LinearEnergy,
+    MLPEnergy,
+    PrototypeEnergy,
+    _kernel,
+)
 from sk_ebm.energies._design import DenseDesign, RotatedDesign, SparseDesign, make_design
 from sk_ebm.energies._linear import _leave_one_out, _start, _trials
 from sk_ebm.losses import NLL, EnergyLoss, Hinge, SquareExponential, SquareSquare
@@ -335,6 +342,20 @@ def test_nystroem_on_all_rows_reproduces_the_kernel(gamma, rng, objective):
     energy = KernelEnergy(gamma=gamma).fit(X, objective, rng)
     features = energy._features(X)
     assert_allclose(features @ features.T, rbf_kernel(X, gamma=energy.gamma_), atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype, error", [(np.float64, 1e-9), (np.float32, 2e-7)])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("block", [_kernel._BLOCK, 100])
+def test_kernels_are_those_of_scikit_learn(dtype, error, form, block, rng, monkeypatch):
+    monkeypatch.setattr(_kernel, "_BLOCK", block)
+    rows, landmarks = (rng.standard_normal((n, 4)).astype(dtype) for n in (50, 30))
+    landmarks[:5] = rows[:5] = 1e3 * rows[:5]
+    rows[-1] = 1e25  # exponents are beyond single precision
+    found = _kernel._gaussian(form(rows), form(landmarks), 0.3)
+    assert found.dtype == dtype
+    expected = rbf_kernel(rows.astype(float), landmarks.astype(float), gamma=0.3)
+    assert_allclose(found, expected, rtol=0, atol=error)
 
 
 def test_fourier_features_approximate_the_kernel(X, rng, objective):

@@ -12,6 +12,7 @@ from sk_ebm._checks import check_number
 from sk_ebm.energies._linear import LinearEnergy
 
 _BLOCK = 1_000_000  # entries that are in double precision at once
+_NO_MORE = -1e3  # exponent whose exponential is zero
 
 
 class KernelEnergy(LinearEnergy):
@@ -124,7 +125,7 @@ def _gaussian(inputs, landmarks, gamma):
         exponents = safe_sparse_dot(rows[block], doubled, dense_output=True)
         exponents -= of_rows[block]
         exponents -= of_landmarks.T
-        np.minimum(exponents, 0, out=kernel[block], casting="same_kind")
+        np.clip(exponents, _NO_MORE, 0, out=kernel[block], casting="same_kind")
         np.exp(kernel[block], out=kernel[block])
     return kernel
 
