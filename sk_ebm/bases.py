@@ -81,7 +81,7 @@ class Foreign:
         given = Given(_predicted_distributions(self.estimator_, X), self._near)
         low, middle, high = given.at(np.array([-1.0, 0.0, 1.0])).T
         unit = self._near[1] - self._near[0]
-        shape = [middle / unit, np.log((high - low) / unit)]
+        shape = [(middle - self._near.mean()) / unit, np.log((high - low) / unit)]
         return given, np.hstack([self._scaler.transform(X), np.stack(shape, axis=1)])
 
 

@@ -6,12 +6,12 @@ from sk_ebm.predictive import Gated, Predictive, Rounded
 from sk_ebm.recurring import Recurring
 from sk_ebm.splines import TiltedNormal
 
-_FARTHEST = 1e18  # from the centre of features, in about their units
+_FARTHEST = 1e15  # that features are in single precision, in about their units
 
 
 def as_read(energy, features):
     """Features of a base in the precision in which an energy reads them."""
-    if not all(part.single_precision for part in energy.parts()):
+    if not energy.single_precision:
         return features
     return np.clip(features, -_FARTHEST, _FARTHEST).astype(np.float32)
 

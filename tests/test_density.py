@@ -14,7 +14,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.linear_model import BayesianRidge, LinearRegression, Ridge
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
@@ -24,7 +24,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sk_ebm import EnergyDensityEstimator
 from sk_ebm._roots import find_root
 from sk_ebm.answers import Grid
+from sk_ebm.conditional import as_read
 from sk_ebm.distributions import Blended, Given, MixtureRows, Student
+from sk_ebm.energies import KernelEnergy, as_energy
 from sk_ebm.losses import NLL
 from sk_ebm.objective import Objective
 from sk_ebm.predictive import Predictive
@@ -405,12 +407,43 @@ def test_tails_are_heavy(diabetes, fitted):
     assert (fitted.log_prob(X, np.full(len(X), 1e6)) > -500).all()
 
 
-@pytest.mark.parametrize("factor", [1e10, 1e60, -1e60])
-def test_rows_far_away_have_densities(diabetes, factor):
+@pytest.mark.parametrize("energy", ["kernel", ["kernel", "linear"]])
+@pytest.mark.parametrize("factor", [1e10, 1e100, -1e100])
+def test_rows_far_away_have_densities(diabetes, energy, factor):
     X, y, new_X, _ = diabetes
-    density = simple(energy="kernel", random_state=0).fit(X, y)
+    density = simple(energy=energy, random_state=0).fit(X, y)
     far = factor * new_X[:5]
     assert np.isfinite(density.log_prob(far, density.predict(far))).all()
+
+
+@pytest.mark.parametrize("energy, dtype", [("kernel", np.float32), ("linear", np.float64)])
+def test_kernels_are_fitted_in_single_precision(diabetes, energy, dtype):
+    X, y = diabetes[:2]
+    conditional = simple(energy=energy).fit(X, np.maximum(y, 90)).conditionals_[0]
+    assert conditional.energy_.coef_.dtype == conditional.gate.energy_.coef_.dtype == dtype
+    assert conditional.smooth(X).log_density(y[:, None]).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    "energy, dtype",
+    [
+        (["kernel", "kernel"], np.float32),
+        (["kernel", "linear"], np.float64),
+        (KernelEnergy("fourier"), np.float64),
+    ],
+)
+def test_precision_that_energies_read(energy, dtype, rng):
+    assert as_read(as_energy(energy), rng.standard_normal((3, 2))).dtype == dtype
+
+
+def test_a_base_far_from_zero_is_corrected_as_well(diabetes):
+    X, y, new_X, new_y = diabetes
+    near, far = (
+        simple(energy="kernel", base=BayesianRidge(), random_state=0).fit(X, y + offset)
+        for offset in (0, 1e6)
+    )
+    expected = near.log_prob(new_X, new_y)
+    assert_allclose(far.log_prob(new_X, new_y + 1e6), expected, atol=1e-3)
 
 
 def test_an_outlier_far_away_does_no_harm(diabetes):

@@ -14,6 +14,7 @@ from sk_ebm.energies import (
     _kernel,
 )
 from sk_ebm.energies._design import DenseDesign, RotatedDesign, SparseDesign, make_design
+from sk_ebm.energies._kernel import _gaussian
 from sk_ebm.energies._linear import _leave_one_out, _start, _trials
 from sk_ebm.losses import NLL, EnergyLoss, Hinge, SquareExponential, SquareSquare
 from sk_ebm.objective import Objective
@@ -346,16 +347,32 @@ def test_nystroem_on_all_rows_reproduces_the_kernel(gamma, rng, objective):
 
 @pytest.mark.parametrize("dtype, error", [(np.float64, 1e-9), (np.float32, 2e-7)])
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
-@pytest.mark.parametrize("block", [_kernel._BLOCK, 100])
-def test_kernels_are_those_of_scikit_learn(dtype, error, form, block, rng, monkeypatch):
-    monkeypatch.setattr(_kernel, "_BLOCK", block)
+def test_kernels_are_those_of_scikit_learn(dtype, error, form, rng):
     rows, landmarks = (rng.standard_normal((n, 4)).astype(dtype) for n in (50, 30))
     landmarks[:5] = rows[:5] = 1e3 * rows[:5]
     rows[-1] = 1e25  # exponents are beyond single precision
-    found = _kernel._gaussian(form(rows), form(landmarks), 0.3)
+    found = _gaussian(form(rows), form(landmarks), 0.3)
     assert found.dtype == dtype
     expected = rbf_kernel(rows.astype(float), landmarks.astype(float), gamma=0.3)
     assert_allclose(found, expected, rtol=0, atol=error)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+def test_kernels_of_whole_numbers_are_exact_far_from_the_origin(form, rng):
+    near = rng.randint(50, size=(100, 2)).astype(float)
+    found = _gaussian(form(near + 1e6), form(near[:40] + 1e6), 0.03)
+    assert_allclose(found, rbf_kernel(near, near[:40], gamma=0.03), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_kernels_go_by_blocks_of_rows(dtype, X, rng, objective, monkeypatch):
+    X = X.astype(dtype)
+    energy = KernelEnergy(n_components=20).fit(X, objective, rng)
+    outputs, features = energy(X), energy._features(X)
+    assert outputs.dtype == features.dtype == dtype
+    monkeypatch.setattr(_kernel, "_BLOCK", 100)
+    assert_allclose(energy(X), outputs, rtol=1e-6, atol=1e-6)
+    assert_allclose(energy._features(X), features, rtol=1e-6, atol=1e-6)
 
 
 def test_fourier_features_approximate_the_kernel(X, rng, objective):

@@ -1,6 +1,7 @@
 """Boosted trees: LightGBM's own where the loss is its own, and every objective beyond."""
 
 import builtins
+import os
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,7 +18,7 @@ from sklearn.model_selection import train_test_split
 from sk_ebm import EnergyClassifier
 from sk_ebm.answers import Labels
 from sk_ebm.energies import TreesEnergy
-from sk_ebm.energies._trees import raw_outputs
+from sk_ebm.energies._trees import _LOCKS, raw_outputs
 from sk_ebm.losses import LOSSES
 from sk_ebm.objective import Objective
 from sk_ebm.regressors import boosted_trees
@@ -256,6 +257,19 @@ def test_threads_that_predict_at_once_do_not_disturb_each_other(rng):
     with ThreadPoolExecutor(4) as pool:
         for found in pool.map(lambda rows: raw_outputs(booster, rows, 300, 31), [X] * 20):
             assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no such system call")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_forked_processes_wait_for_no_thread_of_their_parent(rng):
+    X = rng.standard_normal((100, 5))
+    booster = lightgbm.LGBMRegressor(n_estimators=2, verbose=-1).fit(X, X[:, 0]).booster_
+    raw_outputs(booster, X, 2, 31)
+    assert booster in _LOCKS
+    child = os.fork()
+    if not child:
+        os._exit(booster in _LOCKS)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.mark.parametrize("objective", [None, "gamma"])

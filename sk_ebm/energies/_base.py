@@ -41,7 +41,7 @@ class Energy(BaseEstimator):
     normalised : bool
         Whether outputs are logarithms of probabilities, which leave nothing for a free energy.
     single_precision : bool
-        Whether it is as good, and faster, on inputs of single precision. Densities give it these.
+        Whether densities give it inputs of single precision, on which it is faster.
     """
 
     anchored = False

@@ -98,6 +98,10 @@ class SumEnergy(NamedParts, Energy):
     def takes_offset(self):
         return all(energy.takes_offset for energy in self._energies)
 
+    @property
+    def single_precision(self):
+        return all(energy.single_precision for energy in self._energies)
+
     def check(self):
         self._check_combine()
         terms = self.named_terms()

@@ -1,8 +1,10 @@
 """Boosted trees, grown by LightGBM on the slopes and curvatures of any objective."""
 
+import os
 from copy import copy
 from numbers import Integral
 from threading import Lock
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy import sparse
@@ -23,7 +25,10 @@ _BLOCK = 3000  # leaves of trees, which then stay in the cache of a core
 _FEW_ROWS = 500  # below which blocks do not pay, nor
 _COLUMNS = 4  # where rows have more than so many for each tree of a block
 
-_ONE_AT_A_TIME = Lock()  # a model itself remembers which of its trees are to predict
+# Of each model, which itself remembers which of its trees are to predict: one thread at a time.
+_LOCKS: WeakKeyDictionary = WeakKeyDictionary()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_LOCKS.clear)  # what other threads held there stays so
 
 
 class TreesEnergy(Energy):
@@ -345,7 +350,7 @@ def raw_outputs(booster, X, n_rounds, n_leaves, n_jobs=None):
     size = n_rounds
     if n_rows >= _FEW_ROWS and n_columns <= _COLUMNS * n_trees:
         size = max(1, n_trees // booster.num_model_per_iteration())
-    with _ONE_AT_A_TIME:
+    with _LOCKS.setdefault(booster, Lock()):
         return sum(
             booster.predict(
                 X,
