@@ -30,7 +30,8 @@ class KernelEnergy(LinearEnergy):
         better and cost more.
     gamma : float, default=None
         None means 1 / (n_features * variance of all entries), as ``gamma="scale"`` of `SVC`:
-        scale the columns first.
+        scale the columns first. Inputs of single precision, which densities give it, do not
+        serve one that is 1e5 times smaller.
 
     Attributes
     ----------
