@@ -73,11 +73,21 @@ class Leaves:
 
 
 def _in_threads(n_threads, function, parts):
-    """What the function returns for each of the parts."""
-    if n_threads == 1:
-        return [function(part) for part in parts]
-    with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(function, parts))
+    """What the function returns for each of the parts, of which this thread does its share.
+
+    It would else wait for another one to wake up.
+    """
+    results = [None] * len(parts)
+
+    def work(start):
+        for i in range(start, len(parts), n_threads):
+            results[i] = function(parts[i])
+
+    with ThreadPoolExecutor(max(n_threads - 1, 1)) as pool:
+        others = pool.map(work, range(1, n_threads))
+        work(0)
+        list(others)  # raises what they have raised
+    return results
 
 
 def _alike(tree, X):
