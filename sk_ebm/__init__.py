@@ -1,9 +1,9 @@
 """Energy-based learning with scikit-learn estimators."""
 
-from sk_ebm.classifier import EnergyClassifier
-from sk_ebm.density import EnergyDensityEstimator
-from sk_ebm.detector import EnergyDetector
-from sk_ebm.ranker import EnergyRanker
+from sk_ebm._estimators.classifier import EnergyClassifier
+from sk_ebm._estimators.density import EnergyDensityEstimator
+from sk_ebm._estimators.detector import EnergyDetector
+from sk_ebm._estimators.ranker import EnergyRanker
 
 __version__ = "0.1.0"
 __all__ = [

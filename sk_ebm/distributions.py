@@ -1,313 +1,310 @@
-"""Distributions of a continuous answer with known cdf, one for each row of the inputs.
-
-Each has ``log_density(y)`` in nats of y (n, k), the normal score ``normal_score(y)`` =
-Phi^-1(F(y)), accurate in both tails, of y (n, k) or, the same in all rows, (k,), and its inverse
-``at(z)`` for z of these shapes. Where the latter bends sharply, ``breaks`` (n, b) are the normal
-scores at these places.
+"""Predictive distributions: a base density corrected by an energy of its normal score, with atoms
+beside it, and rounded. All have one distribution for each row, and the same methods.
 """
 
-from copy import copy
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
-from scipy import special, stats
-from scipy.interpolate import CubicSpline
+from scipy.interpolate import PchipInterpolator
 
-from sk_ebm._roots import find_root
+from sk_ebm._density.splines import masses_below
 
-_LOG_ROOT = 0.5 * np.log(2 * np.pi)
-_LEAST = 1e-290  # of a sum of products, below which some may be cut to zero
-_LEAST_MASS = 1e-12  # of a cell that others' probabilities can raise
-
-
-class Student:
-    """Student's distributions with one number of degrees of freedom.
-
-    Parameters
-    ----------
-    loc, scale : ndarray of shape (n,)
-    df : float
-    """
-
-    def __init__(self, loc, scale, df):
-        self.loc, self.scale, self.df = loc, scale, df
-
-    def _standard(self, y):
-        return (y - self.loc[:, None]) / self.scale[:, None]
-
-    def log_density(self, y):
-        return stats.t.logpdf(self._standard(y), self.df) - np.log(self.scale)[:, None]
-
-    def normal_score(self, y):
-        t = self._standard(y)
-        spline = _student_scores(self.df)
-        u = np.arcsinh(np.abs(t) / np.sqrt(self.df))
-        scores, beyond = spline(u), u > spline.x[-1]
-        scores[beyond] = _student_score(np.abs(t[beyond]), self.df)
-        return np.copysign(scores, t)
-
-    def at(self, z):
-        t = -np.sign(z) * special.stdtrit(self.df, special.ndtr(-np.abs(z)))
-        return self.loc[:, None] + self.scale[:, None] * t
+_CERTAIN = 1e-8  # mass below which a difference of two cdfs is not accurate
+_FINER = 2  # values for each node among which the mode is looked for
+_CLOSE = 1e-7  # distance of normal scores to which it is found
 
 
-def _student_score(t, df):
-    """Normal scores of t >= 0, accurate in the tail."""
-    with np.errstate(divide="ignore"):
-        return -special.ndtri_exp(np.log(special.stdtr(df, -t)))
-
-
-@lru_cache(maxsize=64)
-def _student_scores(df):
-    """Normal scores of t = sqrt(df) sinh(u) as a spline of u >= 0, in which they are smooth.
-
-    From 3 degrees of freedom on its error is below 1e-10; it takes a fifth of the time.
-    """
-    u = np.linspace(0, min(12.0, 600 / df), 2048)  # the tail is about exp(-df u): not below tiny
-    return CubicSpline(u, _student_score(np.sqrt(df) * np.sinh(u), df))
-
-
-class Raised:
-    """Distributions of y, given those of a power of it.
+class Predictive:
+    """p(y given x) = q(y given x) exp(<o, phi(z)>) / Z(x), z the normal score of y under q.
 
     Parameters
     ----------
-    raised : distributions
-    power : Power
+    base : distribution
+        As `sk_ebm._density.base_distributions` describes.
+    tilted : TiltedNormal
+        The law of z.
     """
 
-    def __init__(self, raised, power):
-        self.raised, self.power = raised, power
-
-    def log_density(self, y):
-        return self.raised.log_density(self.power(y)) + self.power.log_slope(y)
-
-    def normal_score(self, y):
-        return self.raised.normal_score(self.power(y))
-
-    def at(self, z):
-        return self.power.inverse(self.raised.at(z))
-
-
-class Blended:
-    """Distributions in which the probabilities of cells are blended with given ones.
-
-    Within a cell the density keeps its form. Cells of no probability get none.
-
-    Parameters
-    ----------
-    distribution : distributions
-    edges : ndarray of shape (n_cells - 1,)
-        Where the cells meet, in ascending order.
-    shares : ndarray of shape (n, n_cells)
-        The given probabilities.
-    weight : float
-        Theirs, in [0, 1].
-    """
-
-    def __init__(self, distribution, edges, shares, weight):
-        self.distribution, self.edges = distribution, edges
-        scores = distribution.normal_score(edges)
-        tail = special.ndtr(-np.abs(scores))
-        low, high = (
-            np.pad(np.where(side, tail, 1 - tail), [(0, 0), (1, 1)])
-            for side in (scores < 0, scores >= 0)
-        )
-        low[:, -1] = high[:, 0] = 1.0
-        self._own_ends = low[:, :-1], high[:, 1:]
-        own = np.where(low[:, 1:] < 0.5, np.diff(low, axis=1), -np.diff(high, axis=1))
-        self._blend(own, shares, weight)
-
-    def _blend(self, own, shares, weight):
-        self._own, self._shares = own, shares
-        given = np.where(own > _LEAST_MASS, weight * shares, 0.0)
-        rest = 1 - given.sum(axis=1, keepdims=True)
-        self._ratios = rest + given / np.maximum(own, _LEAST_MASS)
-        blended = self._ratios * own
-        below = np.pad(np.cumsum(blended, axis=1), [(0, 0), (1, 0)])
-        above = np.pad(np.cumsum(blended[:, ::-1], axis=1)[:, ::-1], [(0, 0), (0, 1)])
-        self._ends = below[:, :-1], above[:, 1:]
-
-    def weighing(self, weight):
-        """The same with another weight."""
-        other = copy(self)
-        vars(other).pop("_edges_at", None)
-        other._blend(self._own, self._shares, weight)
-        return other
-
-    @cached_property
-    def _edges_at(self):
-        """Normal scores where cells meet, (n, n_cells - 1)."""
-        return _score(self._ends[0][:, 1:], self._ends[1][:, :-1])
+    def __init__(self, base, tilted):
+        self.base = base
+        self.tilted = tilted
 
     @property
-    def breaks(self):
-        """Where cells meet, and where the distribution has its own."""
-        if not hasattr(self.distribution, "breaks"):
-            return self._edges_at
-        inner = self.normal_score(self.distribution.at(self.distribution.breaks))
-        return np.hstack([self._edges_at, inner])
+    def n_rows(self):
+        return len(self.tilted.outputs)
 
-    def ratios_of(self, y):
-        """Of the density to that of the distribution, at y (n, k)."""
-        return np.take_along_axis(self._ratios, np.searchsorted(self.edges, y), axis=1)
+    @property
+    def masses(self):
+        """Gibbs masses of the grid, (n, q)."""
+        return self.tilted.masses
+
+    @cached_property
+    def grid(self):
+        """Values of y at the nodes, (n, q)."""
+        return self.base.at(self.tilted.splines.nodes)
 
     def log_density(self, y):
-        return self.distribution.log_density(y) + np.log(self.ratios_of(y))
+        """log p(y given x) at y (n, k), in nats."""
+        return self.base.log_density(y) + self.tilted.tilt(self.base.normal_score(y))
 
-    def normal_score(self, y):
-        scores = self.distribution.normal_score(y)
-        cells = np.broadcast_to(np.searchsorted(self.edges, y), scores.shape)
-        return _moved(scores, cells, self._own_ends, self._ends, self._ratios)
+    def log_mass(self, y, low, high):
+        """Log mass of a cell (low, high) around y, all (n, k); an end may be infinite."""
+        mass = self.cdf(high) - self.cdf(low)
+        width = 2 * np.minimum(high - y, y - low)
+        return np.where(
+            mass > _CERTAIN,
+            np.log(np.maximum(mass, _CERTAIN)),
+            self.log_density(y) + np.log(width),
+        )
 
-    def at(self, z):
-        z = np.broadcast_to(z, (len(self._ratios), np.shape(z)[-1]))
-        cells = (z[:, :, None] > self._edges_at[:, None]).sum(axis=2)
-        return self.distribution.at(_moved(z, cells, self._ends, self._own_ends, 1 / self._ratios))
+    def energies(self, y):
+        """-log q(y given x) - <o, phi(z)> at y (n, k): log p = -E - log Z."""
+        return -self.log_density(y) - self.log_z[:, None]
+
+    @property
+    def log_z(self):
+        return self.tilted.log_z
+
+    def cdf(self, y):
+        """P(Y <= y given x) at y (n, k)."""
+        return self.tilted.cdf(self.base.normal_score(y))
+
+    def quantile(self, p):
+        """Values of y with probability p (n, k) below."""
+        return self.base.at(self.tilted.quantile(p))
+
+    @cached_property
+    def _breaks(self):
+        """Where values bend sharply between the nodes, normal scores (n, b), or None."""
+        return getattr(self.base, "breaks", None)
+
+    @cached_property
+    def _pieces(self):
+        """Values and their masses, (n, q) each, whose sums are integrals: those of the grid,
+        or, where there are breaks, of more between these."""
+        if self._breaks is None:
+            return self.grid, self.masses
+        nodes, masses = self.tilted.quadrature(self._breaks)
+        return self.base.at(nodes), masses
+
+    @cached_property
+    def mean(self):
+        values, masses = self._pieces
+        return np.sum(masses * values, axis=1)
+
+    @cached_property
+    def mode(self):
+        """The value of greatest density: of many, then of closer and closer ones around it.
+
+        No slopes are used: a base may have jumps.
+        """
+        nodes = self.tilted.splines.nodes
+        z = np.tile(
+            np.interp(np.arange(0, len(nodes), 1 / _FINER), np.arange(len(nodes)), nodes),
+            (self.n_rows, 1),
+        )
+        while True:
+            best = np.argmax(self.log_density(self.base.at(z)), axis=1)
+            ends = np.stack([np.maximum(best - 1, 0), np.minimum(best + 1, z.shape[1] - 1)], axis=1)
+            low, high = np.take_along_axis(z, ends, axis=1).T
+            if (high - low).max() < _CLOSE:
+                return self.base.at(np.take_along_axis(z, best[:, None], axis=1))[:, 0]
+            z = np.linspace(low, high, 4 * _FINER + 1, axis=1)
+
+    def crps(self, y):
+        """Continuous ranked probability score (Gneiting and Raftery, 2007) at y (n,).
+
+        It is E|Y - y| - E|Y - Y'| / 2.
+        """
+        return self.distance(y) - self.gini
+
+    def distance(self, y):
+        """E|Y - y| = y (2 F(y) - 1) + E Y - 2 E[Y; Y <= y] at y (n,)."""
+        y = y[:, None]
+        z = self.base.normal_score(y)
+        if self._breaks is not None:
+            nodes, masses = self.tilted.quadrature(np.hstack([self._breaks, z]))
+            return np.sum(masses * np.abs(self.base.at(nodes) - y), axis=1)
+        below = self.tilted.partial_mean(z, self.base.at)
+        twice = 2 * self.tilted.cdf(z) - 1
+        return (y * twice - 2 * below)[:, 0] + self.mean
+
+    @cached_property
+    def gini(self):
+        """E|Y - Y'| / 2 = E[Y (2 F(Y) - 1)], (n,)."""
+        values, masses = self._pieces
+        return np.sum(masses * (2 * masses_below(masses) - 1) * values, axis=1)
+
+    def shortest(self, coverage):
+        """Ends (n, 2) of the shortest interval with that probability."""
+        lows = np.linspace(0, 1 - coverage, 201)
+        below = self.tilted.cdf_at_nodes
+        start = np.empty(len(below))
+        for i, (level, values) in enumerate(zip(below, self.grid, strict=True)):
+            level, first = np.unique(level, return_index=True)
+            quantile = PchipInterpolator(level, values[first], extrapolate=True)
+            start[i] = lows[np.argmin(quantile(lows + coverage) - quantile(lows))]
+        return self.quantile(np.stack([start, start + coverage], axis=1))
 
 
-def _moved(scores, cells, ends, new_ends, ratios):
-    """Normal scores (n, k) after cells have got new ends and densities have been multiplied.
+class Wrapped:
+    """Another form of a law of each row, with methods of the same names."""
 
-    Ends are the probabilities below the cells and above; the smaller tail is the accurate one.
-    """
-    ratios = np.take_along_axis(ratios, cells, axis=1)
-    tails = []
-    for side, old, new in zip((scores, -scores), ends, new_ends, strict=True):
-        old, new = (np.take_along_axis(table, cells, axis=1) for table in (old, new))
-        tails.append(new + (special.ndtr(side) - old) * ratios)
-    return _score(*tails)
+    def __init__(self, law):
+        self.law = law
+
+    @property
+    def n_rows(self):
+        return self.law.n_rows
+
+    @property
+    def log_z(self):
+        return self.law.log_z
+
+    def energies(self, y):
+        return -self.log_density(y) - self.log_z[:, None]
+
+    def shortest(self, coverage):
+        lows = np.linspace(1e-9, 1 - coverage - 1e-9, 201)
+        ends = self.quantile(np.tile(np.append(lows, lows + coverage), (self.n_rows, 1)))
+        low, high = np.hsplit(ends, 2)
+        best = np.argmin(high - low, axis=1)[:, None]
+        return np.hstack([np.take_along_axis(end, best, axis=1) for end in (low, high)])
 
 
-def _score(low, high):
-    """Normal scores from both tails, whichever is the smaller one."""
-    low, high = (np.clip(tail, np.finfo(float).tiny, 1.0) for tail in (low, high))
-    return np.where(low < high, special.ndtri(low), -special.ndtri(high))
+class Gated(Wrapped):
+    """A law with atoms, each of which has a mass beside the density of the rest.
 
-
-class Given:
-    """Distributions of others: ``logpdf``, ``logcdf`` and ``logsf``, perhaps ``ppf`` and ``isf``.
+    The density at an atom is its mass over the width of what is recorded as it.
 
     Parameters
     ----------
-    distributions : object
-        Its methods take and return arrays (n,).
-    near : ndarray of shape (2,)
-        Two values of y, between which inverting begins.
+    law : Predictive
+        That of the rest.
+    atoms : ndarray of shape (a,)
+        Sorted.
+    width : float
+    log_masses : ndarray of shape (n, a + 1)
+        Logarithms of the masses of the atoms, and of the rest.
     """
 
-    def __init__(self, distributions, near):
-        self.distributions = distributions
-        self.near = near
+    def __init__(self, law, atoms, width, log_masses):
+        super().__init__(law)
+        self.atoms = atoms
+        self.width = width
+        self.log_masses = log_masses
+        self._of_atoms, self._of_rest = np.hsplit(np.exp(log_masses), [-1])
 
-    def _columns(self, name, values):
-        method = getattr(self.distributions, name)
-        return np.stack([np.asarray(method(v), dtype=float) for v in values.T], axis=1)
+    @cached_property
+    def grid(self):
+        """Values at the nodes and then the atoms, (n, q + a)."""
+        return np.hstack([self.law.grid, np.tile(self.atoms, (self.n_rows, 1))])
+
+    @cached_property
+    def masses(self):
+        return np.hstack([self._of_rest * self.law.masses, self._of_atoms])
+
+    @cached_property
+    def mean(self):
+        return self._of_rest[:, 0] * self.law.mean + self._of_atoms @ self.atoms
 
     def log_density(self, y):
-        return self._columns("logpdf", y)
+        found = self.log_masses[:, -1:] + self.law.log_density(y)
+        for atom, log_mass in zip(self.atoms, self.log_masses.T, strict=False):
+            found = np.where(y == atom, log_mass[:, None] - np.log(self.width), found)
+        return found
 
-    def normal_score(self, y):
-        return score_of(self._columns("logcdf", y), self._columns("logsf", y))
+    def log_mass(self, y, low, high):
+        found = self.log_masses[:, -1:] + self.law.log_mass(y, low, high)
+        for atom, log_mass in zip(self.atoms, self.log_masses.T, strict=False):
+            inside = (low <= atom) & (atom <= high)
+            found = np.where(inside, np.logaddexp(found, log_mass[:, None]), found)
+        return found
 
-    def at(self, z):
-        z = np.atleast_2d(z)
-        if hasattr(self.distributions, "ppf") and hasattr(self.distributions, "isf"):
-            low = self._columns("ppf", special.ndtr(np.minimum(z, 0)))
-            return np.where(z <= 0, low, self._columns("isf", special.ndtr(-np.maximum(z, 0))))
-        n_rows = len(np.asarray(self.distributions.logpdf(self.near[0])))
-        z = np.broadcast_to(z, (n_rows, z.shape[1]))
-        low, high = (np.full(z.shape, float(v)) for v in self.near)
-        for _ in range(60):
-            short, long = self.normal_score(low) > z, self.normal_score(high) < z
-            if not (short | long).any():
-                break
-            width = high - low
-            low, high = np.where(short, low - width, low), np.where(long, high + width, high)
+    def cdf(self, y):
+        passed = (self.atoms <= y[:, :, None]) @ self._of_atoms[:, :, None]
+        return self._of_rest * self.law.cdf(y) + passed[:, :, 0]
 
-        def excess(y, rows):
-            everywhere = low.copy()
-            everywhere[rows] = y
-            return tuple(part[rows] for part in _excess(self, everywhere, z))
+    def quantile(self, p):
+        after = self.cdf(np.tile(self.atoms, (self.n_rows, 1)))
+        before = after - self._of_atoms
+        passed = (p[:, :, None] > after[:, None]) @ self._of_atoms[:, :, None]
+        of_rest = (p - passed[:, :, 0]) / np.maximum(self._of_rest, np.finfo(float).tiny)
+        found = self.law.quantile(np.clip(of_rest, 1e-300, 1 - 2**-53))
+        for j, atom in enumerate(self.atoms):
+            found = np.where((p > before[:, [j]]) & (p <= after[:, [j]]), atom, found)
+        return found
 
-        return find_root(excess, low, high)
+    @cached_property
+    def mode(self):
+        """An atom if it has half of all mass, else the mode of the rest."""
+        top = np.argmax(self._of_atoms, axis=1)
+        return np.where(self._of_atoms.max(axis=1) >= 0.5, self.atoms[top], self.law.mode)
+
+    def crps(self, y):
+        """E|Y - y| - E|Y - Y'| / 2, of which each expectation is a sum over atoms and rest."""
+        of_rest, ones = self._of_rest[:, 0], np.ones(self.n_rows)
+        gini = of_rest**2 * self.law.gini
+        for atom, mass in zip(self.atoms, self._of_atoms.T, strict=True):
+            from_rest = of_rest * self.law.distance(atom * ones)
+            gini += mass * (from_rest + self._from_atoms(atom * ones) / 2)
+        return of_rest * self.law.distance(y) + self._from_atoms(y) - gini
+
+    def _from_atoms(self, y):
+        return np.sum(self._of_atoms * np.abs(self.atoms - y[:, None]), axis=1)
 
 
-class MixtureRows:
-    """One Gaussian mixture for each row.
+class Rounded(Wrapped):
+    """A law of values, each of which has the mass of its cell under another law.
 
     Parameters
     ----------
-    log_shares, means, widths : ndarray of shape (n, n_components)
+    law : Predictive or Gated
+    recording : Recording
+        Has the values, and the edges between their cells.
     """
 
-    def __init__(self, log_shares, means, widths):
-        self.log_shares, self.means, self.widths = log_shares, means, widths
+    def __init__(self, law, recording):
+        super().__init__(law)
+        self.recording = recording
+        self._values = recording.values
 
     @cached_property
-    def _shares(self):
-        return np.exp(self.log_shares)
+    def grid(self):
+        """The values, (n, n_values)."""
+        return np.tile(self._values, (self.n_rows, 1))
 
     @cached_property
-    def breaks(self):
-        """At four widths from the means: values jump from one component to the next."""
-        ends = [self.means - 4 * self.widths, self.means + 4 * self.widths]
-        return self.normal_score(np.hstack(ends))
+    def _below(self):
+        """P(Y <= value), (n, n_values)."""
+        inner = self.law.cdf(np.tile(self.recording.edges, (self.n_rows, 1)))
+        return np.pad(inner, [(0, 0), (0, 1)], constant_values=1)
 
-    def _standard(self, y):
-        t = np.atleast_2d(y)[:, :, None] - self.means[:, None]  # (n, k, components)
-        t /= self.widths[:, None]
-        return t
-
-    def _sum(self, of_components):
-        return np.einsum("nc,nkc->nk", self._shares, of_components)
+    @cached_property
+    def masses(self):
+        return np.maximum(np.diff(self._below, axis=1, prepend=0), 0)
 
     def log_density(self, y):
-        t = self._standard(y)
-        density = np.einsum("nc,nkc->nk", self._shares / self.widths, np.exp(-0.5 * t * t))
-        found = np.log(np.maximum(density, _LEAST)) - _LOG_ROOT
-        far = np.nonzero(density < _LEAST)
-        logarithms = (self.log_shares - np.log(self.widths))[far[0]] - 0.5 * t[far] ** 2
-        found[far] = special.logsumexp(logarithms, axis=1) - _LOG_ROOT
-        return found
+        return self.law.log_density(y)
 
-    def normal_score(self, y):
-        t = self._standard(y)
-        tails, over = special.ndtr(-np.abs(t)), (t > 0).astype(float)  # of components
-        all_tails, share_over, share_under = map(self._sum, (tails, over, 1 - over))
-        tails *= over
-        tails_over = self._sum(tails)
-        tails_under = all_tails - tails_over
-        below = tails_under + (share_over - tails_over)  # a tail is at most half of its share
-        above = tails_over + (share_under - tails_under)
-        found = _score(below, above)
-        far = np.nonzero(np.minimum(below, above) < _LEAST)
-        log_tails = [
-            special.logsumexp(self.log_shares[far[0]] + special.log_ndtr(side), axis=1)
-            for side in (t[far], -t[far])
-        ]
-        found[far] = score_of(*log_tails)
-        return found
+    def cdf(self, y):
+        below = np.pad(self._below, [(0, 0), (1, 0)])
+        return np.take_along_axis(below, np.searchsorted(self._values, y, side="right"), axis=1)
 
-    def at(self, z):
-        z = np.broadcast_to(z, (len(self.means), np.shape(z)[-1]))
-        of_components = self.means[:, None] + self.widths[:, None] * z[:, :, None]
+    def quantile(self, p):
+        return self.recording.nearest(self.law.quantile(p))
 
-        def excess(y, rows):
-            some = MixtureRows(self.log_shares[rows], self.means[rows], self.widths[rows])
-            return _excess(some, y, z[rows])
+    @cached_property
+    def mean(self):
+        return self.masses @ self._values
 
-        return find_root(excess, of_components.min(axis=2), of_components.max(axis=2))
+    @cached_property
+    def mode(self):
+        return self._values[np.argmax(self.masses, axis=1)]
 
-
-def _excess(distribution, y, z):
-    """How far the normal score at y is beyond z, and its slope, all (n, k)."""
-    score = distribution.normal_score(y)
-    log_slope = distribution.log_density(y) + 0.5 * score * score + _LOG_ROOT
-    return score - z, np.exp(log_slope)
-
-
-def score_of(log_cdf, log_sf):
-    """Normal scores from logarithms of both tails, whichever is the smaller one."""
-    lower = special.ndtri_exp(np.minimum(log_cdf, -np.log(2)))
-    return np.where(log_cdf < log_sf, lower, -special.ndtri_exp(np.minimum(log_sf, -np.log(2))))
+    def crps(self, y):
+        """The integral over t of (F(t) - 1[t >= y])^2, a sum over the gaps between values."""
+        gaps, below = np.diff(self._values), self._below[:, :-1]
+        short = np.clip(y[:, None] - self._values[:-1], 0, gaps)  # of each gap the part below y
+        inside = below**2 * short + (1 - below) ** 2 * (gaps - short)
+        return inside.sum(axis=1) + np.abs(y - np.clip(y, self._values[0], self._values[-1]))

@@ -6,7 +6,7 @@ from scipy.stats import beta as beta_distribution
 from scipy.stats import norm
 from sklearn.base import BaseEstimator, clone
 
-from sk_ebm._checks import check_number
+from sk_ebm._utils.validation import check_number
 
 # Of the energies of compatible rows, the tail whose mean excess gives an inverse temperature.
 _TAIL = 0.1

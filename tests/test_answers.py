@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sk_ebm.answers import _COST, Groups, Labels
-from sk_ebm.gibbs import Gibbs
-from sk_ebm.losses import NLL
+from sk_ebm._core.answers import _COST, Groups, Labels
+from sk_ebm._core.gibbs import Gibbs
+from sk_ebm.losses._losses import NLL
 
 n = 24
 

@@ -8,10 +8,10 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
 
 from sk_ebm import EnergyDensityEstimator
-from sk_ebm.atoms import Gate, Recording
-from sk_ebm.distributions import Student
-from sk_ebm.predictive import Gated, Predictive, Rounded
-from sk_ebm.splines import NormalSplines, TiltedNormal
+from sk_ebm._density.base_distributions import Student
+from sk_ebm._density.rounding import Gate, Recording
+from sk_ebm._density.splines import NormalSplines, TiltedNormal
+from sk_ebm.distributions import Gated, Predictive, Rounded
 
 
 def simple(**params):

@@ -11,17 +11,18 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 
-from sk_ebm import EnergyDensityEstimator, _private
-from sk_ebm.distributions import Blended, Student
-from sk_ebm.local import Leaves, cell_edges, surely_positive
-from sk_ebm.predictive import Predictive
-from sk_ebm.regressors import (
+from sk_ebm import EnergyDensityEstimator
+from sk_ebm._density.base_distributions import Blended, Student
+from sk_ebm._density.leaf_density import Leaves, cell_edges, surely_positive
+from sk_ebm._density.regressors import (
     CentredKernelRidge,
     CrossFitted,
     NystroemRidge,
     default_locations,
 )
-from sk_ebm.splines import NormalSplines, TiltedNormal
+from sk_ebm._density.splines import NormalSplines, TiltedNormal
+from sk_ebm._utils import sklearn_private as _private
+from sk_ebm.distributions import Predictive
 
 EDGES = np.array([-1.0, 0.1, 2.0])
 

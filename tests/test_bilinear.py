@@ -8,8 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 
 from sk_ebm import EnergyClassifier, EnergyRanker
-from sk_ebm.catalogue import ItemIndex
 from sk_ebm.energies import BilinearEnergy
+from sk_ebm.energies._item_index import ItemIndex
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyRanker
-from sk_ebm.catalogue import ItemIndex
 from sk_ebm.energies import BilinearEnergy
+from sk_ebm.energies._item_index import ItemIndex
 from sk_ebm.metrics import top_k_recall
 
 pytest.importorskip("faiss")

@@ -26,7 +26,8 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyClassifier
-from sk_ebm.answers import Labels
+from sk_ebm._core.answers import Labels
+from sk_ebm._core.objective import Objective
 from sk_ebm.energies import (
     ExpertEnergy,
     KernelEnergy,
@@ -34,8 +35,7 @@ from sk_ebm.energies import (
     SumEnergy,
     TreesEnergy,
 )
-from sk_ebm.losses import LOSSES, NLL
-from sk_ebm.objective import Objective
+from sk_ebm.losses._losses import LOSSES, NLL
 
 SMALL_TREES = TreesEnergy(20, early_stopping=False)
 COUNTED_ROWS = (

@@ -22,15 +22,15 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyDensityEstimator
-from sk_ebm._roots import find_root
-from sk_ebm.answers import Grid
-from sk_ebm.conditional import as_read
-from sk_ebm.distributions import Blended, Given, MixtureRows, Student
+from sk_ebm._core.answers import Grid
+from sk_ebm._core.objective import Objective
+from sk_ebm._density.base_distributions import Blended, Given, MixtureRows, Student
+from sk_ebm._density.conditional import as_read
+from sk_ebm._density.splines import NormalSplines, TiltedNormal
+from sk_ebm._utils.roots import find_root
+from sk_ebm.distributions import Predictive
 from sk_ebm.energies import KernelEnergy, as_energy
-from sk_ebm.losses import NLL
-from sk_ebm.objective import Objective
-from sk_ebm.predictive import Predictive
-from sk_ebm.splines import NormalSplines, TiltedNormal
+from sk_ebm.losses._losses import NLL
 
 SPLINES = NormalSplines(8)
 

@@ -463,7 +463,7 @@ def test_classifiers_refuse_energies_of_inputs():
 
 
 def test_many_rows_are_calibrated_on_some(monkeypatch):
-    monkeypatch.setattr("sk_ebm.detector._CALIBRATION_ROWS", 100)
+    monkeypatch.setattr("sk_ebm._estimators.detector._CALIBRATION_ROWS", 100)
     X, _ = make_blobs(300, random_state=0)
     detector = EnergyDetector("gaussian", random_state=0).fit(X)
     assert len(detector.calibration_energies_) == 100

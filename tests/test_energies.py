@@ -4,7 +4,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.metrics.pairwise import rbf_kernel
 
-from sk_ebm.answers import Labels
+from sk_ebm._core.answers import Labels
+from sk_ebm._core.objective import Objective
 from sk_ebm.energies import (
     ENERGIES,
     KernelEnergy,
@@ -16,8 +17,7 @@ from sk_ebm.energies import (
 from sk_ebm.energies._design import DenseDesign, RotatedDesign, SparseDesign, make_design
 from sk_ebm.energies._kernel import _gaussian
 from sk_ebm.energies._linear import _leave_one_out, _start, _trials
-from sk_ebm.losses import NLL, EnergyLoss, Hinge, SquareExponential, SquareSquare
-from sk_ebm.objective import Objective
+from sk_ebm.losses._losses import NLL, EnergyLoss, Hinge, SquareExponential, SquareSquare
 
 VARIANTS = {
     **{name: energy() for name, energy in ENERGIES.items()},

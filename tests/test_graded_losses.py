@@ -6,9 +6,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp
 from sklearn.metrics import ndcg_score
 
-from sk_ebm import EnergyClassifier, grades
-from sk_ebm.gibbs import Gibbs
-from sk_ebm.graded_losses import (
+from sk_ebm import EnergyClassifier
+from sk_ebm._core.gibbs import Gibbs
+from sk_ebm.losses import _relevance as grades
+from sk_ebm.losses._graded import (
     GRADED_LOSSES,
     XENDCG,
     Lambda,
@@ -16,8 +17,8 @@ from sk_ebm.graded_losses import (
     PairwiseLog,
     _Places,
 )
-from sk_ebm.grades import Graded
-from sk_ebm.losses import LOSSES, NLL, Hinge
+from sk_ebm.losses._losses import LOSSES, NLL, Hinge
+from sk_ebm.losses._relevance import Graded
 
 n, k = 25, 7
 EVERY = [pytest.param(kind(), id=name) for name, kind in GRADED_LOSSES.items()]

@@ -5,8 +5,8 @@ from scipy.special import expit, softmax
 from sklearn.base import clone
 from sklearn.metrics import log_loss
 
-from sk_ebm.gibbs import Gibbs
-from sk_ebm.losses import LOSSES, LVQ2, MCE, MEE, NLL, Hinge, Perceptron, SquareSquare
+from sk_ebm._core.gibbs import Gibbs
+from sk_ebm.losses._losses import LOSSES, LVQ2, MCE, MEE, NLL, Hinge, Perceptron, SquareSquare
 
 VARIANTS = {
     **{name: loss() for name, loss in LOSSES.items()},

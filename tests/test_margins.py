@@ -4,8 +4,8 @@ from scipy.stats import kstest
 from sklearn.mixture import GaussianMixture
 
 from sk_ebm import EnergyDensityEstimator
-from sk_ebm.atoms import Recording
-from sk_ebm.margins import Margin
+from sk_ebm._density.column_transform import Margin
+from sk_ebm._density.rounding import Recording
 
 
 def margin(column):

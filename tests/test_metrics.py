@@ -14,9 +14,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_ebm import EnergyRanker
-from sk_ebm._queries import query_codes
+from sk_ebm._core.queries import query_codes
+from sk_ebm._estimators.ranker import TopK
 from sk_ebm.metrics import average_precision, ndcg, ndcg_scorer, reciprocal_rank, top_k_recall
-from sk_ebm.ranker import TopK
 
 METRICS = [ndcg, average_precision, reciprocal_rank]
 every_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.__name__)

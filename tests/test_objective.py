@@ -6,13 +6,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from sk_ebm._private import one_blas_thread
-from sk_ebm.answers import Labels
-from sk_ebm.base import out_of_sample
+from sk_ebm._core.answers import Labels
+from sk_ebm._core.gibbs import Gibbs
+from sk_ebm._core.objective import Objective
+from sk_ebm._estimators.base import out_of_sample
+from sk_ebm._utils.sklearn_private import one_blas_thread
 from sk_ebm.energies import LinearEnergy
-from sk_ebm.gibbs import Gibbs
-from sk_ebm.losses import LOSSES, NLL, Hinge, Log, Perceptron
-from sk_ebm.objective import Objective
+from sk_ebm.losses._losses import LOSSES, NLL, Hinge, Log, Perceptron
 
 n = 20
 

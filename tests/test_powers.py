@@ -11,8 +11,9 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import PredefinedSplit
 
-from sk_ebm import EnergyDensityEstimator, bases
-from sk_ebm.powers import Power
+from sk_ebm import EnergyDensityEstimator
+from sk_ebm._density import base_models as bases
+from sk_ebm._density.transforms import Power
 
 BEYOND = np.array([-50.0, -1.0, 1e-3, 0.5, 3.0, 40.0, 1e4])
 

@@ -21,7 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyClassifier, EnergyRanker
 from sk_ebm.energies import LinearEnergy, MLPEnergy, SumEnergy, TreesEnergy
-from sk_ebm.graded_losses import GRADED_LOSSES, Lambda
+from sk_ebm.losses._graded import GRADED_LOSSES, Lambda
 from sk_ebm.metrics import ndcg
 
 ENERGIES = ["linear", "kernel", "mlp", "trees"]
@@ -357,7 +357,7 @@ def test_folds_of_cv_hold_whole_queries(train):
 @every_energy
 def test_own_validation_never_cuts_a_query(energy, train, monkeypatch):
     """Every item of a query has the same random label, which its neighbours would give away."""
-    from sk_ebm.objective import Objective
+    from sk_ebm._core.objective import Objective
 
     X, y, groups = train
     taken = []

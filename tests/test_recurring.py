@@ -4,8 +4,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import kstest, norm
 
 from sk_ebm import EnergyDensityEstimator
-from sk_ebm.atoms import Recording
-from sk_ebm.recurring import Recurring, recurrence
+from sk_ebm._density.repeated_values import Recurring, recurrence
+from sk_ebm._density.rounding import Recording
 
 
 class Normal:

@@ -34,7 +34,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_ebm import EnergyDensityEstimator
-from sk_ebm.atoms import Recording
+from sk_ebm._density.rounding import Recording
 
 LEAST = 1e-12  # mass of a step
 LEVELS = np.linspace(0.005, 0.995, 100)  # whose pinball losses give a CRPS

@@ -28,8 +28,8 @@ from threadpoolctl import threadpool_limits
 from xgboost import XGBRanker
 
 from sk_ebm import EnergyRanker
-from sk_ebm.catalogue import ItemIndex
 from sk_ebm.energies import BilinearEnergy, TreesEnergy
+from sk_ebm.energies._item_index import ItemIndex
 from sk_ebm.metrics import ndcg, top_k_recall
 
 

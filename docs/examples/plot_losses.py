@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from sk_ebm.gibbs import Gibbs
+from sk_ebm._core.gibbs import Gibbs
 from sk_ebm.losses import LOSSES
 
 

@@ -1,10 +1,18 @@
 """Energy functions, by name."""
 
-from sk_ebm.energies._answer import AnswerExpert
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._bilinear import BilinearEnergy
-from sk_ebm.energies._expert import ExpertEnergy
-from sk_ebm.energies._inputs import (
+from sk_ebm.energies._kernel import KernelEnergy
+from sk_ebm.energies._linear import LinearEnergy
+from sk_ebm.energies._mlp import MLPEnergy
+from sk_ebm.energies._prototype import PrototypeEnergy
+from sk_ebm.energies._registry import ENERGIES, INPUT_ENERGIES
+from sk_ebm.energies._sum import SumEnergy, SurvivalSum, as_energy
+from sk_ebm.energies._trees import TreesEnergy
+from sk_ebm.energies.experts._answer_expert import AnswerExpert
+from sk_ebm.energies.experts._class_expert import ExpertEnergy
+from sk_ebm.energies.experts._item_expert import ItemExpertEnergy
+from sk_ebm.energies.inputs._inputs import (
     ForestEnergy,
     GaussianEnergy,
     InputEnergy,
@@ -13,15 +21,7 @@ from sk_ebm.energies._inputs import (
     MixtureEnergy,
     NeighborsEnergy,
 )
-from sk_ebm.energies._item_expert import ItemExpertEnergy
-from sk_ebm.energies._kernel import KernelEnergy
-from sk_ebm.energies._linear import LinearEnergy
-from sk_ebm.energies._mlp import MLPEnergy
-from sk_ebm.energies._prototype import PrototypeEnergy
-from sk_ebm.energies._registry import ENERGIES, INPUT_ENERGIES
-from sk_ebm.energies._sum import SumEnergy, SurvivalSum, as_energy
-from sk_ebm.energies._survival import SurvivalEnergy
-from sk_ebm.energies._trees import TreesEnergy
+from sk_ebm.energies.inputs._survival import SurvivalEnergy
 
 __all__ = [
     "ENERGIES",

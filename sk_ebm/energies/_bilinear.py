@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sk_ebm._checks import check_number
+from sk_ebm._utils.validation import check_number
 from sk_ebm.energies._design import Design
 from sk_ebm.energies._linear import LinearEnergy
 

@@ -8,8 +8,8 @@ from sklearn.kernel_approximation import RBFSampler
 from sklearn.utils import gen_batches
 from sklearn.utils.extmath import safe_sparse_dot
 
-from sk_ebm._checks import check_number
-from sk_ebm._private import row_norms
+from sk_ebm._utils.sklearn_private import row_norms
+from sk_ebm._utils.validation import check_number
 from sk_ebm.energies._linear import LinearEnergy
 
 _BLOCK = 1_000_000  # entries of a kernel that are held at once

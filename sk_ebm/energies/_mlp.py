@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
-from sk_ebm._checks import check_number
+from sk_ebm._utils.validation import check_number
 from sk_ebm.energies._base import Energy
 
 _ENOUGH = 20  # held-out samples for beta: with fewer, cross-fitting is cheap and steadier

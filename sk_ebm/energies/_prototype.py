@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.metrics.pairwise import euclidean_distances
 
-from sk_ebm._checks import check_number
+from sk_ebm._utils.validation import check_number
 from sk_ebm.energies._base import Energy
 
 _ALPHA = 1e-3

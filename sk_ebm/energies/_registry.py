@@ -1,17 +1,17 @@
 """Names of the energy functions."""
 
-from sk_ebm.energies._inputs import (
+from sk_ebm.energies._kernel import KernelEnergy
+from sk_ebm.energies._linear import LinearEnergy
+from sk_ebm.energies._mlp import MLPEnergy
+from sk_ebm.energies._prototype import PrototypeEnergy
+from sk_ebm.energies._trees import TreesEnergy
+from sk_ebm.energies.inputs._inputs import (
     ForestEnergy,
     GaussianEnergy,
     MarginalEnergy,
     MixtureEnergy,
     NeighborsEnergy,
 )
-from sk_ebm.energies._kernel import KernelEnergy
-from sk_ebm.energies._linear import LinearEnergy
-from sk_ebm.energies._mlp import MLPEnergy
-from sk_ebm.energies._prototype import PrototypeEnergy
-from sk_ebm.energies._trees import TreesEnergy
 
 ENERGIES = {
     "linear": LinearEnergy,

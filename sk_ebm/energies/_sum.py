@@ -4,12 +4,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import get_tags
 
-from sk_ebm._private import NamedParts
+from sk_ebm._utils.sklearn_private import NamedParts
 from sk_ebm.energies._base import Energy
-from sk_ebm.energies._expert import ExpertEnergy
-from sk_ebm.energies._item_expert import ItemExpertEnergy, ranks_items
 from sk_ebm.energies._registry import ENERGIES, INPUT_ENERGIES
-from sk_ebm.energies._survival import SurvivalEnergy
+from sk_ebm.energies.experts._class_expert import ExpertEnergy
+from sk_ebm.energies.experts._item_expert import ItemExpertEnergy, ranks_items
+from sk_ebm.energies.inputs._survival import SurvivalEnergy
 
 
 class SumEnergy(NamedParts, Energy):

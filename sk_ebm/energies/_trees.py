@@ -13,8 +13,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 from sklearn.utils import check_array
 
-from sk_ebm._checks import check_number
-from sk_ebm._private import count_threads
+from sk_ebm._utils.sklearn_private import count_threads
+from sk_ebm._utils.validation import check_number
 from sk_ebm.energies._base import Energy
 
 _FEW = 20  # samples below which there is no early stopping

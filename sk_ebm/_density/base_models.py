@@ -5,7 +5,7 @@ scores Phi^-1(F(y)) (n, k) of the points over which each training answer is spre
 distributions that have not seen the row, and in ``features_`` what energies read; the latter are
 deleted when these are fitted.
 Then ``distribution(X)`` gives distributions and features of new rows. Distributions are those of
-`sk_ebm.distributions`.
+`sk_ebm._density.base_distributions`.
 """
 
 from inspect import signature
@@ -18,11 +18,9 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import GammaRegressor
 from sklearn.preprocessing import StandardScaler
 
-from sk_ebm._foreign import seeded
-from sk_ebm.distributions import Given, Raised, Student
-from sk_ebm.local import Local, surely_positive
-from sk_ebm.powers import Power
-from sk_ebm.regressors import (
+from sk_ebm._density.base_distributions import Given, Raised, Student
+from sk_ebm._density.leaf_density import Local, surely_positive
+from sk_ebm._density.regressors import (
     FEW,
     CrossFitted,
     boosted_trees,
@@ -30,6 +28,8 @@ from sk_ebm.regressors import (
     fit_regressor,
     pool_locations,
 )
+from sk_ebm._density.transforms import Power
+from sk_ebm._utils.fit_arguments import seeded
 
 _CHOOSING = 4000  # rows on which the scale of more rows is chosen
 _LEAST_GAIN = 0.01  # nats of a row that a power of y must promise to be tried

@@ -9,8 +9,8 @@ from collections import namedtuple
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from sk_ebm._checks import check_number
-from sk_ebm._private import namespace
+from sk_ebm._utils.sklearn_private import namespace
+from sk_ebm._utils.validation import check_number
 
 Curvature = namedtuple("Curvature", ["diagonal", "product"])
 """diagonal (n, k) of the matrix of second derivatives of each sample, and product(v): that

@@ -10,8 +10,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import clone
 
-from sk_ebm._checks import check_number
-from sk_ebm.losses import LOSSES, NLL, Curvature, Loss
+from sk_ebm._utils.validation import check_number
+from sk_ebm.losses._losses import LOSSES, NLL, Curvature, Loss
 
 
 class GradedLoss(Loss):

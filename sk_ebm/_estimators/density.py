@@ -15,16 +15,16 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sk_ebm._checks import check_number, check_weighs
-from sk_ebm._private import check_sample_weight, one_blas_thread
-from sk_ebm.answers import Grid
-from sk_ebm.atoms import Gate, Recording
-from sk_ebm.base import EnergyEstimator, keep_fitted, row_blocks
-from sk_ebm.bases import Foreign, LocationScale
-from sk_ebm.conditional import Conditional, as_read
-from sk_ebm.margins import Margin
-from sk_ebm.mixture import MixtureColumn, fit_mixture
-from sk_ebm.splines import NormalSplines
+from sk_ebm._core.answers import Grid
+from sk_ebm._density.base_models import Foreign, LocationScale
+from sk_ebm._density.column_transform import Margin
+from sk_ebm._density.conditional import Conditional, as_read
+from sk_ebm._density.mixture import MixtureColumn, fit_mixture
+from sk_ebm._density.rounding import Gate, Recording
+from sk_ebm._density.splines import NormalSplines
+from sk_ebm._estimators.base import EnergyEstimator, keep_fitted, row_blocks
+from sk_ebm._utils.sklearn_private import check_sample_weight, one_blas_thread
+from sk_ebm._utils.validation import check_number, check_weighs
 
 _DRAWS = 200  # of each row, for means of several targets
 _FEW_VALUES = 20  # of a column of a table, up to which its density is spread over their cells

@@ -9,10 +9,10 @@ from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.mixture import GaussianMixture
 
-from sk_ebm._private import one_blas_thread
-from sk_ebm.distributions import MixtureRows
-from sk_ebm.local import Local
-from sk_ebm.regressors import FEW, MANY, CrossFitted
+from sk_ebm._density.base_distributions import MixtureRows
+from sk_ebm._density.leaf_density import Local
+from sk_ebm._density.regressors import FEW, MANY, CrossFitted
+from sk_ebm._utils.sklearn_private import one_blas_thread
 
 _LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 _RIDGES = (1.0, 0.3, 0.1, 0.03, 0.01, 1e-3, 1e-6)  # of covariances of columns of unit variance

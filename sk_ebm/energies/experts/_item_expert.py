@@ -8,8 +8,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
-from sk_ebm._foreign import seeded, weight_arguments
-from sk_ebm._private import take_rows
+from sk_ebm._utils.fit_arguments import seeded, weight_arguments
+from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm.energies._base import Energy
 
 _QUERIES = ("groups", "qid", "group_id", "group")  # names of what holds the queries

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import ndtri
 
-from sk_ebm.recurring import recurrence
+from sk_ebm._density.repeated_values import recurrence
 
 _RECURS = 0.8  # of new rows that hold a value seen before, above which a scale stays straight
 _ROWS = 2000  # below which an empirical distribution function is noise

@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
-from sk_ebm._private import namespace
+from sk_ebm._utils.sklearn_private import namespace
 
 _FARTHEST = 10.0  # times the range that 99 % of samples keep within
 

@@ -5,7 +5,7 @@ from scipy.special import logsumexp
 from sklearn.base import clone, is_classifier
 from sklearn.utils import get_tags
 
-from sk_ebm._foreign import seeded, weight_arguments
+from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm.energies._base import Energy
 
 

@@ -7,8 +7,8 @@ from numpy.polynomial import legendre
 from scipy import special
 from scipy.interpolate import BSpline
 
-from sk_ebm._roots import find_root
-from sk_ebm.gibbs import Gibbs
+from sk_ebm._core.gibbs import Gibbs
+from sk_ebm._utils.roots import find_root
 
 _PER_INTERVAL = 7  # Gauss-Legendre nodes; a polynomial of degree 13 is integrated exactly
 _POINTS, _WEIGHTS = legendre.leggauss(_PER_INTERVAL)

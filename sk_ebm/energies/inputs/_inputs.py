@@ -17,9 +17,9 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import MaxAbsScaler
 from sklearn.utils import get_tags
 
-from sk_ebm._checks import check_number
-from sk_ebm._foreign import seeded, weight_arguments
-from sk_ebm._private import count_rows, take_rows
+from sk_ebm._utils.fit_arguments import seeded, weight_arguments
+from sk_ebm._utils.sklearn_private import count_rows, take_rows
+from sk_ebm._utils.validation import check_number
 from sk_ebm.energies._base import Energy
 
 # Columns that a covariance is estimated of; more are projected on their principal components.

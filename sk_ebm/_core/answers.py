@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from sk_ebm._private import namespace
-from sk_ebm.grades import Graded, ranges
-from sk_ebm.losses import Curvature
+from sk_ebm._utils.sklearn_private import namespace
+from sk_ebm.losses._losses import Curvature
+from sk_ebm.losses._relevance import Graded, ranges
 
 
 class Answers:

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.parallel import Parallel, delayed
 
-from sk_ebm._foreign import seeded, weight_arguments
+from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 
 FEW = 30  # rows below which only linear models are tried
 MANY = 2000  # rows from which one model of all of them stands for the models of the folds
@@ -124,7 +124,7 @@ def boosted_trees(
 ):
     """LightGBM's trees where it is installed, else scikit-learn's."""
     try:
-        from sk_ebm._boosting import BoostedRegressor
+        from sk_ebm._density.boosting import BoostedRegressor
     except ImportError:
         loss = {"loss": "gamma"} if objective else {}
         return HistGradientBoostingRegressor(

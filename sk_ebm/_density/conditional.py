@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from sk_ebm.predictive import Gated, Predictive, Rounded
-from sk_ebm.recurring import Recurring
-from sk_ebm.splines import TiltedNormal
+from sk_ebm._density.repeated_values import Recurring
+from sk_ebm._density.splines import TiltedNormal
+from sk_ebm.distributions import Gated, Predictive, Rounded
 
 _FARTHEST = 1e15  # that features are in single precision, in about their units
 
@@ -21,7 +21,7 @@ class Conditional:
 
     Parameters
     ----------
-    base : fitted base, see `sk_ebm.bases`
+    base : fitted base, see `sk_ebm._density.base_models`
     splines : NormalSplines
     recording : Recording
     rounds : bool

@@ -18,10 +18,11 @@ from sklearn.utils import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sk_ebm._checks import check_number, check_weighs
-from sk_ebm._private import check_sample_weight, count_rows, take_rows
-from sk_ebm.answers import Given, Labels
-from sk_ebm.base import EnergyEstimator, keep_fitted, out_of_sample, row_blocks
+from sk_ebm._core.answers import Given, Labels
+from sk_ebm._core.gibbs import learn_beta
+from sk_ebm._estimators.base import EnergyEstimator, keep_fitted, out_of_sample, row_blocks
+from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
+from sk_ebm._utils.validation import check_number, check_weighs
 from sk_ebm.energies import (
     INPUT_ENERGIES,
     AnswerExpert,
@@ -33,7 +34,6 @@ from sk_ebm.energies import (
     SurvivalSum,
     as_energy,
 )
-from sk_ebm.gibbs import learn_beta
 from sk_ebm.thresholds import Reference, resolve_threshold
 
 # More rows than twice this are not cross-fitted: so many are held out once, where labels are none.

@@ -14,12 +14,12 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 from sklearn.utils import check_consistent_length, check_random_state, gen_batches, get_tags
 from sklearn.utils.validation import validate_data
 
-from sk_ebm._checks import check_number
-from sk_ebm._private import count_rows
+from sk_ebm._core.objective import Objective
+from sk_ebm._solvers.solvers import SOLVERS
+from sk_ebm._utils.sklearn_private import count_rows
+from sk_ebm._utils.validation import check_number
 from sk_ebm.energies import LinearEnergy, SumEnergy, as_energy
-from sk_ebm.losses import LOSSES, Loss
-from sk_ebm.objective import Objective
-from sk_ebm.solvers import SOLVERS
+from sk_ebm.losses._losses import LOSSES, Loss
 
 _ENOUGH_FOR_BETA = 1000
 

@@ -8,8 +8,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import validate_data
 
-from sk_ebm._checks import check_number
-from sk_ebm.base import keep_fitted
+from sk_ebm._estimators.base import keep_fitted
+from sk_ebm._utils.validation import check_number
 
 
 class ItemIndex(BaseEstimator):

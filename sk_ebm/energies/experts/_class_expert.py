@@ -4,10 +4,10 @@ import numpy as np
 from sklearn.base import clone, is_classifier, is_outlier_detector
 from sklearn.utils import get_tags
 
-from sk_ebm._foreign import seeded, weight_arguments
-from sk_ebm._private import take_rows
+from sk_ebm._utils.fit_arguments import seeded, weight_arguments
+from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm.energies._base import Energy
-from sk_ebm.energies._inputs import InputExpert
+from sk_ebm.energies.inputs._inputs import InputExpert
 
 
 class ExpertEnergy(Energy):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sk_ebm.answers import Labels
-from sk_ebm.gibbs import Gibbs
+from sk_ebm._core.answers import Labels
+from sk_ebm._core.gibbs import Gibbs
 
 _ROWS_PER_VALUE = 10  # on average, from which on all values are taken to be rounded
 _FREQUENT = 0.02  # of the rows, and

@@ -1,0 +1,1 @@
+"""The energy core: answers, Gibbs distribution, objective and training."""

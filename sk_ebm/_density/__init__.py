@@ -1,0 +1,1 @@
+"""Parts of conditional and joint densities."""

@@ -1,0 +1,1 @@
+"""Solvers of the training problem, by name."""
