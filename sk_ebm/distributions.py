@@ -172,7 +172,7 @@ class Wrapped:
         return np.hstack([np.take_along_axis(end, best, axis=1) for end in (low, high)])
 
 
-class Gated(Wrapped):
+class WithPointMasses(Wrapped):
     """A law with atoms, each of which has a mass beside the density of the rest.
 
     The density at an atom is its mass over the width of what is recorded as it.
@@ -259,8 +259,8 @@ class Rounded(Wrapped):
 
     Parameters
     ----------
-    law : Predictive or Gated
-    recording : Recording
+    law : Predictive or WithPointMasses
+    recording : Rounding
         Has the values, and the edges between their cells.
     """
 

@@ -14,9 +14,10 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 from sk_ebm._core.queries import check_relevance, gains_of, query_codes
-from sk_ebm._utils.sklearn_private import check_sample_weight, split_column
+from sk_ebm._tables.columns import split_column
+from sk_ebm._utils.ranks import ranges
+from sk_ebm._utils.sklearn_private import check_sample_weight
 from sk_ebm._utils.validation import check_number, check_weighs
-from sk_ebm.losses._relevance import ranges
 
 
 def ndcg(

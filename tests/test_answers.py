@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sk_ebm._core.answers import _COST, Groups, Labels
+from sk_ebm._core.classes import Labels
 from sk_ebm._core.gibbs import Gibbs
-from sk_ebm.losses._losses import NLL
+from sk_ebm._core.groups import _COST, Groups
+from sk_ebm.losses._likelihood import NLL
 
 n = 24
 

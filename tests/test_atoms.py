@@ -9,9 +9,9 @@ from sklearn.linear_model import Ridge
 
 from sk_ebm import EnergyDensityEstimator
 from sk_ebm._density.base_distributions import Student
-from sk_ebm._density.rounding import Gate, Recording
+from sk_ebm._density.rounding import PointMassClassifier, Rounding
 from sk_ebm._density.splines import NormalSplines, TiltedNormal
-from sk_ebm.distributions import Gated, Predictive, Rounded
+from sk_ebm.distributions import Predictive, Rounded, WithPointMasses
 
 
 def simple(**params):
@@ -37,25 +37,25 @@ def inflated(rng, n=1500):
 
 def test_continuous_values_have_no_masses(rng):
     y = np.append(rng.standard_normal(300), np.zeros(5))
-    found = Recording.of(np.append(y, y[:20]))
+    found = Rounding.of(np.append(y, y[:20]))
     assert not found.rounded
     assert len(found.atoms) == found.step == 0
 
 
 def test_few_values_are_rounded_and_a_lattice_is_completed():
-    found = Recording.of(np.repeat([1.0, 2.0, 4.0], 30))
+    found = Rounding.of(np.repeat([1.0, 2.0, 4.0], 30))
     assert_array_equal(found.values, [1, 2, 3, 4])
     assert found.step == 1
 
 
 def test_uneven_values_are_rounded_and_not_completed():
-    found = Recording.of(np.repeat([0.0, 1.0, np.pi, 9.7], 30))
+    found = Rounding.of(np.repeat([0.0, 1.0, np.pi, 9.7], 30))
     assert_array_equal(found.values, [0, 1, np.pi, 9.7])
     assert found.step == 0
 
 
 def test_integers_of_many_values_have_only_a_step():
-    found = Recording.of(load_diabetes().target)
+    found = Rounding.of(load_diabetes().target)
     assert not found.rounded
     assert (len(found.atoms), found.step) == (0, 1)
 
@@ -63,7 +63,7 @@ def test_integers_of_many_values_have_only_a_step():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_step_is_found_through_rounding_errors(rng, dtype):
     y = (rng.randint(40, size=500).astype(dtype) - dtype(17.3)) / dtype(11.7)
-    assert_allclose(Recording.of(y.astype(float)).step, 1 / 11.7, rtol=1e-5)
+    assert_allclose(Rounding.of(y.astype(float)).step, 1 / 11.7, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def test_a_step_is_found_through_rounding_errors(rng, dtype):
 )
 def test_atoms_stand_out(counts, n_atoms):
     y = np.repeat(np.sqrt(2 + np.arange(len(counts))), counts)
-    assert_array_equal(Recording.of(y).atoms, np.sqrt(2 + np.arange(n_atoms)))
+    assert_array_equal(Rounding.of(y).atoms, np.sqrt(2 + np.arange(n_atoms)))
 
 
 def test_cells_are_half_way_to_the_neighbours(rng):
-    found = Recording.of(np.repeat([0.0, 1.0, np.pi, 4.0], 30))
+    found = Rounding.of(np.repeat([0.0, 1.0, np.pi, 4.0], 30))
     low, high = found.cells(found.values)
     assert_allclose(low, [-np.inf, 0.5, (1 + np.pi) / 2, 2 + np.pi / 2])
     assert_array_equal(high, [*low[1:], np.inf])
@@ -95,18 +95,20 @@ def test_cells_are_half_way_to_the_neighbours(rng):
 
 
 def test_cells_of_values_not_seen():
-    found = Recording.of(np.repeat([0.0, 1.0, 1 + np.sqrt(2)], 30))
+    found = Rounding.of(np.repeat([0.0, 1.0, 1 + np.sqrt(2)], 30))
     assert_allclose(found.cells(np.array([7.0, -3.0])), [[4.71, -4.5], [9.29, -1.5]], atol=1e-2)
-    unrounded = Recording(*np.empty((2, 0)), 0.5, 0.5, *np.empty((2, 0)))
+    unrounded = Rounding(*np.empty((2, 0)), 0.5, 0.5, *np.empty((2, 0)))
     assert_allclose(unrounded.cells(np.array([7.0])), [[6.75], [7.25]])
 
 
 def laws(rng):
     base = Student(rng.standard_normal(6), rng.uniform(0.5, 2, size=6), 4.0)
     smooth = Predictive(base, TiltedNormal(NormalSplines(8), 0.5 * rng.standard_normal((6, 8))))
-    gated = Gated(smooth, np.array([-0.5, 1.0]), 0.5, np.log(rng.dirichlet(np.ones(3), size=6)))
+    gated = WithPointMasses(
+        smooth, np.array([-0.5, 1.0]), 0.5, np.log(rng.dirichlet(np.ones(3), size=6))
+    )
     values = np.arange(-40, 41) / 2
-    recording = Recording(values, values[:0], 0.5, 0.5, values, np.ones(len(values)))
+    recording = Rounding(values, values[:0], 0.5, 0.5, values, np.ones(len(values)))
     return {
         "gated": gated,
         "rounded": Rounded(smooth, recording),
@@ -167,13 +169,13 @@ def test_log_mass_far_out_is_that_of_the_density(rng):
 
 
 def test_an_outlier_widens_no_cell():
-    found = Recording.of(np.append(np.repeat(np.arange(5.0), 30), 1e6))
+    found = Rounding.of(np.append(np.repeat(np.arange(5.0), 30), 1e6))
     assert_array_equal(found.values, [0, 1, 2, 3, 4, 1e6])
     assert_allclose(np.abs(found.spread(found.values) - found.values[:, None]).max(), 0.4375)
 
 
 def test_labels_of_atoms():
-    answers = Gate.labels(np.array([2.0, 5.0, 1.0]), np.array([1.0, 2.0]))
+    answers = PointMassClassifier.labels(np.array([2.0, 5.0, 1.0]), np.array([1.0, 2.0]))
     assert_array_equal(answers.target, [1, 2, 0])
 
 
@@ -209,7 +211,7 @@ def test_an_atom_has_its_probability(rng):
     X, y, share = inflated(rng)
     density = simple().fit(X[:1000], y[:1000])
     assert_array_equal(density.atoms_[0], [0])
-    width = density.recordings_[0].width
+    width = density.rounding_[0].width
     assert_allclose(width, 0.01 * np.std(y[:1000]))
     found = width * np.exp(density.log_prob(X[1000:], np.zeros(500)))
     assert np.abs(found - share[1000:]).mean() < 0.05
@@ -297,7 +299,7 @@ def test_the_density_of_a_table_depends_on_its_units(table, joint):
     ],
 )
 def test_steps_are_those_of_a_lattice(values, step):
-    found = Recording.of(np.repeat(np.array(values, dtype=float), 20)).step
+    found = Rounding.of(np.repeat(np.array(values, dtype=float), 20)).step
     assert_allclose(found, step, rtol=1e-9)
 
 

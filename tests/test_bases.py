@@ -13,7 +13,7 @@ from sklearn.model_selection import KFold
 
 from sk_ebm import EnergyDensityEstimator
 from sk_ebm._density.base_distributions import Blended, Student
-from sk_ebm._density.leaf_density import Leaves, cell_edges, surely_positive
+from sk_ebm._density.leaf_density import LeafHistograms, cell_edges, significantly_positive
 from sk_ebm._density.regressors import (
     CentredKernelRidge,
     CrossFitted,
@@ -21,7 +21,7 @@ from sk_ebm._density.regressors import (
     default_locations,
 )
 from sk_ebm._density.splines import NormalSplines, TiltedNormal
-from sk_ebm._utils import sklearn_private as _private
+from sk_ebm._utils import threads
 from sk_ebm.distributions import Predictive
 
 EDGES = np.array([-1.0, 0.1, 2.0])
@@ -109,7 +109,7 @@ def test_leaves_hold_the_answers_of_their_rows(rng, weights_of):
     cells = (X[:, 0] > 0.5).astype(int) + 2 * (X[:, 0] > 0.8)
     forest = ExtraTreesRegressor(20, max_leaf_nodes=3, random_state=0).fit(X, cells)
     weights = weights_of(rng)
-    leaves = Leaves([forest], [np.arange(200)], X, cells, weights, 4)
+    leaves = LeafHistograms([forest], [np.arange(200)], X, cells, weights, 4)
     shares, means = leaves(X)
     assert_allclose(shares.sum(axis=1), 1, atol=4 * half_unit)
     assert_allclose(means, forest.predict(X))
@@ -129,10 +129,10 @@ def test_leaves_hold_the_answers_of_their_rows(rng, weights_of):
 def test_threads_find_the_same_leaves(n_threads, rng, monkeypatch):
     X, y = rng.uniform(size=(600, 3)), rng.randint(4, size=600)
     forest = ExtraTreesRegressor(13, random_state=0).fit(X, y)
-    leaves = Leaves([forest], [np.arange(600)], X, y, np.ones(600), 4)
-    monkeypatch.setattr(_private, "_openmp_effective_n_threads", lambda: 1)
+    leaves = LeafHistograms([forest], [np.arange(600)], X, y, np.ones(600), 4)
+    monkeypatch.setattr(threads, "_openmp_effective_n_threads", lambda: 1)
     alone = leaves(X)
-    monkeypatch.setattr(_private, "_openmp_effective_n_threads", lambda: n_threads)
+    monkeypatch.setattr(threads, "_openmp_effective_n_threads", lambda: n_threads)
     for found, expected in zip(leaves(X), alone, strict=True):
         assert_array_equal(found, expected)
 
@@ -147,9 +147,9 @@ def test_edges_are_between_values():
 
 
 def test_surely_positive():
-    assert surely_positive(np.array([1.0, 1.1, 0.9]), np.ones(3))
-    assert not surely_positive(np.array([1.0, -1.1, 0.9]), np.ones(3))
-    assert not surely_positive(np.zeros(3), np.ones(3))
+    assert significantly_positive(np.array([1.0, 1.1, 0.9]), np.ones(3))
+    assert not significantly_positive(np.array([1.0, -1.1, 0.9]), np.ones(3))
+    assert not significantly_positive(np.zeros(3), np.ones(3))
 
 
 def test_answers_of_repeated_rows_are_known(rng):
@@ -160,14 +160,14 @@ def test_answers_of_repeated_rows_are_known(rng):
     X, y = kinds[of], answers[of, rng.randint(2, size=900)].astype(float)
     density = EnergyDensityEstimator("linear", alpha=0.1, kind="mass", random_state=0)
     density.fit(X[:600], y[:600])
-    local = density.conditionals_[0].base.local_
+    local = density.chain_[0].base.local_
     assert local.weight_ > 0.3
     assert density.score(X[600:], y[600:]) > -np.log(2) - 0.3
     nothing = EnergyDensityEstimator(
         "linear", location=Ridge(), alpha=0.1, kind="mass", random_state=0
     )
     nothing.fit(X[:600], y[:600])
-    assert nothing.conditionals_[0].base.local_ is None
+    assert nothing.chain_[0].base.local_ is None
     assert density.score(X[600:], y[600:]) > nothing.score(X[600:], y[600:]) + 0.3
 
 

@@ -20,7 +20,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyClassifier
 from sk_ebm.energies import ENERGIES, MLPEnergy, PrototypeEnergy
-from sk_ebm.losses._losses import LOSSES, NLL, Hinge
+from sk_ebm.losses._likelihood import NLL
+from sk_ebm.losses._registry import LOSSES
+from sk_ebm.losses._table1 import Hinge
 
 MINI_BATCHES = (
     "Rows drawn into mini-batches and held-out rows differ when a row of weight 2 becomes two rows."

@@ -26,7 +26,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyClassifier
-from sk_ebm._core.answers import Labels
+from sk_ebm._core.classes import Labels
 from sk_ebm._core.objective import Objective
 from sk_ebm.energies import (
     ExpertEnergy,
@@ -35,7 +35,8 @@ from sk_ebm.energies import (
     SumEnergy,
     TreesEnergy,
 )
-from sk_ebm.losses._losses import LOSSES, NLL
+from sk_ebm.losses._likelihood import NLL
+from sk_ebm.losses._registry import LOSSES
 
 SMALL_TREES = TreesEnergy(20, early_stopping=False)
 COUNTED_ROWS = (

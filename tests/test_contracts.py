@@ -7,11 +7,14 @@ from sklearn.datasets import load_iris
 from sklearn.tree import DecisionTreeRegressor
 
 from sk_ebm import EnergyClassifier
-from sk_ebm._core.answers import Answers, Groups, Labels
+from sk_ebm._core.answers import Answers
+from sk_ebm._core.classes import Labels
 from sk_ebm._core.gibbs import Gibbs
+from sk_ebm._core.groups import Groups
 from sk_ebm._core.objective import Objective
 from sk_ebm.energies import Energy, LinearEnergy, MLPEnergy
-from sk_ebm.losses._losses import LOSSES, NLL
+from sk_ebm.losses._likelihood import NLL
+from sk_ebm.losses._registry import LOSSES
 
 
 class Grid(Answers):

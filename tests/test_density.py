@@ -22,15 +22,15 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyDensityEstimator
-from sk_ebm._core.answers import Grid
 from sk_ebm._core.objective import Objective
-from sk_ebm._density.base_distributions import Blended, Given, MixtureRows, Student
+from sk_ebm._density.base_distributions import Blended, MixtureRows, PredictedDistribution, Student
 from sk_ebm._density.conditional import as_read
+from sk_ebm._density.score_answers import Grid
 from sk_ebm._density.splines import NormalSplines, TiltedNormal
 from sk_ebm._utils.roots import find_root
 from sk_ebm.distributions import Predictive
 from sk_ebm.energies import KernelEnergy, as_energy
-from sk_ebm.losses._losses import NLL
+from sk_ebm.losses._likelihood import NLL
 
 SPLINES = NormalSplines(8)
 
@@ -83,7 +83,7 @@ def bases(rng):
     return {
         "student": student,
         "blended": Blended(student, np.array([-1.0, 0.1, 2.0]), of_cells, 0.6),
-        "normal": Given(stats.norm(loc, scale), np.array([-1.0, 1.0])),
+        "normal": PredictedDistribution(stats.norm(loc, scale), np.array([-1.0, 1.0])),
         "mixture": mixture,
         "blended mixture": Blended(mixture, np.array([-1.0, 0.1, 2.0]), of_cells, 0.6),
     }
@@ -177,8 +177,8 @@ def test_bases_invert_their_normal_score(name, rng):
 def test_a_base_without_quantiles_is_inverted_by_bisection():
     law = stats.norm([1.0, -2.0], [1.0, 3.0])
     z = np.array([-3.0, 0.0, 2.0])
-    found = Given(WithoutQuantiles(law), np.array([0.0, 0.5])).at(z)
-    assert_allclose(found, Given(law, None).at(z), atol=1e-9)
+    found = PredictedDistribution(WithoutQuantiles(law), np.array([0.0, 0.5])).at(z)
+    assert_allclose(found, PredictedDistribution(law, None).at(z), atol=1e-9)
 
 
 @pytest.mark.parametrize("name", BASES)
@@ -293,7 +293,7 @@ def test_a_skewed_law_is_recovered(rng):
     density = simple(random_state=0).fit(X[:1000], y[:1000])
     truth = -(y[1000:] - X[1000:, 0])
     assert truth.mean() - density.score(X[1000:], y[1000:]) < 0.15
-    student = density.conditionals_[0].base.distribution(X[1000:])[0]
+    student = density.chain_[0].base.distribution(X[1000:])[0]
     assert density.score(X[1000:], y[1000:]) > student.log_density(y[1000:, None]).mean() + 0.1
 
 
@@ -385,7 +385,7 @@ def test_a_frozen_location_is_not_fitted_again(diabetes):
     X, y, new_X, _ = diabetes
     ridge = Ridge().fit(X, y)
     density = simple(location=FrozenEstimator(ridge), random_state=0).fit(X, y)
-    loc = density.conditionals_[0].base.distribution(new_X)[0].loc
+    loc = density.chain_[0].base.distribution(new_X)[0].loc
     assert_allclose(loc, ridge.predict(new_X))
 
 
@@ -419,7 +419,7 @@ def test_rows_far_away_have_densities(diabetes, energy, factor):
 @pytest.mark.parametrize("energy, dtype", [("kernel", np.float32), ("linear", np.float64)])
 def test_kernels_are_fitted_in_single_precision(diabetes, energy, dtype):
     X, y = diabetes[:2]
-    conditional = simple(energy=energy).fit(X, np.maximum(y, 90)).conditionals_[0]
+    conditional = simple(energy=energy).fit(X, np.maximum(y, 90)).chain_[0]
     assert conditional.energy_.coef_.dtype == conditional.gate.energy_.coef_.dtype == dtype
     assert conditional.smooth(X).log_density(y[:, None]).dtype == np.float64
 
@@ -507,7 +507,7 @@ def test_a_conformal_interval_may_be_the_whole_line(diabetes, fitted):
 def test_callbacks_see_each_iteration(diabetes):
     monitor = ScoringMonitor(scoring="r2")
     density = simple(random_state=0).set_callbacks(monitor).fit(*diabetes[:2])
-    assert len(density.conditionals_[0].loss_curve_) == density.n_iter_ > 1
+    assert len(density.chain_[0].loss_curve_) == density.n_iter_ > 1
 
 
 def test_a_failed_joint_fit_keeps_what_was_fitted(joint, ring):
@@ -582,9 +582,9 @@ def test_columns_in_bands_are_seen_from_the_leaves_of_trees(rng):
 
     X[:, 4] = bands[(12 * X[:, 1]).astype(int)] + 0.1 * rng.standard_normal(600)
     joint = EnergyDensityEstimator("linear", conditional=False, random_state=0).fit(X)
-    assert joint.conditionals_[0].base.local_ is None
-    assert joint.conditionals_[1].base.local_ is None
-    assert joint.conditionals_[4].base.local_.weight_ > 0.5
+    assert joint.chain_[0].base.local_ is None
+    assert joint.chain_[1].base.local_ is None
+    assert joint.chain_[4].base.local_.weight_ > 0.5
     draws = joint.sample(1000, random_state=0)
     draws = draws[(draws[:, 1] > 0) & (draws[:, 1] < 1)]
     assert np.mean(off(draws) < 0.4) > 0.6
@@ -606,7 +606,7 @@ def test_orders_of_the_columns_are_averaged():
     joint.fit(train)
     own = clone(joint).set_params(n_orders=1).fit(train)
     chains = [own.score_samples(test)]
-    chains += [chain.score_samples(test[:, order]) for order, chain in joint.others_]
+    chains += [chain.score_samples(test[:, order]) for order, chain in joint.reordered_chains_]
     averaged = special.logsumexp(chains, axis=0) - np.log(3)
     assert_allclose(joint.score_samples(test), averaged)
     draws = joint.sample(2000, random_state=0)
@@ -619,8 +619,8 @@ def test_orders_are_different_and_take_the_folds_of_an_iterator():
     X = load_iris().data[::3, :2]
     joint = EnergyDensityEstimator("linear", conditional=False, alpha=0.1, n_orders=5)
     joint.set_params(cv=KFold(3).split(X)).fit(X)
-    assert [order for order, _ in joint.others_] == [(1, 0)]
-    assert joint.n_iter_ > sum(conditional.n_iter_ for conditional in joint.conditionals_)
+    assert [order for order, _ in joint.reordered_chains_] == [(1, 0)]
+    assert joint.n_iter_ > sum(conditional.n_iter_ for conditional in joint.chain_)
 
 
 def test_no_row_is_next_to_impossible_beside_narrow_components(rng):

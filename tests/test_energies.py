@@ -4,7 +4,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.metrics.pairwise import rbf_kernel
 
-from sk_ebm._core.answers import Labels
+from sk_ebm._core.classes import Labels
 from sk_ebm._core.objective import Objective
 from sk_ebm.energies import (
     ENERGIES,
@@ -17,7 +17,8 @@ from sk_ebm.energies import (
 from sk_ebm.energies._design import DenseDesign, RotatedDesign, SparseDesign, make_design
 from sk_ebm.energies._kernel import _gaussian
 from sk_ebm.energies._linear import _leave_one_out, _start, _trials
-from sk_ebm.losses._losses import NLL, EnergyLoss, Hinge, SquareExponential, SquareSquare
+from sk_ebm.losses._likelihood import NLL
+from sk_ebm.losses._table1 import EnergyLoss, Hinge, SquareExponential, SquareSquare
 
 VARIANTS = {
     **{name: energy() for name, energy in ENERGIES.items()},

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sk_ebm._core.gibbs import Gibbs, learn_beta
+from sk_ebm._core.gibbs import Gibbs
+from sk_ebm._core.temperature import learn_beta
 
 BETAS = [1e-6, 1.0, 1e6]
 DTYPES = [np.float32, np.float64]

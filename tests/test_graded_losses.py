@@ -9,16 +9,13 @@ from sklearn.metrics import ndcg_score
 from sk_ebm import EnergyClassifier
 from sk_ebm._core.gibbs import Gibbs
 from sk_ebm.losses import _relevance as grades
-from sk_ebm.losses._graded import (
-    GRADED_LOSSES,
-    XENDCG,
-    Lambda,
-    PairwiseHinge,
-    PairwiseLog,
-    _Places,
-)
-from sk_ebm.losses._losses import LOSSES, NLL, Hinge
-from sk_ebm.losses._relevance import Graded
+from sk_ebm.losses._lambdarank import Lambda, _Places
+from sk_ebm.losses._likelihood import NLL
+from sk_ebm.losses._pairwise import PairwiseHinge, PairwiseLog
+from sk_ebm.losses._registry import GRADED_LOSSES, LOSSES
+from sk_ebm.losses._relevance import RelevanceTarget
+from sk_ebm.losses._table1 import Hinge
+from sk_ebm.losses._xendcg import XENDCG
 
 n, k = 25, 7
 EVERY = [pytest.param(kind(), id=name) for name, kind in GRADED_LOSSES.items()]
@@ -41,7 +38,7 @@ def energies(rng):
 
 
 def graded(gains, counts=None):
-    return Graded(gains, np.ones(gains.shape) if counts is None else counts)
+    return RelevanceTarget(gains, np.ones(gains.shape) if counts is None else counts)
 
 
 def fresh(loss):

@@ -6,7 +6,9 @@ from sklearn.base import clone
 from sklearn.metrics import log_loss
 
 from sk_ebm._core.gibbs import Gibbs
-from sk_ebm.losses._losses import LOSSES, LVQ2, MCE, MEE, NLL, Hinge, Perceptron, SquareSquare
+from sk_ebm.losses._likelihood import MEE, NLL
+from sk_ebm.losses._registry import LOSSES
+from sk_ebm.losses._table1 import LVQ2, MCE, Hinge, Perceptron, SquareSquare
 
 VARIANTS = {
     **{name: loss() for name, loss in LOSSES.items()},

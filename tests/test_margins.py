@@ -4,12 +4,12 @@ from scipy.stats import kstest
 from sklearn.mixture import GaussianMixture
 
 from sk_ebm import EnergyDensityEstimator
-from sk_ebm._density.column_transform import Margin
-from sk_ebm._density.rounding import Recording
+from sk_ebm._density.column_transform import ColumnTransform
+from sk_ebm._density.rounding import Rounding
 
 
 def margin(column):
-    return Margin.of(column, Recording.of(column))
+    return ColumnTransform.of(column, Rounding.of(column))
 
 
 def skewed(rng, n):
@@ -57,7 +57,7 @@ def test_inverse_and_slopes(rng):
 def test_a_joint_density_of_a_skewed_column_integrates_to_one_and_beats_the_mixture(rng):
     X, new = skewed(rng, 2500)[:, None], skewed(rng, 2500)[:, None]
     model = EnergyDensityEstimator(conditional=False, random_state=0).fit(X)
-    grid = model.margins_[0].inverse(np.linspace(-9, 9, 40001))
+    grid = model.column_transforms_[0].inverse(np.linspace(-9, 9, 40001))
     density = np.exp(model.score_samples(grid[:, None]))
     assert np.trapezoid(density, grid) == pytest.approx(1, abs=1e-3)
     assert model.score(new) > GaussianMixture(8, random_state=0).fit(X).score(new) + 0.1
@@ -67,11 +67,11 @@ def test_a_joint_density_of_a_skewed_column_integrates_to_one_and_beats_the_mixt
 def test_cells_of_whole_numbers_on_normal_scores_meet(rng):
     X = np.round(skewed(rng, 2500)[:, None] * 5000)
     model = EnergyDensityEstimator(conditional=False, kind="mass", random_state=0).fit(X)
-    assert len(model.margins_[0].x) > 2
-    step = model.recordings_[0].step
+    assert len(model.column_transforms_[0].x) > 2
+    step = model.rounding_[0].step
     whole = np.arange(X.min() - 200 * step, 1000 * step, step)
-    cells = model.recordings_[0].on(model.margins_[0], False)
-    edges = cells.cells(model.margins_[0](whole))
+    cells = model.rounding_[0].on(model.column_transforms_[0], False)
+    edges = cells.cells(model.column_transforms_[0](whole))
     np.testing.assert_allclose(edges[0][1:], edges[1][:-1])
     assert np.exp(model.score_samples(whole[:, None])).sum() < 1
 

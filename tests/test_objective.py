@@ -6,13 +6,15 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from sk_ebm._core.answers import Labels
+from sk_ebm._core.classes import Labels
 from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._core.objective import Objective
 from sk_ebm._estimators.base import out_of_sample
-from sk_ebm._utils.sklearn_private import one_blas_thread
+from sk_ebm._utils.threads import one_blas_thread
 from sk_ebm.energies import LinearEnergy
-from sk_ebm.losses._losses import LOSSES, NLL, Hinge, Log, Perceptron
+from sk_ebm.losses._likelihood import NLL
+from sk_ebm.losses._registry import LOSSES
+from sk_ebm.losses._table1 import Hinge, Log, Perceptron
 
 n = 20
 

@@ -1,4 +1,4 @@
-"""Power, and densities that stand on one."""
+"""PowerTransform, and densities that stand on one."""
 
 from itertools import pairwise
 
@@ -13,7 +13,7 @@ from sklearn.model_selection import PredefinedSplit
 
 from sk_ebm import EnergyDensityEstimator
 from sk_ebm._density import base_models as bases
-from sk_ebm._density.transforms import Power
+from sk_ebm._density.transforms import PowerTransform
 
 BEYOND = np.array([-50.0, -1.0, 1e-3, 0.5, 3.0, 40.0, 1e4])
 
@@ -26,7 +26,7 @@ def y(request, rng):
 
 @pytest.mark.parametrize("exponent", [-1.5, 0, 0.4, 1, 2, 3])
 def test_a_power_maps_all_numbers_onto_themselves(y, exponent):
-    power = Power(exponent).fit(y, np.ones(400))
+    power = PowerTransform(exponent).fit(y, np.ones(400))
     for values in (y, BEYOND):
         assert_allclose(power.inverse(power(values)), values, rtol=1e-9, atol=1e-9)
     assert (np.diff(power(np.sort(BEYOND))) > 0).all()
@@ -35,7 +35,7 @@ def test_a_power_maps_all_numbers_onto_themselves(y, exponent):
 
 @pytest.mark.parametrize("exponent", [-1.5, 0, 0.4, 1, 2, 3])
 def test_the_slope_is_that_of_finite_differences(y, exponent):
-    power = Power(exponent).fit(y, np.ones(400))
+    power = PowerTransform(exponent).fit(y, np.ones(400))
     values = np.concatenate([y[np.abs(y - y.min()) > 1e-3], [y.min() - 5, y.max() + 5]])
     values = values[np.abs(values - y.max()) > 1e-3]
     step = 1e-6 * (np.abs(values) + 1e-3)
@@ -45,36 +45,38 @@ def test_the_slope_is_that_of_finite_differences(y, exponent):
 
 def test_auto_finds_the_scale_on_which_values_are_normal(rng):
     normal, weights = rng.standard_normal(2000), np.ones(2000)
-    assert abs(Power().fit(np.exp(normal), weights).exponent_) < 0.1
-    assert Power().fit((0.2 * normal + 3) ** 3, weights).exponent_ == pytest.approx(1 / 3, abs=0.1)
-    assert abs(Power().fit(normal, weights).exponent_ - 1) < 0.1
-    assert Power().fit(normal, weights).gain_ < 1e-2
+    assert abs(PowerTransform().fit(np.exp(normal), weights).exponent_) < 0.1
+    assert PowerTransform().fit((0.2 * normal + 3) ** 3, weights).exponent_ == pytest.approx(
+        1 / 3, abs=0.1
+    )
+    assert abs(PowerTransform().fit(normal, weights).exponent_ - 1) < 0.1
+    assert PowerTransform().fit(normal, weights).gain_ < 1e-2
 
 
 def test_the_unit_of_y_does_not_matter(y):
-    one, other = (Power().fit(unit * y, np.ones(400)) for unit in (1, 1e-5))
+    one, other = (PowerTransform().fit(unit * y, np.ones(400)) for unit in (1, 1e-5))
     assert other.exponent_ == pytest.approx(one.exponent_, abs=1e-4)
     assert other.gain_ == pytest.approx(one.gain_, abs=1e-8)
 
 
 def test_a_weight_of_two_is_two_rows(rng):
     y, weights = rng.lognormal(size=50), rng.randint(3, size=50)
-    one = Power().fit(y, weights.astype(float))
-    two = Power().fit(np.repeat(y, weights), np.ones(weights.sum()))
+    one = PowerTransform().fit(y, weights.astype(float))
+    two = PowerTransform().fit(np.repeat(y, weights), np.ones(weights.sum()))
     assert one.exponent_ == pytest.approx(two.exponent_, abs=1e-6)
 
 
 def test_a_weight_of_two_is_two_rows_around_the_median(rng):
     y, weights = rng.standard_normal(50), rng.randint(3, size=50)
-    one = Power().fit(y, weights.astype(float))
-    two = Power().fit(np.repeat(y, weights), np.ones(weights.sum()))
+    one = PowerTransform().fit(y, weights.astype(float))
+    two = PowerTransform().fit(np.repeat(y, weights), np.ones(weights.sum()))
     assert one.exponent_ == pytest.approx(two.exponent_, abs=1e-6)
 
 
 @pytest.mark.filterwarnings("error")
 def test_values_of_any_range_have_a_power():
     y = np.array([1e-30, 1.0, 2.0, 1e30])
-    power = Power().fit(y, np.ones(4))
+    power = PowerTransform().fit(y, np.ones(4))
     assert np.isfinite(power(y)).all() and (np.diff(power(y)) > 0).all()
 
 
@@ -113,13 +115,13 @@ def test_a_part_of_many_rows_chooses(growing, monkeypatch):
     monkeypatch.setattr(bases, "_CHOOSING", 140)
     fitted = density().fit(*growing[:2])
     assert abs(fitted.exponents_[0]) < 0.3
-    assert len(fitted.conditionals_[0].base.experts_) <= 4  # all of them of that power
+    assert len(fitted.chain_[0].base.experts_) <= 4  # all of them of that power
 
 
 def test_a_part_chooses_whatever_the_folds(growing, monkeypatch):
     monkeypatch.setattr(bases, "_CHOOSING", 80)
     halves = PredefinedSplit(np.arange(150) % 2)
-    base = density(cv=halves).fit(*growing[:2]).conditionals_[0].base
+    base = density(cv=halves).fit(*growing[:2]).chain_[0].base
     assert base.power._ends[1] == base.power._argument(growing[1].max())  # of all rows
 
 
@@ -159,7 +161,7 @@ def test_a_frozen_regressor_predicts_y(growing):
     X, y, _, _ = growing
     frozen = FrozenEstimator(DummyRegressor(strategy="constant", constant=7.0).fit(X, y))
     fitted = density(location=frozen, power=0).fit(X, y)
-    student = fitted.conditionals_[0].base.distribution(X[:3])[0]
+    student = fitted.chain_[0].base.distribution(X[:3])[0]
     assert_allclose(student.at(np.zeros(1)), 7)
 
 

@@ -21,7 +21,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyClassifier, EnergyRanker
 from sk_ebm.energies import LinearEnergy, MLPEnergy, SumEnergy, TreesEnergy
-from sk_ebm.losses._graded import GRADED_LOSSES, Lambda
+from sk_ebm.losses._lambdarank import Lambda
+from sk_ebm.losses._registry import GRADED_LOSSES
 from sk_ebm.metrics import ndcg
 
 ENERGIES = ["linear", "kernel", "mlp", "trees"]

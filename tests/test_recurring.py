@@ -4,8 +4,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import kstest, norm
 
 from sk_ebm import EnergyDensityEstimator
-from sk_ebm._density.repeated_values import Recurring, recurrence
-from sk_ebm._density.rounding import Recording
+from sk_ebm._density.repeated_values import RepeatedValueSampler, recurrence
+from sk_ebm._density.rounding import Rounding
 
 
 class Normal:
@@ -29,7 +29,7 @@ def heaped(rng, n):
 
 
 def fitted(y, law, rng):
-    recurring = Recurring.of(Recording.of(y))
+    recurring = RepeatedValueSampler.of(Rounding.of(y))
     indices, logs = recurring.candidates(law, law.draws(rng))
     return recurring.fit(indices[:, 0], logs[:, 0])
 
@@ -60,7 +60,7 @@ def test_new_values_are_drawn_as_often_as_rows_have_values_of_their_own(rng):
 
 
 def test_a_draw_is_kept_where_no_value_is_plausible_beside_it():
-    recurring = Recurring(np.arange(20.0), np.full(20, 5))
+    recurring = RepeatedValueSampler(np.arange(20.0), np.full(20, 5))
     law = Normal(np.array([3.5, 4.0]), 1e-3)
     kept, moved = recorded(recurring, law, np.random.RandomState(0))
     assert kept == law.draws(np.random.RandomState(0))[0]
@@ -71,10 +71,10 @@ def test_a_draw_is_kept_where_no_value_is_plausible_beside_it():
 
 def test_recurrence_and_what_has_none(rng):
     assert recurrence(np.array([3, 1, 4, 2])) == 0.9
-    assert Recurring.of(Recording.of(rng.standard_normal(100))) is None
-    of_an_atom = Recording.of(np.append(rng.standard_normal(100), np.zeros(100)))
+    assert RepeatedValueSampler.of(Rounding.of(rng.standard_normal(100))) is None
+    of_an_atom = Rounding.of(np.append(rng.standard_normal(100), np.zeros(100)))
     assert len(of_an_atom.atoms) == 1
-    assert Recurring.of(of_an_atom) is None
+    assert RepeatedValueSampler.of(of_an_atom) is None
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
 
-from sk_ebm._core.answers import Labels
+from sk_ebm._core.classes import Labels
 from sk_ebm._core.objective import Objective
 from sk_ebm.energies import LinearEnergy
 from sk_ebm.energies._design import make_design
-from sk_ebm.losses._losses import NLL, Log
+from sk_ebm.losses._likelihood import NLL
+from sk_ebm.losses._table1 import Log
 
 n, d = 80, 4
 

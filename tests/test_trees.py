@@ -16,12 +16,12 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
 from sk_ebm import EnergyClassifier
-from sk_ebm._core.answers import Labels
+from sk_ebm._core.classes import Labels
 from sk_ebm._core.objective import Objective
 from sk_ebm._density.regressors import boosted_trees
 from sk_ebm.energies import TreesEnergy
 from sk_ebm.energies._trees import _LOCKS, raw_outputs
-from sk_ebm.losses._losses import LOSSES
+from sk_ebm.losses._registry import LOSSES
 
 lightgbm = pytest.importorskip("lightgbm")
 ROUNDS = {"n_estimators": 30, "early_stopping": False, "max_step": None, "colsample": 1.0}

@@ -34,7 +34,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_ebm import EnergyDensityEstimator
-from sk_ebm._density.rounding import Recording
+from sk_ebm._density.rounding import Rounding
 
 LEAST = 1e-12  # mass of a step
 LEVELS = np.linspace(0.005, 0.995, 100)  # whose pinball losses give a CRPS
@@ -48,7 +48,7 @@ class Ours:
 
     def figures(self, X, y, step):
         smooth = self.smooth()
-        law = smooth.conditionals_[0].smooth(X)
+        law = smooth.chain_[0].smooth(X)
         low, high = law.quantile(np.tile([0.05, 0.95], (len(X), 1))).T
         covered = np.mean((low <= y) & (y <= high))
         return -smooth.score(X, y), self.mass(X, y), self.model.crps(X, y).mean(), covered
@@ -58,12 +58,12 @@ class Ours:
 
     def smooth(self):
         """The model, or where it has atoms beside a density, one without; that costs no time."""
-        if len(self.model.recordings_[0].atoms) == 0:
+        if len(self.model.rounding_[0].atoms) == 0:
             return self.model
         return clone(self.model).set_params(atoms=False).fit(*self.train)
 
     def mass(self, X, y):
-        if not self.model.recordings_[0].has_cells:
+        if not self.model.rounding_[0].has_cells:
             return np.nan
         return -copy(self.model).set_params(kind="mass").score(X, y)
 
@@ -183,7 +183,7 @@ def conditional(sets, n_splits, models):
     for name, splits in sets:
         found = {model: [] for model in models}
         for train_X, train_y, test_X, test_y in splits[:n_splits]:
-            step = Recording.of(train_y).step
+            step = Rounding.of(train_y).step
             for model, make in models.items():
                 start = time.perf_counter()
                 try:
@@ -307,7 +307,7 @@ def joint(sets, chosen=None):
     for name, train, test in sets:
         part = [next(ShuffleSplit(1, test_size=0.18, random_state=0).split(train))]
         n_draws = min(10_000, 3 * len(test))
-        rng, recordings = np.random.RandomState(0), [Recording.of(column) for column in train.T]
+        rng, recordings = np.random.RandomState(0), [Rounding.of(column) for column in train.T]
         spread_train, spread_test = (spread(rows, recordings, rng) for rows in (train, test))
         for key, model in joint_models(part).items():
             if chosen is not None and key not in chosen:

@@ -119,7 +119,7 @@ class LightGBM(Ours):
         self.model = self.make(**params).fit(X, y, group=sizes(queries))
 
     def chosen(self, fold):
-        """Leaves and rounds of the highest NDCG@10 on the validation rows."""
+        """LeafHistograms and rounds of the highest NDCG@10 on the validation rows."""
         X, y, queries = fold.train
         found = []
         for leaves in (15, 31):

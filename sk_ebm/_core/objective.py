@@ -6,10 +6,13 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.utils.parallel import Parallel, delayed
 
-from sk_ebm._core.gibbs import Gibbs, learn_beta_of_blocks
-from sk_ebm._solvers.solvers import SOLVERS
-from sk_ebm._utils.sklearn_private import one_blas_thread, take_rows
-from sk_ebm.losses._losses import NLL, Curvature, shares_of
+from sk_ebm._core.gibbs import Gibbs
+from sk_ebm._core.temperature import learn_beta_of_blocks
+from sk_ebm._solvers.registry import SOLVERS
+from sk_ebm._utils.sklearn_private import take_rows
+from sk_ebm._utils.threads import one_blas_thread
+from sk_ebm.losses._base import Curvature, shares_of
+from sk_ebm.losses._likelihood import NLL
 
 _POWER = 0.2  # of the divergence by which beta is learned
 _FEW_PRODUCTS = {"newton": 1e7, "lbfgs": 1e8, "adam": 0}  # too few to gain from threads

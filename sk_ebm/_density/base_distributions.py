@@ -67,13 +67,13 @@ def _student_scores(df):
     return CubicSpline(u, _student_score(np.sqrt(df) * np.sinh(u), df))
 
 
-class Raised:
+class TransformedDistribution:
     """Distributions of y, given those of a power of it.
 
     Parameters
     ----------
     raised : distributions
-    power : Power
+    power : PowerTransform
     """
 
     def __init__(self, raised, power):
@@ -185,7 +185,7 @@ def _score(low, high):
     return np.where(low < high, special.ndtri(low), -special.ndtri(high))
 
 
-class Given:
+class PredictedDistribution:
     """Distributions of others: ``logpdf``, ``logcdf`` and ``logsf``, perhaps ``ppf`` and ``isf``.
 
     Parameters

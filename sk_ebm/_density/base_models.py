@@ -18,8 +18,12 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import GammaRegressor
 from sklearn.preprocessing import StandardScaler
 
-from sk_ebm._density.base_distributions import Given, Raised, Student
-from sk_ebm._density.leaf_density import Local, surely_positive
+from sk_ebm._density.base_distributions import (
+    PredictedDistribution,
+    Student,
+    TransformedDistribution,
+)
+from sk_ebm._density.leaf_density import LeafDensity, significantly_positive
 from sk_ebm._density.regressors import (
     FEW,
     CrossFitted,
@@ -28,14 +32,14 @@ from sk_ebm._density.regressors import (
     fit_regressor,
     pool_locations,
 )
-from sk_ebm._density.transforms import Power
+from sk_ebm._density.transforms import PowerTransform
 from sk_ebm._utils.fit_arguments import seeded
 
 _CHOOSING = 4000  # rows on which the scale of more rows is chosen
 _LEAST_GAIN = 0.01  # nats of a row that a power of y must promise to be tried
 
 
-class Foreign:
+class PredictedBase:
     """The distributions that an estimator predicts, cross-fitted.
 
     Parameters
@@ -78,7 +82,7 @@ class Foreign:
 
     def distribution(self, X):
         """Distributions of rows, and the features (n, ...) that energies read."""
-        given = Given(_predicted_distributions(self.estimator_, X), self._near)
+        given = PredictedDistribution(_predicted_distributions(self.estimator_, X), self._near)
         low, middle, high = given.at(np.array([-1.0, 0.0, 1.0])).T
         unit = self._near[1] - self._near[0]
         shape = [(middle - self._near.mean()) / unit, np.log((high - low) / unit)]
@@ -119,14 +123,14 @@ class LocationScale:
         "auto" takes boosted trees, extremely randomised trees (Geurts et al., 2006), kernel ridge
         regression and, below 1,000 rows, linear ridge regression.
     exponent : float, "auto" or None
-        Of the `Power`; None means y itself, as "auto" does where regressors are given.
+        Of the `PowerTransform`; None means y itself, as "auto" does where regressors are given.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
 
     Attributes
     ----------
-    law_ : StudentAround
-    local_ : Local or None
+    law_ : StudentResiduals
+    local_ : LeafDensity or None
         What a forest's leaves add to it.
     """
 
@@ -144,7 +148,7 @@ class LocationScale:
         self.scores_, self.features_ = self.law_.scores_, self.law_.features_
         forests = [expert for expert in experts if expert.is_forest]
         laws = [(np.arange(len(y)), self.law_.held_out_)]
-        self.local_ = Local.of(forests, laws, X, y, points, weights, splits)
+        self.local_ = LeafDensity.of(forests, laws, X, y, points, weights, splits)
         if self.local_ is not None:
             self.scores_ = self.local_.scores_
         for expert in experts:
@@ -164,24 +168,24 @@ class LocationScale:
         seen = np.stack([expert.held_out_ for expert in experts], axis=1)
         table = self._scaler.transform(X)
         laws = [
-            StudentAround(power, self.n_jobs).fit(table, seen, y, points, weights, splits, rng)
+            StudentResiduals(power, self.n_jobs).fit(table, seen, y, points, weights, splits, rng)
             for power in powers
         ]
         gained = laws[-1].log_likelihoods_ - laws[0].log_likelihoods_
-        self.law_ = laws[-1] if surely_positive(gained, weights) else laws[0]
+        self.law_ = laws[-1] if significantly_positive(gained, weights) else laws[0]
         self.experts_ = [experts[i] for i in self.law_.kept_]
         return experts
 
     @property
     def power(self):
-        """The `Power` whose distributions these are, or None."""
+        """The `PowerTransform` whose distributions these are, or None."""
         return self.law_.power
 
     def _powers(self, y, weights):
-        """The scales that come into question: `Power`, or None for y itself."""
+        """The scales that come into question: `PowerTransform`, or None for y itself."""
         if self.exponent is None or (self.exponent == "auto" and self.locations != "auto"):
             return [None]
-        power = Power(self.exponent).fit(y, weights)
+        power = PowerTransform(self.exponent).fit(y, weights)
         if self.exponent != "auto":
             return [power]
         return [None, power] if power.gain_ > _LEAST_GAIN else [None]
@@ -221,7 +225,7 @@ class LocationScale:
         return law if shares is None else self.local_.blended(law, shares), features
 
 
-class StudentAround:
+class StudentResiduals:
     """Student's distributions of a power of y around the average of several predictions of y.
 
     - The average has weights that minimise the robust error of rows not seen.
@@ -233,7 +237,7 @@ class StudentAround:
 
     Parameters
     ----------
-    power : Power or None
+    power : PowerTransform or None
     n_jobs : int
 
     Attributes
@@ -265,7 +269,7 @@ class StudentAround:
         sizes = np.abs(raised - loc[:, None]).mean(axis=1)
         sizes += 1e-3 * np.median(sizes) + 1e-9 * self._unit
         features = self._features(table, predictions)
-        self.scale_ = Scale(self.n_jobs).fit(features, sizes, weights, splits, rng)
+        self.scale_ = ResidualScale(self.n_jobs).fit(features, sizes, weights, splits, rng)
         log_scale = self.scale_.held_out_
         residuals = (raised - loc[:, None]) * np.exp(-log_scale)[:, None]
         self._log_unit, self.df_ = _fit_student(residuals, weights)
@@ -280,7 +284,7 @@ class StudentAround:
 
     def _student(self, loc, log_scale):
         student = Student(loc, np.exp(log_scale + self._log_unit), self.df_)
-        return student if self.power is None else Raised(student, self.power)
+        return student if self.power is None else TransformedDistribution(student, self.power)
 
     def _features(self, table, predictions):
         """Standardised columns: x, the location and its square, how far predictions disagree."""
@@ -304,7 +308,7 @@ class StudentAround:
         return student, self._append(features, log_scale)
 
 
-class Scale:
+class ResidualScale:
     """log s(x), so that sizes of residuals are most likely: a constant, or what beats it."""
 
     def __init__(self, n_jobs=None):

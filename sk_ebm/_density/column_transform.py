@@ -11,7 +11,7 @@ _VALUES = 10  # between two bends of a scale, at least, but none in a gap
 _BENDS = 2.0  # Kolmogorov and Smirnov's statistic, above which a scale is not straight
 
 
-class Margin:
+class ColumnTransform:
     """A scale of a column, straight between knots and beyond them.
 
     Parameters

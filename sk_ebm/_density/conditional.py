@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from sk_ebm._density.repeated_values import Recurring
+from sk_ebm._density.repeated_values import RepeatedValueSampler
 from sk_ebm._density.splines import TiltedNormal
-from sk_ebm.distributions import Gated, Predictive, Rounded
+from sk_ebm.distributions import Predictive, Rounded, WithPointMasses
 
 _FARTHEST = 1e15  # that features are in single precision, in about their units
 
@@ -23,17 +23,17 @@ class Conditional:
     ----------
     base : fitted base, see `sk_ebm._density.base_models`
     splines : NormalSplines
-    recording : Recording
+    recording : Rounding
     rounds : bool
         Whether answers take only the values of the recording.
-    gate : Gate or None
+    gate : PointMassClassifier or None
         The probabilities of atoms.
     energy_, beta_, n_iter_, loss_curve_
         As for `EnergyClassifier`.
 
     Attributes
     ----------
-    recurring : Recurring or None
+    recurring : RepeatedValueSampler or None
         How draws of a column of a table are recorded, None as they are; a law that is spread over
         the cells of few values needs none.
     """
@@ -53,14 +53,16 @@ class Conditional:
         self.recurring = None
 
     def smooth(self, inputs):
-        """Distributions of rows before rounding: `Predictive`, or `Gated` ones."""
+        """Distributions of rows before rounding: `Predictive`, or `WithPointMasses` ones."""
         base, features = self.base.distribution(inputs)
         features = as_read(self.energy_, features)
         outputs = self.energy_(features).astype(np.float64)
         law = Predictive(base, TiltedNormal(self.splines, self.beta_ * outputs))
         if self.gate is None:
             return law
-        return Gated(law, self.gate.atoms, self.recording.width, self.gate.log_masses(features))
+        return WithPointMasses(
+            law, self.gate.atoms, self.recording.width, self.gate.log_masses(features)
+        )
 
     def __call__(self, inputs):
         """The predictive distributions of rows."""
@@ -74,7 +76,7 @@ class Conditional:
         return self._recorded(*self._candidates(inputs, p[..., 0]), p[..., 1])
 
     def _candidates(self, inputs, p):
-        """Draws that are not recorded yet, and what `Recurring.candidates` finds next to them."""
+        """Draws that are not recorded yet, and the seen values next to them."""
         law = self.smooth(inputs)
         y = law.quantile(p)
         return y, *self.recurring.candidates(law, y)
@@ -86,7 +88,7 @@ class Conditional:
     def learn_recurring(self, blocks):
         """Learn how draws are recorded, and return those (n, k) of blocks (inputs, p) of rows."""
         if not (self.rounds and self.recording.spreads):
-            self.recurring = Recurring.of(self.recording)
+            self.recurring = RepeatedValueSampler.of(self.recording)
         if self.recurring is None:
             return np.concatenate([self.draws(*block) for block in blocks])
         found = [(*self._candidates(inputs, p[..., 0]), p[..., 1]) for inputs, p in blocks]

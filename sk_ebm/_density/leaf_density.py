@@ -1,4 +1,4 @@
-"""Local sight: how answers are distributed in the leaves of a forest, beside another law.
+"""Leaf-based densities: how answers are distributed in the leaves of a forest, beside another law.
 
 Where answers repeat or crowd, no location and scale says so; the answers of similar rows do.
 """
@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from sk_ebm._density.base_distributions import Blended
-from sk_ebm._utils.sklearn_private import count_threads
+from sk_ebm._utils.threads import count_threads
 
 _N_CELLS = 32  # at most, of about equal weight
 _UNITS = 2**16 - 1  # of which shares are whole numbers
@@ -19,7 +19,7 @@ _FEW_ROWS = 500  # that go through it in one thread
 _MOST = 0.95  # weight of the leaves: what they have not seen keeps a probability
 
 
-class Leaves:
+class LeafHistograms:
     """Answers in the leaves of forests, as a quantile forest takes them (Meinshausen, 2006).
 
     Each leaf holds its shares of the cells in units of 1 / 65,535, of which less than half of one
@@ -124,7 +124,7 @@ def cell_edges(y, weights):
     return np.unique(middles[np.minimum(np.searchsorted(below, shares), len(middles) - 1)])
 
 
-class Local:
+class LeafDensity:
     """The leaves' part in a base density.
 
     Parameters
@@ -156,14 +156,14 @@ class Local:
         if not forests or not len(edges):
             return None
         local = cls(forests[0], edges)._fit(laws, X, y, points, weights, splits)
-        return local if surely_positive(local.gained_, weights) else None
+        return local if significantly_positive(local.gained_, weights) else None
 
     def _fit(self, laws, X, y, points, weights, splits):
         cells = np.searchsorted(self.edges, y)
         n_cells = len(self.edges) + 1
 
         def leaves(forests, trained):
-            return Leaves(forests, trained, X, cells, weights, n_cells)
+            return LeafHistograms(forests, trained, X, cells, weights, n_cells)
 
         trained = [train for train, _ in splits]
         of_folds = leaves(self.forest.of_folds_, trained)
@@ -194,7 +194,7 @@ class Local:
         return Blended(distribution, self.edges, shares, self.weight_)
 
 
-def surely_positive(gained, weights):
+def significantly_positive(gained, weights):
     """Whether a mean is more than two standard errors above zero."""
     mean = np.average(gained, weights=weights)
     variance = np.average((gained - mean) ** 2, weights=weights)

@@ -10,9 +10,9 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.mixture import GaussianMixture
 
 from sk_ebm._density.base_distributions import MixtureRows
-from sk_ebm._density.leaf_density import Local
+from sk_ebm._density.leaf_density import LeafDensity
 from sk_ebm._density.regressors import FEW, MANY, CrossFitted
-from sk_ebm._utils.sklearn_private import one_blas_thread
+from sk_ebm._utils.threads import one_blas_thread
 
 _LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 _RIDGES = (1.0, 0.3, 0.1, 0.03, 0.01, 1e-3, 1e-6)  # of covariances of columns of unit variance
@@ -46,7 +46,7 @@ class MixtureColumn:
 
     Attributes
     ----------
-    local_ : Local or None
+    local_ : LeafDensity or None
         What the leaves add.
     """
 
@@ -76,7 +76,7 @@ class MixtureColumn:
         return self
 
     def _sight(self, laws, X, y, points, weights, splits, rng):
-        """Local sight, where there is something to see and it helps."""
+        """Leaf-based densities, where there is something to see and it helps."""
         fewest = min(np.count_nonzero(weights[train]) for train, _ in splits)
         if not X.shape[1] or fewest < FEW:
             return None
@@ -84,7 +84,7 @@ class MixtureColumn:
         trees = ExtraTreesRegressor(max(_TREES // len(splits), 1), min_samples_leaf=leaf)
         forest = CrossFitted(trees, n_jobs=self.n_jobs, refit=False)
         forest.fit(X, y, weights, splits, rng)
-        return Local.of([forest], laws, X, y, points, weights, splits)
+        return LeafDensity.of([forest], laws, X, y, points, weights, splits)
 
     def _refit(self, table, kept, splits):
         """Mixtures of the rows that are kept alone, as similar as these rows allow.
@@ -119,7 +119,7 @@ class MixtureColumn:
 
     def _rows(self, mixture, X):
         """The law of the column for each row, and its mixtures without the virtual row."""
-        log_shares, means, widths = parts = given(mixture, X)
+        log_shares, means, widths = parts = conditional_components(mixture, X)
         ones = np.ones((len(X), 1))
         shares = [log_shares + np.log1p(-self._virtual), ones * np.log(self._virtual)]
         widths = np.tile(np.append(widths, self._reach), (len(X), 1))
@@ -136,7 +136,7 @@ def _likeliest(log_shares, means, widths):
     return [np.take_along_axis(table, order, axis=1) for table in (log_shares, means, widths)]
 
 
-def given(mixture, X):
+def conditional_components(mixture, X):
     """Log shares, means (n, k) and widths (k,) of the column after the columns X (n, j)."""
     j = X.shape[1]
     shares, means, widths = [], [], []

@@ -39,7 +39,7 @@ class CrossFitted:
     Parameters
     ----------
     regressor : regressor
-    power : Power, default=None
+    power : PowerTransform, default=None
         The scale of y that it is fitted on; predictions are of y.
     n_jobs : int, default=None
     refit : bool, default=True

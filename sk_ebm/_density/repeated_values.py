@@ -10,7 +10,7 @@ _LEAST_COUNT = 0.05  # rows, that a value counts as having been drawn for in a s
 _PLAUSIBLE = 7.0  # nats below the density of a draw, at which a value may be recorded instead
 
 
-class Recurring:
+class RepeatedValueSampler:
     """How draws from a density are recorded as values that were seen.
 
     A draw y from a density p(. given x) becomes one of the seen values v next to it, with the Gibbs

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sk_ebm._core.answers import Labels
+from sk_ebm._core.classes import Labels
 from sk_ebm._core.gibbs import Gibbs
 
 _ROWS_PER_VALUE = 10  # on average, from which on all values are taken to be rounded
@@ -14,7 +14,7 @@ _POINTS = 8  # that stand for a cell
 _GAPS = 2  # at most so many steps of a lattice for each of its values that is taken
 
 
-class Recording:
+class Rounding:
     """How values were recorded: rounded to few values, with atoms, or neither.
 
     - Values are *rounded* where there are at least 10 rows for each distinct one. Each then stands
@@ -38,7 +38,7 @@ class Recording:
         How often each did.
     spreads : bool, default=True
         Whether rounded values are spread over their cells to fit a density.
-    margin : Margin or None
+    margin : ColumnTransform or None
         The scale that values and atoms are on; the step is in the unit of the column.
     """
 
@@ -85,7 +85,7 @@ class Recording:
         """The recording of what is on the scale of a margin, straight where there are atoms."""
         values, atoms, seen = (margin(of) for of in (self.values, self.atoms, self.seen))
         width = self.width * margin.slopes[0]
-        return Recording(values, atoms, self.step, width, seen, self.counts, spreads, margin)
+        return Rounding(values, atoms, self.step, width, seen, self.counts, spreads, margin)
 
     @property
     def edges(self):
@@ -178,7 +178,7 @@ def _find_step(values):
     return 0.0
 
 
-class Gate:
+class PointMassClassifier:
     """The probabilities of atoms given x, by an energy over them and "none of them".
 
     Parameters

@@ -7,7 +7,7 @@ from scipy.optimize import minimize_scalar
 _EXPONENTS = (-2.0, 3.0)
 
 
-class Power:
+class PowerTransform:
     """An increasing map of the real numbers onto themselves: a power between two values of y.
 
     Of positive y it is that of Box and Cox (1964), of others that of Yeo and Johnson (2000) of the

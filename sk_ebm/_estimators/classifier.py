@@ -8,9 +8,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from sk_ebm._core.answers import Labels
+from sk_ebm._core.classes import Labels
 from sk_ebm._core.gibbs import Gibbs
-from sk_ebm._estimators.base import EnergyEstimator, keep_fitted, row_blocks
+from sk_ebm._estimators.base import EnergyEstimator
+from sk_ebm._utils.estimators import keep_fitted, row_blocks
 from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
 from sk_ebm._utils.validation import check_number, check_weighs
 from sk_ebm.thresholds import FalseAlarm, resolve_threshold

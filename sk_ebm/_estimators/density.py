@@ -15,15 +15,17 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sk_ebm._core.answers import Grid
-from sk_ebm._density.base_models import Foreign, LocationScale
-from sk_ebm._density.column_transform import Margin
+from sk_ebm._density.base_models import LocationScale, PredictedBase
+from sk_ebm._density.column_transform import ColumnTransform
 from sk_ebm._density.conditional import Conditional, as_read
 from sk_ebm._density.mixture import MixtureColumn, fit_mixture
-from sk_ebm._density.rounding import Gate, Recording
+from sk_ebm._density.rounding import PointMassClassifier, Rounding
+from sk_ebm._density.score_answers import Grid
 from sk_ebm._density.splines import NormalSplines
-from sk_ebm._estimators.base import EnergyEstimator, keep_fitted, row_blocks
-from sk_ebm._utils.sklearn_private import check_sample_weight, one_blas_thread
+from sk_ebm._estimators.base import EnergyEstimator
+from sk_ebm._utils.estimators import keep_fitted, row_blocks
+from sk_ebm._utils.sklearn_private import check_sample_weight
+from sk_ebm._utils.threads import one_blas_thread
 from sk_ebm._utils.validation import check_number, check_weighs
 
 _DRAWS = 200  # of each row, for means of several targets
@@ -126,19 +128,19 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     Attributes
     ----------
-    conditionals_ : list
+    chain_ : list
         One for each target or column, with attributes ``energy_``, ``beta_``, ``base``,
         ``loss_curve_``.
-    others_ : list of (order, EnergyDensityEstimator)
+    reordered_chains_ : list of (order, EnergyDensityEstimator)
         The further orders of the columns, tuples, and the joint densities of these.
     atoms_ : list of ndarray
         For each target or column the values that have masses.
     exponents_ : list of float
         For each target or column that of the power of y which the base is of, 1 where of y.
-    recordings_ : list
+    rounding_ : list
         One for each target or column, with attributes ``values`` that it is rounded to, ``atoms``
         and the ``step`` of a lattice that holds all its values, 0 where there is none.
-    margins_ : list of Margin
+    column_transforms_ : list of ColumnTransform
         With ``conditional=False`` the scales that the columns are read on.
     grid_ : ndarray of shape (n_nodes,)
         Normal scores of the quadrature nodes, the same for every row.
@@ -239,10 +241,10 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             weights = check_sample_weight(sample_weight, X)
             check_weighs(weights)
             self._check_targets(targets, weights)
-            self.recordings_ = [Recording.of(y[weights > 0]) for y in targets.T]
+            self.rounding_ = [Rounding.of(y[weights > 0]) for y in targets.T]
             self._check_kind()
             vars(self).pop("conformity_", None)  # of an earlier fit
-            self.others_ = []
+            self.reordered_chains_ = []
             rng = check_random_state(self.random_state)
             splits = self._splits(X, targets[:, 0], groups)
             folds = splits or _default_folds(X, rng)
@@ -253,7 +255,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
                 else:
                     with one_blas_thread(len(X) <= _FEW_ROWS):
                         self._fit_joint(parts, X, weights, splits, folds, rng, report)
-                    self.others_ = self._other_orders(X, splits, rng)
+                    self.reordered_chains_ = self._other_orders(X, splits, rng)
             return self
 
     def _validated_data(self, X, y):
@@ -288,7 +290,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             raise ValueError(f"atoms must be 'auto' or False, got {self.atoms!r}.")
         if self.kind not in ("density", "mass"):
             raise ValueError(f"kind must be 'density' or 'mass', got {self.kind!r}.")
-        if self.kind == "mass" and not all(r.has_cells for r in self.recordings_):
+        if self.kind == "mass" and not all(r.has_cells for r in self.rounding_):
             raise ValueError(
                 "kind='mass' needs answers that are repeated, or multiples of one number as "
                 "rounded ones are; use kind='density'."
@@ -296,8 +298,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     def _fit_chain(self, parts, X, targets, weights, splits, folds, rng, report):
         """One conditional for each target, given X and the targets before it."""
-        self.conditionals_ = []
-        for j, (y, recording) in enumerate(zip(targets.T, self.recordings_, strict=True)):
+        self.chain_ = []
+        for j, (y, recording) in enumerate(zip(targets.T, self.rounding_, strict=True)):
             before = np.hstack([X, targets[:, :j]])
             points = recording.spread(y)
             fit_base = partial(self._make_base().fit, before, y, points, splits=folds, rng=rng)
@@ -313,7 +315,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     def _make_base(self):
         if self.base is not None:
-            return Foreign(self.base, self.n_jobs)
+            return PredictedBase(self.base, self.n_jobs)
         return LocationScale(self._locations(), self.power, self.n_jobs)
 
     def _locations(self):
@@ -347,12 +349,14 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     def _fit_joint(self, parts, X, weights, splits, folds, rng, report):
         """A Gaussian mixture, and one conditional for each column, given those before it."""
-        self.conditionals_ = []
-        self.margins_ = [Margin.of(*of) for of in zip(X.T, self.recordings_, strict=True)]
+        self.chain_ = []
+        self.column_transforms_ = [
+            ColumnTransform.of(*of) for of in zip(X.T, self.rounding_, strict=True)
+        ]
         X = self._on_margins(X)
         recordings = [
             recording.on(margin, len(recording.values) <= _FEW_VALUES)
-            for recording, margin in zip(self.recordings_, self.margins_, strict=True)
+            for recording, margin in zip(self.rounding_, self.column_transforms_, strict=True)
         ]
         columns = zip(X.T, recordings, strict=True)
         points = np.column_stack([r.dequantised(column, rng) for column, r in columns])
@@ -368,14 +372,16 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     def _learn_recurring(self, n_draws, rng):
         """Learn for one column after the other how draws from the chain are recorded."""
         drawn = np.empty((n_draws, 0))
-        for conditional in self.conditionals_:
+        for conditional in self.chain_:
             p = rng.uniform(size=(n_draws, 1, 2))
             blocks = [(drawn[rows], p[rows]) for rows in self._blocks(drawn)]
             drawn = np.hstack([drawn, conditional.learn_recurring(blocks)])
 
     def _on_margins(self, X):
         """The first columns of a table, each on its scale."""
-        return np.column_stack([of(column) for of, column in zip(self.margins_, X.T, strict=False)])
+        return np.column_stack(
+            [of(column) for of, column in zip(self.column_transforms_, X.T, strict=False)]
+        )
 
     def _other_orders(self, X, splits, rng):
         """Other, random orders of the columns, and densities that are chains in these."""
@@ -396,7 +402,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         return list(zip(orders[1:], fitted, strict=True))
 
     def _fit_conditional(self, parts, fit_base, y, recording, weights, splits, report):
-        """Gate, base and energy of y; what is an atom weighs nothing in the last two."""
+        """Point masses, base and energy of y; point masses weigh nothing in the last two."""
         splines, gate = NormalSplines(self.n_basis), None
         has_gate = self.atoms == "auto" and len(recording.atoms) > 0
         of_rest = weights * ~np.isin(y, recording.atoms) if has_gate else weights
@@ -407,16 +413,16 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             gate = self._fit_gate(parts, features, y, recording, weights, splits)
         rounds = self.atoms == "auto" and recording.rounded
         make = partial(Conditional, base, splines, recording, rounds, gate)
-        earlier = list(self.conditionals_)
+        earlier = list(self.chain_)
 
         def report_chain(value, attributes):
-            report(value, lambda: {"conditionals_": [*earlier, make(**attributes())]})
+            report(value, lambda: {"chain_": [*earlier, make(**attributes())]})
 
         answers = Grid(base.scores_, splines)
         fitted = self._fit_energy(
             clone(parts[0]), parts[1], features, answers, of_rest, splits, report_chain
         )
-        self.conditionals_.append(make(**fitted))
+        self.chain_.append(make(**fitted))
 
     def _fit_gate(self, parts, features, y, recording, weights, splits):
         """The probabilities of the atoms, by an energy of the same kind; without reports."""
@@ -425,32 +431,32 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             clone(parts[0]),
             parts[1],
             features,
-            Gate.labels(y, atoms),
+            PointMassClassifier.labels(y, atoms),
             weights,
             splits,
             lambda value, attributes: None,
         )
-        return Gate(atoms, **fitted)
+        return PointMassClassifier(atoms, **fitted)
 
     @property
     def n_iter_(self):
         """Iterations of all fits."""
         check_is_fitted(self)
-        own = sum(conditional.n_iter_ for conditional in self.conditionals_)
-        return own + sum(model.n_iter_ for _, model in self.others_)
+        own = sum(conditional.n_iter_ for conditional in self.chain_)
+        return own + sum(model.n_iter_ for _, model in self.reordered_chains_)
 
     @property
     def atoms_(self):
         """For each target or column the values that have masses."""
         check_is_fitted(self)
         masses = self.atoms == "auto"
-        return [r.masses_at if masses else r.masses_at[:0] for r in self.recordings_]
+        return [r.masses_at if masses else r.masses_at[:0] for r in self.rounding_]
 
     @property
     def exponents_(self):
         """For each target the exponent of the power that the base stands on, 1 where on y."""
         check_is_fitted(self)
-        powers = [getattr(conditional.base, "power", None) for conditional in self.conditionals_]
+        powers = [getattr(conditional.base, "power", None) for conditional in self.chain_]
         return [1.0 if power is None else power.exponent_ for power in powers]
 
     def _validated_X(self, X):
@@ -459,16 +465,16 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     def _blocks(self, X):
         """Slices of rows whose distributions fit into scikit-learn's ``working_memory``."""
-        n_values = max(len(recording.values) for recording in self.recordings_)
+        n_values = max(len(recording.values) for recording in self.rounding_)
         return row_blocks(X, _HELD_AT_ONCE * len(self.grid_) + 4 * n_values)
 
     def _single(self, method):
-        if len(self.conditionals_) > 1:
+        if len(self.chain_) > 1:
             raise ValueError(
-                f"{method} needs one target, got {len(self.conditionals_)}: use sample, or ask the "
-                "conditionals_ one by one."
+                f"{method} needs one target, got {len(self.chain_)}: use sample, or ask the "
+                "chain_ one by one."
             )
-        return self.conditionals_[0]
+        return self.chain_[0]
 
     def _each(self, method, X, of, y=None):
         """``of(predictive)``, or ``of(predictive, y)``, in blocks of rows, for one target."""
@@ -484,14 +490,14 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     def grid_(self):
         """Normal scores of the quadrature nodes, (n_nodes,): the candidates of every row."""
         check_is_fitted(self)
-        return self.conditionals_[0].splines.nodes
+        return self.chain_[0].splines.nodes
 
     def _answers(self, X, y):
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         check_consistent_length(X, y)
         y = _columns(y)
-        if y.shape[1] != len(self.conditionals_):
-            raise ValueError(f"y must have {len(self.conditionals_)} columns, got {y.shape[1]}.")
+        if y.shape[1] != len(self.chain_):
+            raise ValueError(f"y must have {len(self.chain_)} columns, got {y.shape[1]}.")
         return y
 
     @conditional_only
@@ -516,7 +522,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         self._check_kind()
         total = np.zeros(len(table))
         with one_blas_thread(len(table) <= _FEW_ROWS):
-            for j, conditional in enumerate(self.conditionals_, start=table.shape[1] - n_last):
+            for j, conditional in enumerate(self.chain_, start=table.shape[1] - n_last):
                 for rows in self._blocks(table):
                     total[rows] += conditional.log_prob(table[rows, :j], table[rows, j], self.kind)
         return total
@@ -536,10 +542,13 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         X = self._validated_X(X)
         own = self._log_prob(self._on_margins(X), X.shape[1])
         if self.kind == "density":
-            own += sum(of.log_slope(column) for of, column in zip(self.margins_, X.T, strict=True))
+            own += sum(
+                of.log_slope(column)
+                for of, column in zip(self.column_transforms_, X.T, strict=True)
+            )
         others = [
             model.set_params(kind=self.kind).score_samples(X[:, order])
-            for order, model in self.others_
+            for order, model in self.reordered_chains_
         ]
         return logsumexp([own, *others], axis=0) - np.log(1 + len(others))
 
@@ -632,7 +641,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
         check_is_fitted(self)
-        if len(self.conditionals_) > 1:
+        if len(self.chain_) > 1:
             draws = self.sample(X, _DRAWS, random_state=0)
             return {"mean": np.mean, "median": np.median}[self.point](draws, axis=1)
         return self._each("predict", X, _POINTS[self.point])
@@ -781,42 +790,41 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         rng = check_random_state(self.random_state if random_state is None else random_state)
         if self.conditional:
             X = self._validated_X(X)
-            draws = self._draw(X, self.conditionals_, n_samples, rng)[:, :, X.shape[1] :]
-            return draws[:, :, 0] if len(self.conditionals_) == 1 else draws
+            draws = self._draw(X, self.chain_, n_samples, rng)[:, :, X.shape[1] :]
+            return draws[:, :, 0] if len(self.chain_) == 1 else draws
         if X is None or isinstance(X, Integral):
             return self._draw_rows(n_samples if X is None else X, rng)
         first = check_array(X, dtype=np.float64)
         n_first = first.shape[1]
-        if n_first >= len(self.conditionals_):
+        if n_first >= len(self.chain_):
             raise ValueError(
-                f"X must hold the first columns, at most {len(self.conditionals_) - 1}, "
-                f"got {n_first}."
+                f"X must hold the first columns, at most {len(self.chain_) - 1}, got {n_first}."
             )
-        scaled, rest = self._on_margins(first), self.conditionals_[n_first:]
+        scaled, rest = self._on_margins(first), self.chain_[n_first:]
         draws = self._unscaled(self._draw(scaled, rest, n_samples, rng))
         draws[:, :, :n_first] = first[:, None]  # as given, though no such value was seen
         return draws
 
     def _draw_rows(self, n_samples, rng):
         """Whole rows, each from a chain in one of the orders."""
-        chain = rng.randint(1 + len(self.others_), size=n_samples)
+        chain = rng.randint(1 + len(self.reordered_chains_), size=n_samples)
         rows = np.empty((n_samples, self.n_features_in_))
         for i in np.unique(chain):
             where = np.flatnonzero(chain == i)
             if i == 0:
-                drawn = self._draw(np.empty((len(where), 0)), self.conditionals_, 1, rng)
+                drawn = self._draw(np.empty((len(where), 0)), self.chain_, 1, rng)
                 rows[where] = self._unscaled(drawn[:, 0])
             else:
-                order, model = self.others_[i - 1]
+                order, model = self.reordered_chains_[i - 1]
                 rows[np.ix_(where, order)] = model.sample(len(where), random_state=rng)
         return rows
 
     def _unscaled(self, draws):
         """Draws (..., n_features) in the units of X, those of recorded values equal to these."""
-        scaled = zip(self.margins_, np.moveaxis(draws, -1, 0), strict=True)
+        scaled = zip(self.column_transforms_, np.moveaxis(draws, -1, 0), strict=True)
         draws = np.stack([margin.inverse(column) for margin, column in scaled], axis=-1)
         if self.atoms == "auto":
-            for j, recording in enumerate(self.recordings_):
+            for j, recording in enumerate(self.rounding_):
                 draws[..., j] = recording.restored(draws[..., j])
         return draws
 

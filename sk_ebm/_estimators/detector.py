@@ -18,9 +18,11 @@ from sklearn.utils import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sk_ebm._core.answers import Given, Labels
-from sk_ebm._core.gibbs import learn_beta
-from sk_ebm._estimators.base import EnergyEstimator, keep_fitted, out_of_sample, row_blocks
+from sk_ebm._core.answers import PassthroughAnswers
+from sk_ebm._core.classes import Labels
+from sk_ebm._core.temperature import learn_beta
+from sk_ebm._estimators.base import EnergyEstimator, out_of_sample
+from sk_ebm._utils.estimators import keep_fitted, row_blocks
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
 from sk_ebm._utils.validation import check_number, check_weighs
 from sk_ebm.energies import (
@@ -253,7 +255,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         X = self._validated(self.energy_, X, reset=False)
         answers = None
         if self.labels == "answer":
-            answers = Given(column_or_1d(y))
+            answers = PassthroughAnswers(column_or_1d(y))
             check_consistent_length(X, answers.target)
         weights = check_sample_weight(sample_weight, X)
         check_weighs(weights)
@@ -347,7 +349,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         else:
             X, y = self._validated(energy, X, y)
             y = np.asarray(y)
-            answers, known = Given(y), np.ones(len(y), dtype=int)
+            answers, known = PassthroughAnswers(y), np.ones(len(y), dtype=int)
         if count_rows(X) < 2:
             raise ValueError(f"X must have at least two rows, got {count_rows(X)} sample.")
         if self.labels != "anomaly":

@@ -10,14 +10,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import ClassifierTags, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sk_ebm._core.answers import Groups
 from sk_ebm._core.gibbs import Gibbs
+from sk_ebm._core.groups import Groups
 from sk_ebm._core.queries import check_relevance, gains_of, query_codes
-from sk_ebm._estimators.base import EnergyEstimator, keep_fitted, out_of_sample, row_blocks
-from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, split_column, take_rows
+from sk_ebm._estimators.base import EnergyEstimator, out_of_sample
+from sk_ebm._tables.columns import split_column
+from sk_ebm._utils.estimators import keep_fitted, row_blocks
+from sk_ebm._utils.ranks import ranges
+from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
 from sk_ebm._utils.validation import check_number, check_weighs
-from sk_ebm.losses._graded import GRADED_LOSSES
-from sk_ebm.losses._relevance import ranges
+from sk_ebm.losses._registry import GRADED_LOSSES
 from sk_ebm.metrics import ndcg
 
 TopK = namedtuple("TopK", ["queries", "rows", "energies"])

@@ -11,16 +11,14 @@ from sk_ebm.energies._sum import SumEnergy, SurvivalSum, as_energy
 from sk_ebm.energies._trees import TreesEnergy
 from sk_ebm.energies.experts._answer_expert import AnswerExpert
 from sk_ebm.energies.experts._class_expert import ExpertEnergy
+from sk_ebm.energies.experts._input_expert import InputExpert
 from sk_ebm.energies.experts._item_expert import ItemExpertEnergy
-from sk_ebm.energies.inputs._inputs import (
-    ForestEnergy,
-    GaussianEnergy,
-    InputEnergy,
-    InputExpert,
-    MarginalEnergy,
-    MixtureEnergy,
-    NeighborsEnergy,
-)
+from sk_ebm.energies.inputs._base import InputEnergy
+from sk_ebm.energies.inputs._forest import ForestEnergy
+from sk_ebm.energies.inputs._gaussian import GaussianEnergy
+from sk_ebm.energies.inputs._marginal import MarginalEnergy
+from sk_ebm.energies.inputs._mixture import MixtureEnergy
+from sk_ebm.energies.inputs._neighbors import NeighborsEnergy
 from sk_ebm.energies.inputs._survival import SurvivalEnergy
 
 __all__ = [

@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import validate_data
 
-from sk_ebm._estimators.base import keep_fitted
+from sk_ebm._utils.estimators import keep_fitted
 from sk_ebm._utils.validation import check_number
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._design import make_design
-from sk_ebm.losses._losses import NLL
+from sk_ebm.losses._likelihood import NLL
 
 _LEAVE_ONE_OUT_COST = 5e8  # multiplications per penalty up to which leave-one-out is used
 _WHOLE_COST = 1e8  # up to which it knows all second derivatives,

@@ -5,13 +5,11 @@ from sk_ebm.energies._linear import LinearEnergy
 from sk_ebm.energies._mlp import MLPEnergy
 from sk_ebm.energies._prototype import PrototypeEnergy
 from sk_ebm.energies._trees import TreesEnergy
-from sk_ebm.energies.inputs._inputs import (
-    ForestEnergy,
-    GaussianEnergy,
-    MarginalEnergy,
-    MixtureEnergy,
-    NeighborsEnergy,
-)
+from sk_ebm.energies.inputs._forest import ForestEnergy
+from sk_ebm.energies.inputs._gaussian import GaussianEnergy
+from sk_ebm.energies.inputs._marginal import MarginalEnergy
+from sk_ebm.energies.inputs._mixture import MixtureEnergy
+from sk_ebm.energies.inputs._neighbors import NeighborsEnergy
 
 ENERGIES = {
     "linear": LinearEnergy,

@@ -13,7 +13,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 from sklearn.utils import check_array
 
-from sk_ebm._utils.sklearn_private import count_threads
+from sk_ebm._utils.threads import count_threads
 from sk_ebm._utils.validation import check_number
 from sk_ebm.energies._base import Energy
 

@@ -1,84 +1,18 @@
-"""Answers that are correct to a degree."""
+"""RelevanceTarget relevance: how good each candidate is, where several are correct."""
 
 from functools import cached_property
 
 import numpy as np
-from scipy import sparse
+
+from sk_ebm._utils.ranks import ranges, ties
+from sk_ebm.losses._pairs import Pairs
 
 _BLOCK = 1 << 21  # pairs that are made at once
+
 _KEPT = 1 << 22  # pairs up to which they are kept, about 60 bytes each
 
 
-class Pairs:
-    """Pairs of a better and a worse candidate.
-
-    Parameters
-    ----------
-    shape : (n, k)
-        Of the samples and their candidates.
-    better, worse : ndarray of int, shape (P,)
-        Indices of the candidates in the flat (n k,); pairs of one better candidate are neighbours.
-    sample : ndarray of int, shape (P,)
-        The sample of each pair.
-    weight : ndarray of shape (P,)
-        Sums to one over a sample's pairs.
-    gain : ndarray of shape (P,)
-        Weight times the difference in gain.
-    """
-
-    def __init__(self, shape, better, worse, sample, weight, gain):
-        self.shape = shape
-        self.better = better
-        self.worse = worse
-        self.sample = sample
-        self.weight = weight
-        self.gain = gain
-
-    def gaps(self, values):
-        """Values (n k,) of the better candidates minus those of the worse, (P,)."""
-        gap = self.of_better(values)
-        gap -= self.of_worse(values)
-        return gap
-
-    def of_better(self, values):
-        """Values (n k,) of the better candidates, (P,)."""
-        candidates, lengths = self._runs
-        return np.repeat(values[candidates], lengths)
-
-    def of_worse(self, values):
-        """Values (n k,) of the worse candidates, (P,)."""
-        return values.take(self.worse, mode="clip")  # faster: all are within
-
-    def gain_like(self, values):
-        """The gain, in the precision of the values."""
-        return self.gain if values.dtype == self.gain.dtype else self._single_gain
-
-    def sums(self, values):
-        """Values (P,) of pairs summed over the better candidates, and over the worse: (2, n, k)."""
-        return (self._summation @ values).reshape(2, *self.shape)
-
-    @cached_property
-    def _single_gain(self):
-        return self.gain.astype(np.float32)
-
-    @cached_property
-    def _runs(self):
-        """The better candidate of each run of pairs, and how many pairs these are."""
-        firsts = np.flatnonzero(np.diff(self.better, prepend=-1))
-        return self.better[firsts], np.diff(firsts, append=len(self.better))
-
-    @cached_property
-    def _summation(self):
-        """One where a candidate is the better one of a pair; below, the worse: (2 n k, P)."""
-        P, size = len(self.worse), np.prod(self.shape)
-        index = np.int32 if 2 * max(P, size) <= np.iinfo(np.int32).max else np.int64
-        rows = np.concatenate([self.better, self.worse + size], dtype=index)
-        columns = np.tile(np.arange(P, dtype=index), 2)
-        values = np.ones(2 * P, np.float32)
-        return sparse.csr_array((values, (rows, columns)), shape=(2 * size, P))
-
-
-class Graded:
+class RelevanceTarget:
     """How good each candidate is, where several are correct: a target like a distribution.
 
     Parameters
@@ -163,23 +97,3 @@ class Graded:
             gain = (gains[better] - gains[worse]) * weight
             yield Pairs((n, k), better, worse, sample, weight, gain)
             made = ends[stop - 1]
-
-
-def ranges(starts, lengths):
-    """The integers from each start on, as many as its length, one after another.
-
-    One start may stand for all.
-    """
-    return np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
-
-
-def ties(values):
-    """First and last place (n, k) that hold the same value as each place of sorted rows."""
-    places = np.broadcast_to(np.arange(values.shape[1]), values.shape)
-    new = np.ones(values.shape, dtype=bool)
-    new[:, 1:] = values[:, 1:] != values[:, :-1]
-    firsts = np.maximum.accumulate(np.where(new, places, 0), axis=1)
-    ends = np.ones(values.shape, dtype=bool)
-    ends[:, :-1] = new[:, 1:]
-    last = np.where(ends, places, values.shape[1])
-    return firsts, np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]

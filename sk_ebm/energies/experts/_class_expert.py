@@ -7,7 +7,7 @@ from sklearn.utils import get_tags
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm.energies._base import Energy
-from sk_ebm.energies.inputs._inputs import InputExpert
+from sk_ebm.energies.experts._input_expert import InputExpert
 
 
 class ExpertEnergy(Energy):
@@ -93,7 +93,9 @@ class ExpertEnergy(Energy):
         try:
             return estimator.fit(inputs, y, **arguments)
         except Exception as error:
-            error.add_note(f"Raised while the expert {self.estimator!r} was fitted.")
+            error.add_note(
+                f"TransformedDistribution while the expert {self.estimator!r} was fitted."
+            )
             raise
 
     def _place(self, classes):

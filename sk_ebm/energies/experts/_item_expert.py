@@ -53,7 +53,9 @@ class ItemExpertEnergy(Energy):
                 take_rows(inputs, rows), answers.relevance[rows], **arguments
             )
         except Exception as error:
-            error.add_note(f"Raised while the expert {self.estimator!r} was fitted.")
+            error.add_note(
+                f"TransformedDistribution while the expert {self.estimator!r} was fitted."
+            )
             raise
         value = np.nan if objective.report is None else objective(self(inputs))[0]
         objective.record(value, lambda: self)

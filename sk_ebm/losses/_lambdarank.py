@@ -1,85 +1,13 @@
-"""Losses of items that are better and worse than each other: pairs, and places in a ranking.
-
-Their target is a `Graded`. Only noise depends on the order of the items, and in losses of pairs
-items that are equally good give nothing to each other.
-"""
+"""LambdaRank: pairs weighted by the NDCG that they move."""
 
 from functools import cached_property, lru_cache
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import clone
 
 from sk_ebm._utils.validation import check_number
-from sk_ebm.losses._losses import LOSSES, NLL, Curvature, Loss
-
-
-class GradedLoss(Loss):
-    """Base class of losses whose target must be a `Graded`."""
-
-    graded = True
-    curved = True
-
-    def __call__(self, gibbs, target):
-        return self.expansion(gibbs, target)[:2]
-
-    def curvature(self, gibbs, target):
-        return self.expansion(gibbs, target)[2]
-
-
-class PairLoss(GradedLoss):
-    """Base class of means over the pairs of a better and a worse item of a query.
-
-    A subclass defines ``pair(gap)``: values, first and second derivatives by the gap E+ - E-
-    between the energies of the better and the worse item.
-    """
-
-    def expansion(self, gibbs, target):
-        energies, shape = gibbs.energies.ravel(), gibbs.energies.shape
-        values, slopes, diagonal = np.zeros(len(target.gains)), np.zeros(shape), np.zeros(shape)
-        for pairs in target.pairs():
-            parts = self.pair(pairs.gaps(energies))
-            value, first, second = (part * pairs.weight for part in parts)
-            values += np.bincount(pairs.sample, value, minlength=len(values))
-            slopes += np.subtract(*pairs.sums(first))
-            diagonal += np.add(*pairs.sums(second))
-
-        def product(v):
-            moved = np.zeros(shape)
-            for pairs in target.pairs():
-                bend = self.pair(pairs.gaps(energies))[2]
-                bend *= pairs.weight
-                bend *= pairs.gaps(v.ravel())
-                moved += np.subtract(*pairs.sums(bend))
-            return moved
-
-        return values, slopes, Curvature(diagonal, product)
-
-
-class PairwiseLog(PairLoss):
-    """Mean of log(1 + exp(E+ - E-)) over pairs of a better and a worse item (Burges et al., 2005).
-
-    RankNet.
-    """
-
-    def pair(self, gap):
-        probability = _expit(gap)
-        return np.logaddexp(0, gap), probability, probability * (1 - probability)
-
-
-class PairwiseHinge(PairLoss):
-    """Mean of max(0, margin + E+ - E-) over pairs of a better and a worse item (Joachims, 2002).
-
-    The ranking support vector machine. Its second derivative, for boosted trees, is that of the
-    Huber-like smoothing of its kink, 1 / margin where the margin is not met.
-    """
-
-    def __init__(self, margin=1.0):
-        self.margin = margin
-
-    def pair(self, gap):
-        violated = (gap + self.margin > 0).astype(gap.dtype)
-        return (gap + self.margin) * violated, violated, violated / self.margin
+from sk_ebm.losses._base import Curvature
+from sk_ebm.losses._pairwise import GradedLoss, _expit
 
 
 class Lambda(GradedLoss):
@@ -131,44 +59,6 @@ class Lambda(GradedLoss):
         diagonal *= scale
         curvature = Curvature(diagonal, lambda v: diagonal * v)
         return 1 - places.ndcg, slopes, curvature
-
-
-class XENDCG(GradedLoss):
-    """Cross-entropy that bounds NDCG (Bruch et al., 2020): targets 2^y - gamma, gamma uniform.
-
-    The noise gamma in [0, 1) is drawn anew for each item whenever the loss is called, from
-    the estimator's ``random_state``, row after row, so that slopes are not those of the value,
-    which has the noise's mean. Gains other than 2^y - 1 take the place of these.
-    """
-
-    exact = False
-
-    def __init__(self):
-        self._rng = np.random.default_rng(0)
-
-    def seeded(self, rng):
-        loss = clone(self)
-        loss._rng = np.random.default_rng(rng.randint(np.iinfo(np.int32).max))
-        return loss
-
-    def __call__(self, gibbs, target):
-        slopes = target.shares_with(1 - self._rng.random(gibbs.energies.shape))
-        slopes -= gibbs.probabilities
-        expected = np.einsum("nk,nk->n", target.half_shares, gibbs.energies)
-        return expected - gibbs.free_energy, slopes
-
-    def curvature(self, gibbs, target):
-        return NLL().curvature(gibbs, target)
-
-
-ITEM_LOSSES = {
-    "pairwise_log": PairwiseLog,
-    "pairwise_hinge": PairwiseHinge,
-    "lambda": Lambda,
-    "xendcg": XENDCG,
-}
-GRADED_LOSSES: dict[str, type[Loss]] = {**LOSSES, **ITEM_LOSSES}
-"""All that take a `Graded`, by name."""
 
 
 class _Places:
@@ -296,12 +186,3 @@ def _worth_of_places(k, truncation):
     sums = np.zeros((5, k + 1))
     np.cumsum(worth, axis=1, out=sums[:, 1:])
     return worth, sums
-
-
-def _expit(a):
-    """1 / (1 + exp(-a)), three times as fast as that of scipy."""
-    p = np.negative(a)
-    with np.errstate(over="ignore"):
-        np.exp(p, out=p)
-    p += 1
-    return np.divide(1, p, out=p)

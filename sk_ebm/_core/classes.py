@@ -1,0 +1,72 @@
+"""Classes as answers."""
+
+import numpy as np
+from sklearn.model_selection import StratifiedKFold
+
+from sk_ebm._core.answers import Answers
+from sk_ebm._utils.sklearn_private import namespace
+
+
+class Labels(Answers):
+    """Classes as answers.
+
+    One output o stands for two classes, E_0 = o/2 and E_1 = -o/2, so that penalty and weights
+    are those of logistic regression; otherwise the outputs are negative energies, as an energy of
+    two classes may give them too.
+
+    Parameters
+    ----------
+    target : ndarray of int, shape (n,)
+    n_classes : int
+    classes : ndarray of shape (n_classes,), default=None
+        The labels that the classes stand for; None means their indices.
+    """
+
+    def __init__(self, target, n_classes, classes=None):
+        self.target = target
+        self.n_classes = n_classes
+        self.classes = np.arange(n_classes) if classes is None else classes
+
+    def __len__(self):
+        return self.target.shape[0]
+
+    @property
+    def shifts(self):
+        return self.n_classes > 2
+
+    @property
+    def n_outputs(self):
+        return 1 if self.n_classes == 2 else self.n_classes
+
+    def take(self, samples):
+        return Labels(self.target[samples], self.n_classes, self.classes)
+
+    def splits(self, n_splits, rng):
+        """Shuffled folds, stratified where every class has a sample for each of them."""
+        counts = np.bincount(self.target)
+        if counts[counts > 0].min() < n_splits:
+            return super().splits(n_splits, rng)
+        folds = StratifiedKFold(n_splits, shuffle=True, random_state=rng)
+        return list(folds.split(self.target, self.target))
+
+    @staticmethod
+    def aligned(parts):
+        if len({part.shape[1] for part in parts}) == 1:
+            return parts
+        return [part if part.shape[1] > 1 else np.hstack([-part, part]) / 2 for part in parts]
+
+    @staticmethod
+    def arrange(outputs):
+        if outputs.shape[1] > 1:
+            return -outputs, lambda slopes: -slopes
+        xp = namespace(outputs)
+        half = outputs * 0.5
+        energies = xp.concat((half.T, -half.T), axis=0).T  # column-major: fast row reductions
+        return energies, lambda slopes: (slopes[:, :1] - slopes[:, 1:]) * 0.5
+
+    @staticmethod
+    def diagonal(curvature, outputs):
+        if outputs.shape[1] > 1:
+            return curvature.diagonal
+        energies, pullback = Labels.arrange(namespace(outputs).ones_like(outputs))
+        return pullback(curvature.product(energies))

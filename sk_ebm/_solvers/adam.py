@@ -1,0 +1,69 @@
+"""Mini-batch Adam."""
+
+import numpy as np
+
+from sk_ebm._solvers.result import Result
+
+
+def adam(
+    objective,
+    init,
+    vjp,
+    *,
+    l2,
+    l1,
+    tol,
+    max_iter,
+    report,
+    rng,
+    held_out=None,
+    batch_size=64,
+    learning_rate=3e-3,
+    n_epochs=50,
+    patience=10,
+    **_,
+):
+    """Mini-batch Adam (Kingma and Ba, 2015) with a cosine schedule, for any parameters.
+
+    With ``held_out`` samples, the parameters of least loss on them are kept, and training stops
+    ``patience`` epochs after; otherwise the iterates of the second half are averaged, as in
+    the averaged perceptron. The l1 term is descended along its sign. Where equal energies are a
+    minimum, the rate stays constant: it is what keeps the scale of the energies.
+    """
+    anneal = not objective.loss.zero_margin
+    params, average = init.copy(), np.zeros_like(init)
+    first, second = np.zeros_like(params), np.zeros_like(params)
+    n_epochs = min(max_iter, n_epochs)
+    samples = np.flatnonzero(objective.weights)
+    if held_out is not None:
+        samples = np.setdiff1d(samples, held_out)
+        judge = objective.take(held_out)
+    n_batches = max(len(samples) // batch_size, 1)
+    best, best_epoch, best_params, count = np.inf, 0, params, 0
+    for epoch in range(n_epochs):
+        for batch in np.array_split(rng.permutation(samples), n_batches):
+            part = objective.take(batch)
+            outputs, pullback = vjp(params, objective.answers.rows(batch))
+            loss, slopes = part(outputs)
+            gradient = pullback(slopes)
+            gradient += l2 * params
+            if np.any(l1):
+                gradient += l1 * np.sign(params)
+            count += 1
+            progress = count / (n_epochs * n_batches)
+            rate = learning_rate * (0.5 * (1 + np.cos(np.pi * progress)) if anneal else 1.0)
+            rate *= np.sqrt(1 - 0.999**count) / (1 - 0.9**count)
+            first += 0.1 * (gradient - first)
+            second += 0.001 * (gradient * gradient - second)
+            params -= rate * first / (np.sqrt(second) + 1e-8)
+        if held_out is None:
+            average += (params - average) / max(epoch - n_epochs // 2 + 1, 1)
+            report(loss, average)
+            continue
+        value = judge.unseen_loss(vjp(params, objective.answers.rows(held_out))[0])
+        report(value, params)
+        if value < best:
+            best, best_epoch, best_params = value, epoch, params.copy()
+        elif epoch - best_epoch >= patience:
+            break
+    return Result(average if held_out is None else best_params, True)

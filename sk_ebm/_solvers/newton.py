@@ -1,0 +1,110 @@
+"""Newton steps by preconditioned conjugate gradients."""
+
+import numpy as np
+
+from sk_ebm._solvers.result import Result, _ridge
+
+
+def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditioner, **_):
+    """Newton steps by preconditioned conjugate gradients, for outputs linear in the parameters.
+
+    As in trust-region Newton methods for logistic regression (Lin, Weng and Keerthi, 2008), only
+    products with the matrix of second derivatives are needed. Linear outputs make each trial
+    of the line search free of passes over the inputs. Stops once the gap to the minimum, as
+    the Newton decrement estimates it, is below ``tol`` times the objective.
+
+    ``preconditioner(curvature, cg_steps)`` takes the curvature and the steps of the last solution
+    and returns a function that solves approximately with the matrix of second derivatives.
+    """
+    params = init
+    outputs, pullback = vjp(params)
+    loss, slopes = objective(outputs)
+    value = loss + _ridge(l2, params)
+    solve, cg_steps, damping, left = None, 0, 0.0, np.inf
+    rounding = np.finfo(outputs.dtype).eps
+    cheap = outputs.size * len(params) < 1e5  # then solve to rounding of the gradient
+    tol = rounding**1.5 if cheap else max(tol, rounding)
+    for _ in range(max_iter):
+        gradient = pullback(slopes) + l2 * params
+        curvature = objective.curvature(outputs, damping)
+        if solve is None or cg_steps > preconditioner.patience:
+            solve = preconditioner(curvature, cg_steps)
+
+        def hessian(v, curvature=curvature, pullback=pullback):
+            moved = vjp(v)[0]
+            return moved, pullback(curvature.product(moved)) + l2 * v
+
+        step, moved, cg_steps, unsolved = _conjugate_gradients(
+            hessian, gradient, solve, abs(value), 0.0 if cheap else tol
+        )
+        decrement = -0.5 * float(np.vdot(gradient, step))
+        length, outputs, loss, slopes, new_value = _search(
+            objective, outputs, moved, params, step, l2, value, decrement
+        )
+        params = params + length * step
+        damping = _damping(damping, length)
+        gain, value = value - new_value, new_value
+        report(value, params)
+        before, left = left, decrement if cheap else 10 * unsolved + abs(gain - decrement)
+        exhausted = gain <= _noise(outputs, value) and left > 0.1 * before and not damping
+        if left <= tol * abs(value) or exhausted:
+            return Result(params, True)
+    return Result(params, False)
+
+
+def _conjugate_gradients(hessian, gradient, solve, size, tol, max_steps=400):
+    """(step, outputs moved, steps taken, unsolved part of the decrement) of an inexact Newton step.
+
+    The residual is asked to fall with the decrement, which makes the outer steps converge
+    faster than linearly.
+    """
+    step = np.zeros_like(gradient)
+    moved, residual = 0.0, -gradient
+    direction = solved = solve(residual)
+    first = rho = float(np.vdot(residual, solved))
+    if first <= 0:
+        return step, np.zeros_like(hessian(step)[0]), 0, 0.0
+    goal = max(first * min(0.05, first / (size or 1.0)), 0.02 * tol * size)
+    count = 0
+    while count < max_steps:
+        count += 1
+        moved_along, curved = hessian(direction)
+        bend = float(np.vdot(direction, curved))
+        if bend <= 0:
+            break
+        length = rho / bend
+        step += length * direction
+        moved = moved + length * moved_along
+        residual = residual - length * curved
+        solved = solve(residual)
+        rho, last = float(np.vdot(residual, solved)), rho
+        if rho <= max(goal, 1e-30):
+            break
+        direction = solved + (rho / last) * direction
+    return step, moved, count, 0.5 * rho
+
+
+def _search(objective, outputs, moved, params, step, l2, value, decrement):
+    """Backtracking along the step until the objective falls enough (Armijo)."""
+    noise = _noise(outputs, value)
+    length = 1.0
+    for _ in range(40):
+        trial = outputs + length * moved
+        loss, slopes = objective(trial)
+        new_value = loss + _ridge(l2, params + length * step)
+        if new_value <= value - 2e-4 * length * decrement + noise:
+            break
+        length *= 0.5
+    return length, trial, loss, slopes, new_value
+
+
+def _noise(outputs, value):
+    """Rounding error of the objective: that of logarithms near one, which averages out."""
+    return 4 * np.finfo(outputs.dtype).eps * (len(outputs) ** -0.5 + abs(value))
+
+
+def _damping(damping, length):
+    """Levenberg damping for the next step, from how far the last one could be followed."""
+    if length < 1:
+        return max(4 * damping, 1e-3)
+    return damping / 10 if damping > 1e-6 else 0.0

@@ -1,0 +1,26 @@
+"""What estimators share: rows in blocks, and fits that fail without a trace."""
+
+from contextlib import contextmanager
+
+from sklearn import get_config
+from sklearn.utils import gen_batches
+
+from sk_ebm._utils.sklearn_private import count_rows
+
+
+def row_blocks(X, n_candidates):
+    """Slices of rows whose energies fit into scikit-learn's ``working_memory``."""
+    n_rows = int(get_config()["working_memory"] * 2**20 / (4 * 8 * max(n_candidates, 1)))
+    return gen_batches(count_rows(X), max(n_rows, 1))
+
+
+@contextmanager
+def keep_fitted(estimator):
+    """LeafHistograms all attributes as they were if what is inside fails."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

@@ -1,0 +1,36 @@
+"""What energies of the inputs alone have in common."""
+
+import numpy as np
+
+from sk_ebm._utils.sklearn_private import take_rows
+from sk_ebm.energies._base import Energy
+
+# The energy of what has density zero, for want of an infinite one.
+_OF_ZERO_DENSITY = 1e9
+
+
+class InputEnergy(Energy):
+    """Base class of energies of the inputs alone, fitted on the rows that count as compatible.
+
+    The one output (m, 1) is -E(x). A member defines ``fit_rows(X, weights, rng)`` and
+    ``energies(X)``. Neither loss nor solver act on it.
+    """
+
+    anchored = True
+    takes_offset = False
+    of_inputs = True
+
+    def fit(self, inputs, objective, rng):
+        rows = np.flatnonzero(objective.weights * (objective.answers.target == 1))
+        self.fit_rows(take_rows(inputs, rows), objective.weights[rows], rng)
+        objective.record(np.nan, lambda: self)
+        return self
+
+    def fit_rows(self, X, weights, rng):
+        raise NotImplementedError(f"{type(self).__name__} must define fit_rows.")
+
+    def energies(self, X):
+        raise NotImplementedError(f"{type(self).__name__} must define energies.")
+
+    def __call__(self, inputs):
+        return -np.asarray(self.energies(inputs), dtype=float)[:, None]
