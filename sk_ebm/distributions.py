@@ -41,11 +41,11 @@ class Predictive:
     @cached_property
     def grid(self):
         """Values of y at the nodes, (n, q)."""
-        return self.base.at(self.tilted.splines.nodes)
+        return self.base.from_normal_score(self.tilted.splines.nodes)
 
-    def log_density(self, y):
+    def logpdf(self, y):
         """log p(y given x) at y (n, k), in nats."""
-        return self.base.log_density(y) + self.tilted.tilt(self.base.normal_score(y))
+        return self.base.logpdf(y) + self.tilted.tilt(self.base.normal_score(y))
 
     def log_mass(self, y, low, high):
         """Log mass of a cell (low, high) around y, all (n, k); an end may be infinite."""
@@ -54,12 +54,12 @@ class Predictive:
         return np.where(
             mass > _CERTAIN,
             np.log(np.maximum(mass, _CERTAIN)),
-            self.log_density(y) + np.log(width),
+            self.logpdf(y) + np.log(width),
         )
 
     def energies(self, y):
         """-log q(y given x) - <o, phi(z)> at y (n, k): log p = -E - log Z."""
-        return -self.log_density(y) - self.log_z[:, None]
+        return -self.logpdf(y) - self.log_z[:, None]
 
     @property
     def log_z(self):
@@ -71,7 +71,7 @@ class Predictive:
 
     def quantile(self, p):
         """Values of y with probability p (n, k) below."""
-        return self.base.at(self.tilted.quantile(p))
+        return self.base.from_normal_score(self.tilted.quantile(p))
 
     @cached_property
     def _breaks(self):
@@ -85,7 +85,7 @@ class Predictive:
         if self._breaks is None:
             return self.grid, self.masses
         nodes, masses = self.tilted.quadrature(self._breaks)
-        return self.base.at(nodes), masses
+        return self.base.from_normal_score(nodes), masses
 
     @cached_property
     def mean(self):
@@ -104,11 +104,13 @@ class Predictive:
             (self.n_rows, 1),
         )
         while True:
-            best = np.argmax(self.log_density(self.base.at(z)), axis=1)
+            best = np.argmax(self.logpdf(self.base.from_normal_score(z)), axis=1)
             ends = np.stack([np.maximum(best - 1, 0), np.minimum(best + 1, z.shape[1] - 1)], axis=1)
             low, high = np.take_along_axis(z, ends, axis=1).T
             if (high - low).max() < _CLOSE:
-                return self.base.at(np.take_along_axis(z, best[:, None], axis=1))[:, 0]
+                return self.base.from_normal_score(np.take_along_axis(z, best[:, None], axis=1))[
+                    :, 0
+                ]
             z = np.linspace(low, high, 4 * _FINER + 1, axis=1)
 
     def crps(self, y):
@@ -124,8 +126,8 @@ class Predictive:
         z = self.base.normal_score(y)
         if self._breaks is not None:
             nodes, masses = self.tilted.quadrature(np.hstack([self._breaks, z]))
-            return np.sum(masses * np.abs(self.base.at(nodes) - y), axis=1)
-        below = self.tilted.partial_mean(z, self.base.at)
+            return np.sum(masses * np.abs(self.base.from_normal_score(nodes) - y), axis=1)
+        below = self.tilted.partial_mean(z, self.base.from_normal_score)
         twice = 2 * self.tilted.cdf(z) - 1
         return (y * twice - 2 * below)[:, 0] + self.mean
 
@@ -162,7 +164,7 @@ class Wrapped:
         return self.law.log_z
 
     def energies(self, y):
-        return -self.log_density(y) - self.log_z[:, None]
+        return -self.logpdf(y) - self.log_z[:, None]
 
     def shortest(self, coverage):
         lows = np.linspace(1e-9, 1 - coverage - 1e-9, 201)
@@ -208,8 +210,8 @@ class WithPointMasses(Wrapped):
     def mean(self):
         return self._of_rest[:, 0] * self.law.mean + self._of_atoms @ self.atoms
 
-    def log_density(self, y):
-        found = self.log_masses[:, -1:] + self.law.log_density(y)
+    def logpdf(self, y):
+        found = self.log_masses[:, -1:] + self.law.logpdf(y)
         for atom, log_mass in zip(self.atoms, self.log_masses.T, strict=False):
             found = np.where(y == atom, log_mass[:, None] - np.log(self.width), found)
         return found
@@ -284,8 +286,8 @@ class Rounded(Wrapped):
     def masses(self):
         return np.maximum(np.diff(self._below, axis=1, prepend=0), 0)
 
-    def log_density(self, y):
-        return self.law.log_density(y)
+    def logpdf(self, y):
+        return self.law.logpdf(y)
 
     def cdf(self, y):
         below = np.pad(self._below, [(0, 0), (1, 0)])

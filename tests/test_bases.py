@@ -60,11 +60,11 @@ def test_cells_have_blended_masses(blended):
 def test_another_weight_makes_another_law(blended):
     student, shares, blend = blended
     z = np.tile([-2.0, 0.0, 1.5], (6, 1))
-    before = blend.at(z)
+    before = blend.from_normal_score(z)
     other, expected = blend.weighing(0.2), Blended(student, EDGES, shares, 0.2)
-    assert_array_equal(other.at(z), expected.at(z))
+    assert_array_equal(other.from_normal_score(z), expected.from_normal_score(z))
     assert_array_equal(other.breaks, expected.breaks)
-    assert_array_equal(blend.at(z), before)
+    assert_array_equal(blend.from_normal_score(z), before)
 
 
 def test_no_weight_changes_nothing(blended):
@@ -72,7 +72,7 @@ def test_no_weight_changes_nothing(blended):
     y = np.tile([-40.0, -1.0, 0.0, 3.0, 1e6], (6, 1))
     same = Blended(student, EDGES, shares, 0.0)
     assert_allclose(same.normal_score(y), student.normal_score(y), rtol=1e-12)
-    assert_allclose(same.log_density(y), student.log_density(y), rtol=1e-12)
+    assert_allclose(same.logpdf(y), student.logpdf(y), rtol=1e-12)
 
 
 def test_cells_without_mass_get_none():
@@ -80,7 +80,7 @@ def test_cells_without_mass_get_none():
     blend = Blended(student, EDGES, np.array([[0.5, 0, 0, 0.5]]), 0.9)
     assert_allclose(blend.ratios_of(np.array([[-2.0, 0.0, 1.0, 3.0]])), 1)
     z = np.array([-7.0, -1.0, 0.0, 7.0])
-    assert_allclose(blend.normal_score(blend.at(z)), z[None], atol=1e-6)
+    assert_allclose(blend.normal_score(blend.from_normal_score(z)), z[None], atol=1e-6)
 
 
 def test_means_and_crps_of_cells_that_are_nearly_empty(rng):

@@ -113,7 +113,7 @@ def test_quantiles_of_mixtures_of_narrow_and_wide_components(rng):
     widths = np.tile(10 ** np.linspace(-3, 1, 8), (2000, 1))
     mixture = MixtureRows(shares, rng.standard_normal((2000, 8)), widths)
     z = rng.standard_normal((2000, 5))
-    assert_allclose(mixture.normal_score(mixture.at(z)), z, atol=1e-6)
+    assert_allclose(mixture.normal_score(mixture.from_normal_score(z)), z, atol=1e-6)
 
 
 def test_mixtures_of_rows_far_out(rng):
@@ -123,7 +123,7 @@ def test_mixtures_of_rows_far_out(rng):
     t = (y[:, :, None] - mixture.means[:, None]) / widths
     shares = mixture.log_shares[:, None]
     density = special.logsumexp(shares + stats.norm.logpdf(t) - np.log(widths), axis=2)
-    assert_allclose(mixture.log_density(y), density, rtol=1e-12)
+    assert_allclose(mixture.logpdf(y), density, rtol=1e-12)
     tail = special.logsumexp(shares + stats.norm.logcdf(-np.abs(t)), axis=2)
     assert_allclose(mixture.normal_score(y), -np.sign(y) * special.ndtri_exp(tail), rtol=1e-12)
 
@@ -171,14 +171,14 @@ def test_cdf_at_nodes_is_the_cdf(tilted):
 def test_bases_invert_their_normal_score(name, rng):
     base = bases(rng)[name]
     z = np.array([-6.0, -2, 0, 0.5, 4])
-    assert_allclose(base.normal_score(base.at(z)), np.tile(z, (6, 1)), atol=1e-7)
+    assert_allclose(base.normal_score(base.from_normal_score(z)), np.tile(z, (6, 1)), atol=1e-7)
 
 
 def test_a_base_without_quantiles_is_inverted_by_bisection():
     law = stats.norm([1.0, -2.0], [1.0, 3.0])
     z = np.array([-3.0, 0.0, 2.0])
-    found = PredictedDistribution(WithoutQuantiles(law), np.array([0.0, 0.5])).at(z)
-    assert_allclose(found, PredictedDistribution(law, None).at(z), atol=1e-9)
+    found = PredictedDistribution(WithoutQuantiles(law), np.array([0.0, 0.5])).from_normal_score(z)
+    assert_allclose(found, PredictedDistribution(law, None).from_normal_score(z), atol=1e-9)
 
 
 @pytest.mark.parametrize("name", BASES)
@@ -187,7 +187,7 @@ def test_log_density_is_the_slope_of_the_cdf(name, rng, tilted):
     y = predictive.quantile(np.tile([0.07, 0.41, 0.86], (6, 1)))
     step = 1e-5
     slope = (predictive.cdf(y + step) - predictive.cdf(y - step)) / (2 * step)
-    assert_allclose(np.exp(predictive.log_density(y)), slope, rtol=1e-5)
+    assert_allclose(np.exp(predictive.logpdf(y)), slope, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", BASES)
@@ -204,8 +204,8 @@ def test_crps_is_that_of_draws(name, rng, tilted):
 def test_mode_has_the_greatest_density(name, rng, tilted):
     predictive = Predictive(bases(rng)[name], tilted)
     levels = np.tile(np.linspace(0.001, 0.999, 2000), (6, 1))
-    others = predictive.log_density(predictive.quantile(levels)).max(axis=1)
-    assert (predictive.log_density(predictive.mode[:, None])[:, 0] >= others - 1e-3).all()
+    others = predictive.logpdf(predictive.quantile(levels)).max(axis=1)
+    assert (predictive.logpdf(predictive.mode[:, None])[:, 0] >= others - 1e-3).all()
 
 
 def test_the_shortest_interval_is_shorter_than_the_equal_tailed_one(rng, tilted):
@@ -294,7 +294,7 @@ def test_a_skewed_law_is_recovered(rng):
     truth = -(y[1000:] - X[1000:, 0])
     assert truth.mean() - density.score(X[1000:], y[1000:]) < 0.15
     student = density.chain_[0].base.distribution(X[1000:])[0]
-    assert density.score(X[1000:], y[1000:]) > student.log_density(y[1000:, None]).mean() + 0.1
+    assert density.score(X[1000:], y[1000:]) > student.logpdf(y[1000:, None]).mean() + 0.1
 
 
 def test_log_prob_is_energy_and_partition(diabetes, fitted):
@@ -421,7 +421,7 @@ def test_kernels_are_fitted_in_single_precision(diabetes, energy, dtype):
     X, y = diabetes[:2]
     conditional = simple(energy=energy).fit(X, np.maximum(y, 90)).chain_[0]
     assert conditional.energy_.coef_.dtype == conditional.gate.energy_.coef_.dtype == dtype
-    assert conditional.smooth(X).log_density(y[:, None]).dtype == np.float64
+    assert conditional.smooth(X).logpdf(y[:, None]).dtype == np.float64
 
 
 @pytest.mark.parametrize(

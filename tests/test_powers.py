@@ -162,7 +162,7 @@ def test_a_frozen_regressor_predicts_y(growing):
     frozen = FrozenEstimator(DummyRegressor(strategy="constant", constant=7.0).fit(X, y))
     fitted = density(location=frozen, power=0).fit(X, y)
     student = fitted.chain_[0].base.distribution(X[:3])[0]
-    assert_allclose(student.at(np.zeros(1)), 7)
+    assert_allclose(student.from_normal_score(np.zeros(1)), 7)
 
 
 @pytest.mark.filterwarnings("error")

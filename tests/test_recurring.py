@@ -14,7 +14,7 @@ class Normal:
     def __init__(self, loc, scale):
         self.loc, self.scale = loc[:, None], scale
 
-    def log_density(self, y):
+    def logpdf(self, y):
         return norm.logpdf(y, self.loc, self.scale)
 
     def draws(self, rng, k=1):

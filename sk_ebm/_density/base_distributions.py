@@ -1,9 +1,9 @@
 """Distributions of a continuous answer with known cdf, one for each row of the inputs.
 
-Each has ``log_density(y)`` in nats of y (n, k), the normal score ``normal_score(y)`` =
-Phi^-1(F(y)), accurate in both tails, of y (n, k) or, the same in all rows, (k,), and its inverse
-``at(z)`` for z of these shapes. Where the latter bends sharply, ``breaks`` (n, b) are the normal
-scores at these places.
+Each has ``logpdf(y)`` in nats of y (n, k), the normal score ``normal_score(y)`` = Phi^-1(F(y)),
+accurate in both tails, of y (n, k) or, the same in all rows, (k,), and its inverse
+``from_normal_score(z)`` for z of these shapes. Where the latter bends sharply, ``breaks`` (n, b)
+are the normal scores at these places.
 """
 
 from copy import copy
@@ -35,7 +35,7 @@ class Student:
     def _standard(self, y):
         return (y - self.loc[:, None]) / self.scale[:, None]
 
-    def log_density(self, y):
+    def logpdf(self, y):
         return stats.t.logpdf(self._standard(y), self.df) - np.log(self.scale)[:, None]
 
     def normal_score(self, y):
@@ -46,7 +46,7 @@ class Student:
         scores[beyond] = _student_score(np.abs(t[beyond]), self.df)
         return np.copysign(scores, t)
 
-    def at(self, z):
+    def from_normal_score(self, z):
         t = -np.sign(z) * special.stdtrit(self.df, special.ndtr(-np.abs(z)))
         return self.loc[:, None] + self.scale[:, None] * t
 
@@ -79,14 +79,14 @@ class TransformedDistribution:
     def __init__(self, raised, power):
         self.raised, self.power = raised, power
 
-    def log_density(self, y):
-        return self.raised.log_density(self.power(y)) + self.power.log_slope(y)
+    def logpdf(self, y):
+        return self.raised.logpdf(self.power(y)) + self.power.log_slope(y)
 
     def normal_score(self, y):
         return self.raised.normal_score(self.power(y))
 
-    def at(self, z):
-        return self.power.inverse(self.raised.at(z))
+    def from_normal_score(self, z):
+        return self.power.inverse(self.raised.from_normal_score(z))
 
 
 class Blended:
@@ -145,25 +145,27 @@ class Blended:
         """Where cells meet, and where the distribution has its own."""
         if not hasattr(self.distribution, "breaks"):
             return self._edges_at
-        inner = self.normal_score(self.distribution.at(self.distribution.breaks))
+        inner = self.normal_score(self.distribution.from_normal_score(self.distribution.breaks))
         return np.hstack([self._edges_at, inner])
 
     def ratios_of(self, y):
         """Of the density to that of the distribution, at y (n, k)."""
         return np.take_along_axis(self._ratios, np.searchsorted(self.edges, y), axis=1)
 
-    def log_density(self, y):
-        return self.distribution.log_density(y) + np.log(self.ratios_of(y))
+    def logpdf(self, y):
+        return self.distribution.logpdf(y) + np.log(self.ratios_of(y))
 
     def normal_score(self, y):
         scores = self.distribution.normal_score(y)
         cells = np.broadcast_to(np.searchsorted(self.edges, y), scores.shape)
         return _moved(scores, cells, self._own_ends, self._ends, self._ratios)
 
-    def at(self, z):
+    def from_normal_score(self, z):
         z = np.broadcast_to(z, (len(self._ratios), np.shape(z)[-1]))
         cells = (z[:, :, None] > self._edges_at[:, None]).sum(axis=2)
-        return self.distribution.at(_moved(z, cells, self._ends, self._own_ends, 1 / self._ratios))
+        return self.distribution.from_normal_score(
+            _moved(z, cells, self._ends, self._own_ends, 1 / self._ratios)
+        )
 
 
 def _moved(scores, cells, ends, new_ends, ratios):
@@ -204,13 +206,13 @@ class PredictedDistribution:
         method = getattr(self.distributions, name)
         return np.stack([np.asarray(method(v), dtype=float) for v in values.T], axis=1)
 
-    def log_density(self, y):
+    def logpdf(self, y):
         return self._columns("logpdf", y)
 
     def normal_score(self, y):
         return score_of(self._columns("logcdf", y), self._columns("logsf", y))
 
-    def at(self, z):
+    def from_normal_score(self, z):
         z = np.atleast_2d(z)
         if hasattr(self.distributions, "ppf") and hasattr(self.distributions, "isf"):
             low = self._columns("ppf", special.ndtr(np.minimum(z, 0)))
@@ -262,7 +264,7 @@ class MixtureRows:
     def _sum(self, of_components):
         return np.einsum("nc,nkc->nk", self._shares, of_components)
 
-    def log_density(self, y):
+    def logpdf(self, y):
         t = self._standard(y)
         density = np.einsum("nc,nkc->nk", self._shares / self.widths, np.exp(-0.5 * t * t))
         found = np.log(np.maximum(density, _LEAST)) - _LOG_ROOT
@@ -289,7 +291,7 @@ class MixtureRows:
         found[far] = score_of(*log_tails)
         return found
 
-    def at(self, z):
+    def from_normal_score(self, z):
         z = np.broadcast_to(z, (len(self.means), np.shape(z)[-1]))
         of_components = self.means[:, None] + self.widths[:, None] * z[:, :, None]
 
@@ -303,7 +305,7 @@ class MixtureRows:
 def _excess(distribution, y, z):
     """How far the normal score at y is beyond z, and its slope, all (n, k)."""
     score = distribution.normal_score(y)
-    log_slope = distribution.log_density(y) + 0.5 * score * score + _LOG_ROOT
+    log_slope = distribution.logpdf(y) + 0.5 * score * score + _LOG_ROOT
     return score - z, np.exp(log_slope)
 
 

@@ -83,7 +83,7 @@ class PredictedBase:
     def distribution(self, X):
         """Distributions of rows, and the features (n, ...) that energies read."""
         given = PredictedDistribution(_predicted_distributions(self.estimator_, X), self._near)
-        low, middle, high = given.at(np.array([-1.0, 0.0, 1.0])).T
+        low, middle, high = given.from_normal_score(np.array([-1.0, 0.0, 1.0])).T
         unit = self._near[1] - self._near[0]
         shape = [(middle - self._near.mean()) / unit, np.log((high - low) / unit)]
         return given, np.hstack([self._scaler.transform(X), np.stack(shape, axis=1)])
@@ -276,7 +276,7 @@ class StudentResiduals:
         self.held_out_ = self._student(loc, log_scale)
         self.scores_ = self.held_out_.normal_score(points)
         self.features_ = self._append(features, log_scale)
-        self.log_likelihoods_ = self.held_out_.log_density(points).mean(axis=1)
+        self.log_likelihoods_ = self.held_out_.logpdf(points).mean(axis=1)
         return self
 
     def _raise(self, values):

@@ -102,4 +102,4 @@ class Conditional:
         law, y = self.smooth(inputs), y[:, None]
         if kind == "mass":
             return law.log_mass(y, *self.recording.cells(y))[:, 0]
-        return law.log_density(y)[:, 0]
+        return law.logpdf(y)[:, 0]

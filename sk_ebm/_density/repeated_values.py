@@ -52,7 +52,7 @@ class RepeatedValueSampler:
         """
         indices = np.concatenate([self._nearest(kind, y) for kind in self._kinds], axis=-1)
         points = np.concatenate([self.values[indices], y[..., None]], axis=-1)
-        logs = law.log_density(points.reshape(len(y), -1)).reshape(points.shape)
+        logs = law.logpdf(points.reshape(len(y), -1)).reshape(points.shape)
         logs, own = logs[..., :-1], logs[..., -1:]
         return indices, np.where(logs > own - _PLAUSIBLE, logs, -np.inf)
 

@@ -1,8 +1,8 @@
 """What the estimators share: components by name, parameter checks, fitting, energies in blocks."""
 
-import warnings
 from contextlib import contextmanager, suppress
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -17,7 +17,8 @@ from sk_ebm._core.compatibility import _check_together, _refuse_rankings
 from sk_ebm._core.objective import Objective
 from sk_ebm._solvers.registry import SOLVERS
 from sk_ebm._utils.validation import check_number
-from sk_ebm.energies import LinearEnergy, SumEnergy, as_energy
+from sk_ebm._utils.warnings import warn_user
+from sk_ebm.energies import Energy, LinearEnergy, SumEnergy, as_energy
 from sk_ebm.losses._base import Loss
 from sk_ebm.losses._registry import LOSSES
 
@@ -31,6 +32,44 @@ def resolve_loss(value, losses):
     if isinstance(value, Loss):
         return clone(value)
     raise ValueError(f"loss must be one of {sorted(losses)} or an instance of Loss, got {value!r}.")
+
+
+class FittedComponent(NamedTuple):
+    """What fitting one energy found.
+
+    Attributes
+    ----------
+    energy : Energy
+        Fitted.
+    beta : float
+        Inverse temperature of the Gibbs distribution of its energies.
+    n_iter : int
+        Iterations of the final fit.
+    converged : bool
+        Whether they reached ``tol``.
+    history : list of float
+        The objective after each of them.
+    learned : dict
+        Further attributes that an estimator learns on held-out samples.
+    """
+
+    energy: Energy
+    beta: float
+    n_iter: int
+    converged: bool
+    history: list
+    learned: dict
+
+    @property
+    def attributes(self):
+        """Fitted attributes of an estimator, by name."""
+        return {
+            "energy_": self.energy,
+            "beta_": self.beta,
+            "n_iter_": self.n_iter,
+            "loss_curve_": self.history,
+            **self.learned,
+        }
 
 
 class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
@@ -82,19 +121,23 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         yield report
         context.call_on_fit_task_end(**data, reconstruction_attributes={})
 
-    def _fit_energy(self, energy, loss, inputs, answers, weights, splits, report):
-        """Fit the energy, and learn beta and what else there is; fitted attributes as a dict."""
+    def _fit_component(self, energy, loss, inputs, answers, weights, splits, report):
+        """Fit one energy, and learn its beta and what else there is on held-out samples."""
         rng = check_random_state(self.random_state)
         objective, curve = self._descend(
             energy, loss, inputs, answers, weights, splits, report, rng, self._calibrates()
         )
         learned = self._learn(energy, inputs, objective, rng)
-        return {
-            "energy_": energy,
-            **learned,
-            "n_iter_": objective.n_iter,
-            "loss_curve_": curve,
-        }
+        beta = learned.pop("beta_")
+        return FittedComponent(energy, beta, objective.n_iter, objective.converged, curve, learned)
+
+    def _warn_unconverged(self, n_iter, of=""):
+        """Warn, at the user's line, that iterations ended before tol was reached."""
+        warn_user(
+            f"{n_iter} iterations{of} did not reach tol={self.tol}; increase max_iter (now "
+            f"{self.max_iter}) or tol.",
+            ConvergenceWarning,
+        )
 
     def _calibrates(self):
         """Whether something is learned on energies out of sample."""
@@ -127,13 +170,6 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             n_jobs=self.n_jobs,
         )
         energy.fit(inputs, objective, rng)
-        if not objective.converged:
-            warnings.warn(
-                f"{objective.n_iter} iterations did not reach tol={self.tol}; "
-                f"increase max_iter (now {self.max_iter}) or tol.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
         return objective, curve
 
     def _learn(self, energy, inputs, objective, rng):

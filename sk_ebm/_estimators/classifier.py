@@ -204,10 +204,12 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             answers = Labels(target, len(self.classes_), self.classes_)
             splits = self._splits(X, y, groups)
             with self._reporting(X, y) as report:
-                fitted = self._fit_energy(energy, loss, X, answers, weights, splits, report)
+                fitted = self._fit_component(energy, loss, X, answers, weights, splits, report)
                 for name in ("calibration_energies_", "_calibration", "reject_threshold_"):
                     vars(self).pop(name, None)  # of an earlier fit
-                vars(self).update(fitted)
+                vars(self).update(fitted.attributes)
+            if not fitted.converged:
+                self._warn_unconverged(fitted.n_iter)
             return self
 
     def _rejects(self):

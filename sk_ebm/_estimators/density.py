@@ -419,15 +419,17 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             report(value, lambda: {"chain_": [*earlier, make(**attributes())]})
 
         answers = Grid(base.scores_, splines)
-        fitted = self._fit_energy(
+        fitted = self._fit_component(
             clone(parts[0]), parts[1], features, answers, of_rest, splits, report_chain
         )
-        self.chain_.append(make(**fitted))
+        self.chain_.append(make(**_of(fitted)))
+        if not fitted.converged:
+            self._warn_unconverged(fitted.n_iter)
 
     def _fit_gate(self, parts, features, y, recording, weights, splits):
         """The probabilities of the atoms, by an energy of the same kind; without reports."""
         atoms = recording.atoms
-        fitted = self._fit_energy(
+        fitted = self._fit_component(
             clone(parts[0]),
             parts[1],
             features,
@@ -436,7 +438,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             splits,
             lambda value, attributes: None,
         )
-        return PointMassClassifier(atoms, **fitted)
+        return PointMassClassifier(atoms, **_of(fitted))
 
     @property
     def n_iter_(self):
@@ -537,7 +539,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
         Returns
         -------
-        log_density : ndarray of shape (n_samples,)
+        logpdf : ndarray of shape (n_samples,)
         """
         X = self._validated_X(X)
         own = self._log_prob(self._on_margins(X), X.shape[1])
@@ -846,6 +848,15 @@ _POINTS = {
     "median": lambda p: p.quantile(np.full((p.n_rows, 1), 0.5))[:, 0],
     "mode": lambda p: p.mode,
 }
+
+
+def _of(fitted):
+    return {
+        "energy_": fitted.energy,
+        "beta_": fitted.beta,
+        "n_iter_": fitted.n_iter,
+        "loss_curve_": fitted.history,
+    }
 
 
 def _default_folds(X, rng):

@@ -213,6 +213,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
                     energy, loss, inputs, part, weights[train], splits, report, rng, True
                 )
             self.energy_, self.n_iter_ = energy, objective.n_iter
+            if not objective.converged:
+                self._warn_unconverged(objective.n_iter)
             unseen = None
             if self.calibration == "cv":
                 samples, unseen = self._cross_fitted(inputs, objective, rng)

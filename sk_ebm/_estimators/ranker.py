@@ -196,8 +196,10 @@ class EnergyRanker(EnergyEstimator):
             inputs = self._normalised(X, codes)
             splits = self._query_splits(X, y, answers)
             with self._reporting(X, y) as report:
-                fitted = self._fit_energy(energy, loss, inputs, answers, weights, splits, report)
-                vars(self).update(fitted)
+                fitted = self._fit_component(energy, loss, inputs, answers, weights, splits, report)
+                vars(self).update(fitted.attributes)
+            if not fitted.converged:
+                self._warn_unconverged(fitted.n_iter)
             return self
 
     def _components(self):
