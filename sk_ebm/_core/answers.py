@@ -1,67 +1,63 @@
 """Answers: which candidates each sample has, which is correct, and how outputs become energies."""
 
-import numpy as np
-from sklearn.model_selection import KFold
-
-from sk_ebm.losses._base import Curvature
+from sk_ebm._core.folds import shuffled_folds
+from sk_ebm.losses import Curvature
 
 
 class Answers:
     """The candidate answers of n samples.
 
-    A family member offers
+    A member of the family offers
 
     - ``target``: index (n,) of the correct candidate, or a `RelevanceTarget` if there are several;
     - ``log_measure``: None, or an array broadcastable to (n, k), -inf for absent candidates;
     - ``n_outputs``: how many outputs (m, o) an energy function computes for it;
     - ``len()``: the number of samples n, over which an objective is a sum;
-    - ``take(rows)``: the answers of some samples, for mini-batches and folds;
+    - ``take(samples)``: the answers of some samples, for mini-batches and folds;
     - ``rows(samples)``: which rows of the inputs belong to those samples, and ``per_row(values)``;
-    - ``splits(n_splits, rng)``: (train, test) pairs of samples, for cross-fitting;
+    - ``folds(n_folds, rng)``: the default `Folds` of the samples;
     - ``arrange(outputs) -> energies (n, k), pullback``: linear in the outputs; the pullback, its
-      adjoint, turns slopes (n, k) into slopes (m, o) of the outputs;
-    - ``aligned(parts)``: outputs of several energies with the same columns, so that they add;
-    - ``shifts``: whether a number added to all outputs of a sample is added to all energies;
-    - ``floats``: whether a number added to all outputs is added to all energies of each sample;
+      adjoint, turns a gradient (n, k) by the energies into one (m, o) by the outputs;
+    - ``aligned(outputs)``: outputs of several energies with the same columns, so that they add;
+    - ``shift_axis``: along which axis of the outputs (m, o) adding one number adds the same number
+      to all energies of a sample: 1, all outputs of a row; 0, an output of all rows; None;
     - ``diagonal(curvature, outputs)``: diagonal (m, o) of a loss curvature, seen from the outputs;
-    - ``curvature(of_energies, outputs, pullback)``: the whole of it, diagonal and product, made of
-      ``arrange`` and ``diagonal`` unless something cheaper is known;
+    - ``curvature(by_energies, outputs, pullback)``: the whole of it, diagonal and product, made of
+      ``arrange`` and ``diagonal`` unless something cheaper is possible;
     - ``blocks``: triples (samples, rows, answers) where samples are arranged apart, since their
       numbers of candidates differ: then ``target``, ``log_measure``, ``arrange`` and ``diagonal``
-      are those of the answers of each block, and ``places_in_blocks`` (m,) says where each row is
-      among those of the blocks, one after another. None: all samples are one block.
+      are those of the answers of each block, and ``positions_in_blocks`` (m,) is the position of
+      each row among those of the blocks, one after another. None: all samples are one block.
     """
 
     log_measure = None
-    shifts = False
-    floats = False
+    shift_axis: int | None = None
     blocks = None
 
-    def curvature(self, of_energies, outputs, pullback):
+    def curvature(self, by_energies, outputs, pullback):
         """`Curvature` (m, o) by the outputs, of that by the energies, with the pullback there."""
 
         def product(v):
-            return pullback(of_energies.product(self.arrange(v)[0]))
+            return pullback(by_energies.product(self.arrange(v)[0]))
 
-        return Curvature(self.diagonal(of_energies, outputs), product)
+        return Curvature(self.diagonal(by_energies, outputs), product)
 
     def rows(self, samples):
         """Rows of the inputs that belong to the samples: one each, unless overridden."""
         return samples
 
     def per_row(self, values):
-        """Weights (n,) of the samples for each row of the inputs, (m,)."""
+        """Values (n,) of the samples for each row of the inputs, (m,)."""
         return values
 
     @staticmethod
-    def aligned(parts):
+    def aligned(outputs):
         """Outputs of several energies for the same rows, all with the same columns."""
-        return parts
+        return outputs
 
-    def splits(self, n_splits, rng):
-        """Shuffled folds: (train, test) pairs of samples, for cross-fitting."""
-        folds = KFold(n_splits, shuffle=True, random_state=rng)
-        return list(folds.split(np.arange(len(self))))
+    def folds(self, n_folds, rng):
+        """Shuffled folds of the samples."""
+        return shuffled_folds(len(self), n_folds, rng)
 
 
 class PassthroughAnswers(Answers):

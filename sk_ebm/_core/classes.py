@@ -1,9 +1,9 @@
 """Classes as answers."""
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold
 
 from sk_ebm._core.answers import Answers
+from sk_ebm._core.folds import shuffled_folds
 from sk_ebm._utils.sklearn_private import namespace
 
 
@@ -31,8 +31,8 @@ class Labels(Answers):
         return self.target.shape[0]
 
     @property
-    def shifts(self):
-        return self.n_classes > 2
+    def shift_axis(self):
+        return 1 if self.n_classes > 2 else None
 
     @property
     def n_outputs(self):
@@ -41,28 +41,24 @@ class Labels(Answers):
     def take(self, samples):
         return Labels(self.target[samples], self.n_classes, self.classes)
 
-    def splits(self, n_splits, rng):
+    def folds(self, n_folds, rng):
         """Shuffled folds, stratified where every class has a sample for each of them."""
-        counts = np.bincount(self.target)
-        if counts[counts > 0].min() < n_splits:
-            return super().splits(n_splits, rng)
-        folds = StratifiedKFold(n_splits, shuffle=True, random_state=rng)
-        return list(folds.split(self.target, self.target))
+        return shuffled_folds(len(self), n_folds, rng, labels=self.target)
 
     @staticmethod
-    def aligned(parts):
-        if len({part.shape[1] for part in parts}) == 1:
-            return parts
-        return [part if part.shape[1] > 1 else np.hstack([-part, part]) / 2 for part in parts]
+    def aligned(outputs):
+        if len({term.shape[1] for term in outputs}) == 1:
+            return outputs
+        return [term if term.shape[1] > 1 else np.hstack([-term, term]) / 2 for term in outputs]
 
     @staticmethod
     def arrange(outputs):
         if outputs.shape[1] > 1:
-            return -outputs, lambda slopes: -slopes
+            return -outputs, lambda gradient: -gradient
         xp = namespace(outputs)
         half = outputs * 0.5
         energies = xp.concat((half.T, -half.T), axis=0).T  # column-major: fast row reductions
-        return energies, lambda slopes: (slopes[:, :1] - slopes[:, 1:]) * 0.5
+        return energies, lambda gradient: (gradient[:, :1] - gradient[:, 1:]) * 0.5
 
     @staticmethod
     def diagonal(curvature, outputs):

@@ -27,6 +27,12 @@ class Folds:
 
     pairs: tuple
 
+    @classmethod
+    def of_numbers(cls, fold):
+        """From the number of the fold that tests each sample, (n,)."""
+        numbers = range(fold.max() + 1)
+        return cls(tuple((np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in numbers))
+
     def __iter__(self):
         return iter(self.pairs)
 

@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from sk_ebm._core.answers import Answers
+from sk_ebm._core.folds import Folds
 from sk_ebm._utils.ranks import ranges
 from sk_ebm.losses._relevance import RelevanceTarget
 
@@ -28,7 +29,7 @@ class Groups(Answers):
     """
 
     n_outputs = 1
-    floats = True
+    shift_axis = 0
 
     def __init__(self, gains, query, relevance=None, copies=None):
         self.gains = gains
@@ -72,19 +73,19 @@ class Groups(Answers):
         """Whether each query has an item that is worth something, (n,)."""
         return np.bincount(self.query, self.gains * self.copies) > 0
 
-    def splits(self, n_splits, rng):
+    def folds(self, n_folds, rng):
         """Shuffled folds of whole queries, the informative ones spread over them.
 
         None at all where fewer than two are informative: nothing can be held out then.
         """
-        n_splits = min(n_splits, np.count_nonzero(self.informative))
-        if n_splits < 2:
-            return []
+        n_folds = min(n_folds, np.count_nonzero(self.informative))
+        if n_folds < 2:
+            return Folds(())
         order = rng.permutation(len(self))
         order = order[np.argsort(~self.informative[order], kind="stable")]
         fold = np.empty(len(self), dtype=int)
-        fold[order] = np.arange(len(self)) % n_splits
-        return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_splits)]
+        fold[order] = np.arange(len(self)) % n_folds
+        return Folds.of_numbers(fold)
 
     @cached_property
     def blocks(self):
@@ -95,7 +96,7 @@ class Groups(Answers):
         return found
 
     @cached_property
-    def places_in_blocks(self):
+    def positions_in_blocks(self):
         return np.argsort(np.concatenate([rows for _, rows, _ in self.blocks]))
 
 

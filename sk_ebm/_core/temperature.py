@@ -1,26 +1,19 @@
-"""The inverse temperature that suits held-out energies."""
+"""The inverse temperature that makes Gibbs probabilities of held-out samples most likely."""
+
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
 from sk_ebm._core.gibbs import Gibbs
 
-_FARTHEST = 10.0  # times the range that 99 % of samples keep within
+# Energy gaps are clipped at this many times the 99th percentile of the row ranges.
+_CLIPPED_RANGES = 10.0
+_LOG_BETA_STEP, _LOG_BETA_BOUND = 3.0, 27.0  # brackets within e^27 of the inverse energy scale
 
 
-def learn_beta(energies, target, sample_weight, log_measure=None, power=0.0):
-    """The beta that minimises the mean negative log-likelihood of the target answers.
-
-    The problem is convex in beta. One virtual sample of unit weight whose answer is drawn from
-    the base measure stands beside the data (the smoothing of Platt, 1999), so beta stays finite
-    where every target has the least energy, and shrinks to nearly zero where energies say nothing.
-    An energy further above the least of its row than ten times the range that 99 % of the rows
-    keep within counts as that: one outlier in hundreds of rows does not choose beta.
-
-    With ``power`` a > 0 the data are judged by their density power divergence (Basu, Harris, Hjort
-    and Jones, 1998), the mean of sum_y p(y)^(1 + a) / (1 + a) - p(correct)^a / a, where that takes
-    a larger beta. Its least value is where p is the law of the answers, too, but to be sure and
-    wrong costs at most 1 / a more than to be sure and right.
+class BetaProblem(NamedTuple):
+    """Energies of held-out samples, and their correct answers.
 
     Parameters
     ----------
@@ -28,110 +21,134 @@ def learn_beta(energies, target, sample_weight, log_measure=None, power=0.0):
         Energies of samples that the energy function was not fitted on.
     target : ndarray of shape (n,) or (n, k)
         Index of the correct answer, or a distribution over answers.
-    sample_weight : ndarray of shape (n,)
-        Non-negative weights, not all zero.
+    weights : ndarray of shape (n,)
+        Non-negative, not all zero.
     log_measure : ndarray broadcastable to (n, k), default=None
         Log base measure of the answers; None means 0.
+    """
+
+    energies: np.ndarray
+    target: np.ndarray
+    weights: np.ndarray
+    log_measure: np.ndarray | None = None
+
+
+def learn_beta(energies, target, sample_weight, log_measure=None, power=0.0):
+    """The beta that minimises the mean negative log-likelihood of the correct answers.
+
+    The problem is convex in beta. One pseudo-observation, whose answer is drawn from the base
+    measure, is added to the data (the smoothing of Platt, 1999), so that beta stays finite where
+    every correct answer has the least energy and is nearly zero for uninformative energies. Energy
+    gaps are clipped at ten times the 99th percentile of the row ranges, so that outliers cannot
+    determine beta.
+
+    With ``power`` a > 0 the criterion is the density power divergence (Basu, Harris, Hjort and
+    Jones, 1998), the mean of sum_y p(y)^(1 + a) / (1 + a) - p(correct)^a / a, where that asks for
+    a larger beta. It is least at the true distribution too, but a sample that is confident and
+    wrong costs at most 1 / a more than one that is confident and right.
+
+    Parameters
+    ----------
+    energies, target, sample_weight, log_measure
+        See `BetaProblem`.
     power : float, default=0.0
         >= 0; for finite sets of answers.
 
     Returns
     -------
     beta : float
-        Within 1e-12 and 1e12 of the inverse scale of the energies.
+        Between 1e-12 and 1e12 times the inverse scale of the energies.
     """
-    return learn_beta_of_blocks([(energies, target, sample_weight, log_measure)], power)
+    return learn_beta_of_blocks([BetaProblem(energies, target, sample_weight, log_measure)], power)
 
 
-def learn_beta_of_blocks(blocks, power=0.0):
-    """`learn_beta` of samples whose energies come in several blocks, as tuples of its arguments."""
-    total = sum(weights.sum() for _, _, weights, _ in blocks)
-    blocks = [
-        _BetaLikelihood(energies, target, weights / total, log_measure, total)
-        for energies, target, weights, log_measure in blocks
-    ]
+def learn_beta_of_blocks(problems, power=0.0):
+    """`learn_beta` of samples in several blocks, with different numbers of candidates."""
+    total = sum(problem.weights.sum() for problem in problems)
+    blocks = [_BetaLikelihood(problem, total) for problem in problems]
     ranges = np.concatenate([block.ranges for block in blocks])
+    shares = np.concatenate([block.shares for block in blocks])
     order = np.argsort(ranges)
-    below = np.cumsum(np.concatenate([block.share for block in blocks])[order])
-    within = ranges[order][min(np.searchsorted(below, 0.99), len(order) - 1)]
-    for block in blocks:
-        block.cap(_FARTHEST * within or np.inf)
-    spread = sum(block.spread for block in blocks)
-    if spread == 0:
+    index = np.searchsorted(np.cumsum(shares[order]), 0.99)
+    percentile = ranges[order][min(index, len(order) - 1)]
+    blocks = [block.clipped(_CLIPPED_RANGES * percentile or np.inf) for block in blocks]
+    scale = sum(block.scale for block in blocks)
+    if scale == 0:
         return 1.0
-
-    beta = _likeliest(blocks, spread)
-    return _least_divergence(blocks, beta, power) if power > 0 else beta
-
-
-def _likeliest(blocks, spread):
-    def slope(log_beta):
-        return sum(block.slope(np.exp(log_beta) / spread) for block in blocks) / spread
-
-    low, high = -3.0, 3.0
-    while slope(low) > 0 and low > -27:
-        low -= 3.0
-    while slope(high) < 0 and high < 27:
-        high += 3.0
-    if slope(low) > 0 or slope(high) < 0:
-        return float(np.exp(low if slope(low) > 0 else high) / spread)
-    return float(np.exp(brentq(slope, low, high, xtol=1e-11)) / spread)
+    beta = _most_likely_beta(blocks, scale)
+    return _least_divergent_beta(blocks, beta, power) if power > 0 else beta
 
 
-def _least_divergence(blocks, beta, power):
-    """Where the divergence is least, from that beta on."""
+def _most_likely_beta(blocks, scale):
+    def derivative(log_beta):
+        return sum(block.derivative(np.exp(log_beta) / scale) for block in blocks) / scale
 
-    def divergence(log_beta):
-        return sum(block.divergence(np.exp(log_beta) * beta, power) for block in blocks)
+    low, high = -_LOG_BETA_STEP, _LOG_BETA_STEP
+    while derivative(low) > 0 and low > -_LOG_BETA_BOUND:
+        low -= _LOG_BETA_STEP
+    while derivative(high) < 0 and high < _LOG_BETA_BOUND:
+        high += _LOG_BETA_STEP
+    if derivative(low) > 0 or derivative(high) < 0:
+        return float(np.exp(low if derivative(low) > 0 else high) / scale)
+    return float(np.exp(brentq(derivative, low, high, xtol=1e-11)) / scale)
+
+
+def _least_divergent_beta(blocks, beta, power):
+    """The minimum of the divergence at or above beta."""
+
+    def divergence(log_ratio):
+        return sum(block.divergence(np.exp(log_ratio) * beta, power) for block in blocks)
 
     steps = np.arange(0, 4.1, 0.5)
     best = steps[np.argmin([divergence(step) for step in steps])]
-    found = minimize_scalar(
+    minimum = minimize_scalar(
         divergence, bounds=(max(best - 0.5, 0), best + 0.5), options={"xatol": 1e-4}
     )
-    return float(np.exp(found.x) * beta)
+    return float(np.exp(minimum.x) * beta)
 
 
 class _BetaLikelihood:
-    """The mean negative log-likelihood of some samples as a function of beta.
+    """The negative log-likelihood of some samples as a function of beta.
 
-    Candidates of no measure, which a target of a continuous answer is too, have no say in ranges.
+    Candidates of measure zero are ignored in ranges.
     """
 
-    def __init__(self, energies, target, share, log_measure, total):
-        energies = np.asarray(energies, dtype=np.float64)
-        self.share, self.log_measure, self.total = share, log_measure, total
-        self.chosen = _expected(energies, target)
-        self.energies, self.target = energies, target
-        if log_measure is not None:
-            present = np.broadcast_to(log_measure > -np.inf, energies.shape)
+    def __init__(self, problem, total):
+        energies = np.asarray(problem.energies, dtype=np.float64)
+        self.shares, self.total = problem.weights / total, total
+        self.target, self.log_measure = problem.target, problem.log_measure
+        self.correct = _expected(energies, self.target)
+        self.energies = energies
+        if self.log_measure is not None:
+            present = np.broadcast_to(self.log_measure > -np.inf, energies.shape)
             least = np.min(energies, axis=1, where=present, initial=np.inf, keepdims=True)
             self.energies = np.where(present, energies, least)
         self.ranges = np.ptp(self.energies, axis=1)
 
-    def cap(self, most):
-        """Let no energy be so much above the least of its row."""
-        most = self.energies.min(axis=1) + most
-        self.energies = np.minimum(self.energies, most[:, None])
-        at_random = Gibbs(np.zeros_like(self.energies), self.log_measure).probabilities
-        self.by_chance = np.sum(at_random * self.energies, axis=1)
-        chosen = np.minimum(self.chosen, most)
-        self.wanted = chosen + (self.by_chance - chosen) / (self.total + 1.0)
-        self.spread = float(self.share @ np.ptp(self.energies, axis=1))
+    def clipped(self, gap):
+        """Itself, with energies at most ``gap`` above the least of their row."""
+        ceiling = self.energies.min(axis=1) + gap
+        self.energies = np.minimum(self.energies, ceiling[:, None])
+        uniform = Gibbs(np.zeros_like(self.energies), self.log_measure).probabilities
+        self.by_chance = np.sum(uniform * self.energies, axis=1)
+        correct = np.minimum(self.correct, ceiling)
+        self.smoothed = correct + (self.by_chance - correct) / (self.total + 1.0)
+        self.scale = float(self.shares @ np.ptp(self.energies, axis=1))
+        return self
 
-    def slope(self, beta):
+    def derivative(self, beta):
         """d NLL / d beta = E+ - <E>."""
         p = Gibbs(self.energies, self.log_measure, beta).probabilities
-        return float(self.share @ (self.wanted - np.sum(p * self.energies, axis=1)))
+        return float(self.shares @ (self.smoothed - np.sum(p * self.energies, axis=1)))
 
     def divergence(self, beta, power):
-        """Of the data, and beside it the negative log-likelihood of the virtual sample."""
+        """Of the data, with the negative log-likelihood of the pseudo-observation."""
         gibbs = Gibbs(self.energies, self.log_measure, beta)
-        raised = np.exp(power * gibbs.log_probabilities)
-        data = np.sum(gibbs.probabilities * raised, axis=1) / (1 + power)
-        data -= _expected(raised, self.target) / power
-        virtual = beta * self.by_chance + gibbs.log_z
-        return float(self.share @ (data + virtual / (self.total + 1.0)))
+        powers = np.exp(power * gibbs.log_probabilities)
+        data = np.sum(gibbs.probabilities * powers, axis=1) / (1 + power)
+        data -= _expected(powers, self.target) / power
+        pseudo = beta * self.by_chance + gibbs.log_z
+        return float(self.shares @ (data + pseudo / (self.total + 1.0)))
 
 
 def _expected(values, target):

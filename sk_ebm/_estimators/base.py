@@ -9,12 +9,13 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 from sklearn.utils import check_consistent_length, check_random_state, get_tags
 from sklearn.utils.validation import validate_data
 
-from sk_ebm._core.compatibility import _check_together, _refuse_rankings
+from sk_ebm._core.compatibility import check_compatible
+from sk_ebm._core.folds import user_folds
 from sk_ebm._core.objective import Objective
+from sk_ebm._core.training import Penalty, Training
 from sk_ebm._solvers.registry import SOLVERS
 from sk_ebm._utils.validation import check_number
 from sk_ebm._utils.warnings import warn_user
@@ -22,7 +23,7 @@ from sk_ebm.energies import Energy, LinearEnergy, SumEnergy, as_energy
 from sk_ebm.losses._base import Loss
 from sk_ebm.losses._registry import LOSSES
 
-_ENOUGH_FOR_BETA = 1000
+_ENOUGH_FOR_BETA = 1000  # samples: beta's standard error is then a few percent
 
 
 def resolve_loss(value, losses):
@@ -76,9 +77,9 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
     """Base class of the estimators: an energy, a loss, and the Gibbs distribution."""
 
     _losses = LOSSES  # by name
-    _ranks = False  # whether answers are the items of a query
+    _answer_kind = "classes"  # what it has energies of, as in `Energy.answers`
 
-    def _components(self):
+    def _resolved_components(self):
         """Energy and loss, after checking every parameter and that they go together."""
         energy, loss = self._resolved_energy(), resolve_loss(self.loss, self._losses)
         check_number("alpha", self.alpha, 0, closed=True, other=("auto",))
@@ -92,20 +93,14 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             )
         energy.check()
         loss.check()
-        if not self._ranks:
-            _refuse_rankings(energy, loss, type(self).__name__)
-        _check_together(energy, loss, self.solver, self.l1_ratio)
+        check_compatible(
+            energy, loss, self.solver, self.l1_ratio, self._answer_kind, type(self).__name__
+        )
         return energy, loss
 
     def _resolved_energy(self):
         """A fresh component from the parameter ``energy``."""
-        energy = clone(as_energy(self.energy))
-        if any(part.of_inputs for part in energy.parts()):
-            raise ValueError(
-                f"energy={self.energy!r} is one of the inputs alone, the same for all answers: "
-                "it is for EnergyDetector."
-            )
-        return energy
+        return clone(as_energy(self.energy))
 
     @contextmanager
     def _reporting(self, X, y):
@@ -121,15 +116,36 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         yield report
         context.call_on_fit_task_end(**data, reconstruction_attributes={})
 
-    def _fit_component(self, energy, loss, inputs, answers, weights, splits, report):
-        """Fit one energy, and learn its beta and what else there is on held-out samples."""
-        rng = check_random_state(self.random_state)
-        objective, curve = self._descend(
-            energy, loss, inputs, answers, weights, splits, report, rng, self._calibrates()
+    def _training(self, loss, answers, weights, folds, report, *, calibrates, rng=None):
+        """The settings of a fit; ``report(value, attributes)`` follows each iteration."""
+        rng = check_random_state(self.random_state if rng is None else rng)
+
+        def report_energy(value, fitted):
+            report(value, lambda: {"energy_": fitted(), "beta_": 1.0})
+
+        return Training(
+            Objective(answers, loss.seeded(rng), weights),
+            Penalty(self.alpha, self.l1_ratio),
+            self.solver,
+            self.max_iter,
+            self.tol,
+            folds,
+            rng,
+            calibrates,
+            report_energy,
+            self.n_jobs,
         )
-        learned = self._learn(energy, inputs, objective, rng)
+
+    def _fit_component(self, energy, loss, inputs, answers, weights, folds, report):
+        """Fit one energy, and learn its beta and what else there is on held-out samples."""
+        calibrates = self._calibrates()
+        training = self._training(loss, answers, weights, folds, report, calibrates=calibrates)
+        result = energy.fit(inputs, training)
+        learned = self._learn(result, inputs, training)
         beta = learned.pop("beta_")
-        return FittedComponent(energy, beta, objective.n_iter, objective.converged, curve, learned)
+        return FittedComponent(
+            result.energy, beta, result.n_iter, result.converged, result.history, learned
+        )
 
     def _warn_unconverged(self, n_iter, of=""):
         """Warn, at the user's line, that iterations ended before tol was reached."""
@@ -140,52 +156,24 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
         )
 
     def _calibrates(self):
-        """Whether something is learned on energies out of sample."""
+        """Whether something is learned on held-out energies."""
         return self.beta == "auto"
 
-    def _descend(self, energy, loss, inputs, answers, weights, splits, report, rng, calibrate):
-        """Fit the energy; its objective, and the values of that after each iteration.
-
-        ``report(value, attributes)`` is called after each, ``attributes()`` making the
-        attributes of an estimator that ends there.
-        """
-        curve = []
-
-        def record(value, fitted):
-            curve.append(value)
-            report(value, lambda: {"energy_": fitted(), "beta_": 1.0})
-
-        objective = Objective(
-            answers,
-            loss.seeded(rng),
-            weights,
-            alpha=self.alpha,
-            l1_ratio=self.l1_ratio,
-            solver=self.solver,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            splits=splits,
-            calibrate=calibrate,
-            report=record,
-            n_jobs=self.n_jobs,
-        )
-        energy.fit(inputs, objective, rng)
-        return objective, curve
-
-    def _learn(self, energy, inputs, objective, rng):
-        """Fitted attributes that are learned on energies out of sample: beta."""
+    def _learn(self, result, inputs, training):
+        """Fitted attributes that are learned on held-out energies: beta."""
         if not self._calibrates():
             return {"beta_": float(self.beta)}
-        samples, outputs = out_of_sample(energy, inputs, objective, rng, self._enough())
-        return self._learn_unseen(energy, objective.take(samples), outputs)
+        enough = self._enough_held_out()
+        samples, outputs = training.held_out_outputs(result, inputs, enough)
+        return self._learn_held_out(result.energy, training.objective.take(samples), outputs)
 
-    def _enough(self):
-        """Samples out of sample that are enough for what is learned on them."""
+    def _enough_held_out(self):
+        """Held-out samples that are enough for what is learned on them."""
         return _ENOUGH_FOR_BETA
 
-    def _learn_unseen(self, energy, part, outputs):
-        """The same, from the objective of some samples and outputs of energies that saw none."""
-        return {"beta_": float(part.learn_beta(outputs) if self.beta == "auto" else self.beta)}
+    def _learn_held_out(self, energy, objective, outputs):
+        """The same, from the objective of held-out samples and their outputs."""
+        return {"beta_": float(objective.learn_beta(outputs) if self.beta == "auto" else self.beta)}
 
     def get_params(self, deep=True):
         """As in scikit-learn; the terms of a list of named pairs are reached through ``energy``."""
@@ -240,35 +228,10 @@ class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
             raise AttributeError(f"{name} exists once a linear energy is fitted.")
         return getattr(energy, name)
 
-    def _splits(self, X, y, groups):
-        """The samples of the folds of ``cv``, or None; groups are never split."""
-        if self.cv is None and groups is None:
-            return None
-        if groups is None or not (self.cv is None or isinstance(self.cv, Integral)):
-            return list(check_cv(self.cv, y, classifier=is_classifier(self)).split(X, y, groups))
-        n_splits = min(self.cv or 5, len(np.unique(groups)))
+    def _folds(self, X, y, groups):
+        """The folds of ``cv``, or None; groups are never split."""
         rng = check_random_state(self.random_state)
-        kind = StratifiedGroupKFold if is_classifier(self) else GroupKFold
-        folds = kind(n_splits, shuffle=True, random_state=rng)
-        return list(folds.split(np.zeros(len(y)), y, groups))
-
-
-def out_of_sample(energy, inputs, objective, rng, enough=np.inf):
-    """Samples and their outputs, of energies that were not fitted on them.
-
-    Of the default folds only the first that hold ``enough`` samples that weigh something. Where
-    there is one sample only, it and its own outputs.
-    """
-    if objective.held_out is not None:
-        return objective.held_out
-    splits = objective.splits
-    if not splits:
-        splits = objective.default_splits(rng)
-        tested = np.cumsum([np.count_nonzero(objective.weights[test]) for _, test in splits])
-        splits = splits[: np.searchsorted(tested, enough) + 1]
-    if splits:
-        return objective.cross_fit(energy, inputs, splits, rng)
-    return np.arange(len(objective.answers)), objective.outputs_of(energy, inputs)
+        return user_folds(self.cv, X, y, groups, rng, classifier=is_classifier(self))
 
 
 def _is_numeric(X):

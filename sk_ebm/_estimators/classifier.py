@@ -189,7 +189,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             If the data or a parameter are out of range. A fitted estimator stays as it was.
         """
         with keep_fitted(self):
-            energy, loss = self._components()
+            energy, loss = self._resolved_components()
             self._rejects()
             X, y = self._validated(energy, X, y)
             check_classification_targets(y)
@@ -202,9 +202,9 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
                 )
             self._check_reject_label()
             answers = Labels(target, len(self.classes_), self.classes_)
-            splits = self._splits(X, y, groups)
+            folds = self._folds(X, y, groups)
             with self._reporting(X, y) as report:
-                fitted = self._fit_component(energy, loss, X, answers, weights, splits, report)
+                fitted = self._fit_component(energy, loss, X, answers, weights, folds, report)
                 for name in ("calibration_energies_", "_calibration", "reject_threshold_"):
                     vars(self).pop(name, None)  # of an earlier fit
                 vars(self).update(fitted.attributes)
@@ -239,15 +239,18 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     def _calibrates(self):
         return super()._calibrates() or self.calibrate or self.reject is not None
 
-    def _enough(self):
-        return np.inf if self.calibrate or self.reject is not None else super()._enough()
+    def _enough_held_out(self):
+        uses_all = self.calibrate or self.reject is not None
+        return np.inf if uses_all else super()._enough_held_out()
 
-    def _learn_unseen(self, energy, part, outputs):
-        learned, rejects = super()._learn_unseen(energy, part, outputs), self._rejects()
+    def _learn_held_out(self, energy, objective, outputs):
+        learned = super()._learn_held_out(energy, objective, outputs)
+        rejects = self._rejects()
         gibbs = Gibbs(Labels.arrange(outputs)[0], beta=learned["beta_"])
-        target, weights = part.answers.target, part.weights
+        target, weights = objective.answers.target, objective.weights
         if self.class_weight is not None:  # which is not how often the classes will come
-            factors = compute_sample_weight(self.class_weight, part.answers.classes[target])
+            classes = objective.answers.classes[target]
+            factors = compute_sample_weight(self.class_weight, classes)
             weights = weights / np.where(factors > 0, factors, 1)
         if self.calibrate:
             learned |= _calibration(gibbs, target, weights)

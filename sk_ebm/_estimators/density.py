@@ -165,6 +165,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     """
 
     loss = "nll"
+    _answer_kind = "values"
 
     def __init__(
         self,
@@ -233,7 +234,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             If the data or a parameter are out of range. A fitted estimator stays as it was.
         """
         with keep_fitted(self):
-            parts = self._components()
+            parts = self._resolved_components()
             self._check_components(parts[0])
             check_number("n_basis", self.n_basis, 1, closed=True, kind=Integral)
             check_number("n_orders", self.n_orders, 1, closed=True, kind=Integral)
@@ -246,7 +247,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             vars(self).pop("conformity_", None)  # of an earlier fit
             self.reordered_chains_ = []
             rng = check_random_state(self.random_state)
-            splits = self._splits(X, targets[:, 0], groups)
+            splits = self._folds(X, targets[:, 0], groups)
             folds = splits or _default_folds(X, rng)
             _check_folds(folds, len(X))
             with self._reporting(X, y) as report:
@@ -329,12 +330,6 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     def _check_components(self, energy):
         """Raise where an energy, a regressor or a base is none that a density can have."""
-        for part in energy.parts():
-            if part.of_classes:
-                raise ValueError(
-                    f"energy={part!r} is one of classes: a density takes 'linear', 'kernel', "
-                    "'mlp', 'trees', and sums of these. Give regressors as location=."
-                )
         locations = self._locations()
         if locations != "auto" and not (locations and all(map(_is_estimator, locations))):
             raise ValueError(

@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit
@@ -20,8 +21,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._core.answers import PassthroughAnswers
 from sk_ebm._core.classes import Labels
+from sk_ebm._core.cross_fit import cross_fit
+from sk_ebm._core.folds import DEFAULT_FOLDS, Folds
 from sk_ebm._core.temperature import learn_beta
-from sk_ebm._estimators.base import EnergyEstimator, out_of_sample
+from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._utils.estimators import keep_fitted, row_blocks
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
 from sk_ebm._utils.validation import check_number, check_weighs
@@ -40,8 +43,7 @@ from sk_ebm.thresholds import Reference, resolve_threshold
 
 # More rows than twice this are not cross-fitted: so many are held out once, where labels are none.
 _CALIBRATION_ROWS = 5_000
-# Of the rows, what calibration="split" holds out.
-_HELD_OUT = 0.3
+_HELD_OUT_FRACTION = 0.3  # of the rows, by calibration="split"
 
 
 def _judges_pairs(detector):
@@ -137,6 +139,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
     True
     """
 
+    _answer_kind = "inputs"
+
     def __init__(
         self,
         energy="auto",
@@ -199,34 +203,39 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             A fitted detector stays as it was.
         """
         with keep_fitted(self):
-            energy, loss, threshold = self._settings(y)
-            X, answers, known = self._named(energy, X, y)
+            energy, loss, threshold = self._resolved_settings(y)
+            X, answers, labels = self._read(energy, X, y)
             check_consistent_length(X, groups)
             weights = check_sample_weight(sample_weight, X)
             check_weighs(weights)
             rng = check_random_state(self.random_state)
-            train, held_out = self._parts(known, groups, rng)
-            inputs, part = take_rows(X, train), answers.take(train)
-            splits = self._folds(part, None if groups is None else np.asarray(groups)[train], rng)
+            train, held_out = self._partition(labels, groups, rng)
+            inputs, targets = take_rows(X, train), answers.take(train)
+            train_groups = None if groups is None else np.asarray(groups)[train]
+            folds = self._calibration_folds(targets, train_groups, rng)
             with self._reporting(X, y) as report:
-                objective, _ = self._descend(
-                    energy, loss, inputs, part, weights[train], splits, report, rng, True
+                training = self._training(
+                    loss, targets, weights[train], folds, report, calibrates=True, rng=rng
                 )
-            self.energy_, self.n_iter_ = energy, objective.n_iter
-            if not objective.converged:
-                self._warn_unconverged(objective.n_iter)
-            unseen = None
+                result = energy.fit(inputs, training)
+            self.energy_, self.n_iter_ = result.energy, result.n_iter
+            energies = None  # of held-out rows
             if self.calibration == "cv":
-                samples, unseen = self._cross_fitted(inputs, objective, rng)
+                samples, energies = self._cross_fitted_energies(result, inputs, training)
                 held_out = train[samples]
             elif self.calibration == "split":
-                unseen = self._columns(energy, take_rows(X, held_out), answers.take(held_out))
-            seen = self._columns(energy, inputs, part) if threshold.in_sample else None
-            rows, energies = (train, seen) if threshold.in_sample else (held_out, unseen)
-            self._set_thresholds(threshold, energies, weights[rows], known[rows])
-            self._set_reference(unseen, weights[held_out], known[held_out])
+                energies = self._all_energies(take_rows(X, held_out), answers.take(held_out))
+            if threshold.in_sample:
+                fitted_energies = self._all_energies(inputs, targets)
+                self._set_thresholds(threshold, fitted_energies, weights[train], labels.take(train))
+            else:
+                held_out_labels = labels.take(held_out)
+                self._set_thresholds(threshold, energies, weights[held_out], held_out_labels)
+            self._set_reference(energies, weights[held_out], labels.take(held_out))
             exact = self.calibration == "split" and groups is None
             self.guarantee_ = _guarantee(threshold, exact)
+            if not result.converged:
+                self._warn_unconverged(result.n_iter)
             return self
 
     def calibrate(self, X, y=None, sample_weight=None):
@@ -246,7 +255,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         self
         """
         check_is_fitted(self)
-        threshold = self._threshold()
+        threshold = self._resolved_threshold()
         if threshold.needs_labels:
             raise ValueError(
                 f"threshold={self.threshold!r} learns from anomalies, too; calibrate takes "
@@ -261,11 +270,11 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             check_consistent_length(X, answers.target)
         weights = check_sample_weight(sample_weight, X)
         check_weighs(weights)
-        energies = self._columns(self.energy_, X, answers)
-        known = np.ones(len(energies), dtype=int)
+        energies = self._all_energies(X, answers)
+        labels = _Labels.all_compatible(len(energies))
         with keep_fitted(self):
-            self._set_thresholds(threshold, energies, weights, known)
-            self._set_reference(energies, weights, known)
+            self._set_thresholds(threshold, energies, weights, labels)
+            self._set_reference(energies, weights, labels)
             self.guarantee_ = _guarantee(threshold, exact=True)
         return self
 
@@ -274,7 +283,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         tags.classifier_tags = ClassifierTags(multi_class=False)  # two columns of predict_proba
         return tags
 
-    def _threshold(self):
+    def _resolved_threshold(self):
         value = self.threshold
         if isinstance(value, str) and value == "auto":
             value = "false_alarm" if self.novelty else "contamination"
@@ -282,26 +291,30 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         threshold.check()
         return threshold
 
-    def _settings(self, y):
+    def _resolved_settings(self, y):
         """Energy, loss and threshold, after checking that they go together."""
         if self.labels not in (None, "anomaly", "answer"):
             raise ValueError(f"labels must be None, 'anomaly' or 'answer', got {self.labels!r}.")
-        if self.calibration not in ("cv", "split", None):
-            raise ValueError(
-                f"calibration must be 'cv', 'split' or None, got {self.calibration!r}."
-            )
         if self.labels is not None and y is None:
             raise ValueError(f"labels={self.labels!r} says what y means, but y is None.")
-        energy, loss = self._components()
-        threshold = self._threshold()
+        energy, loss = self._resolved_components()
+        threshold = self._resolved_threshold()
         if threshold.needs_labels and self.labels != "anomaly":
             raise ValueError(
                 f"threshold={self.threshold!r} learns from labelled anomalies: it needs "
                 f"labels='anomaly' and y, got labels={self.labels!r}."
             )
+        self._check_calibration(threshold)
+        return energy, loss, threshold
+
+    def _check_calibration(self, threshold):
+        if self.calibration not in ("cv", "split", None):
+            raise ValueError(
+                f"calibration must be 'cv', 'split' or None, got {self.calibration!r}."
+            )
         if self.calibration is None and not threshold.in_sample:
             raise ValueError(
-                f"threshold={self.threshold!r} learns from energies out of sample: it needs "
+                f"threshold={self.threshold!r} learns from held-out energies: it needs "
                 "calibration='cv' or 'split', got None."
             )
         if self.calibration == "split" and not (self.cv is None or isinstance(self.cv, Integral)):
@@ -309,29 +322,32 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
                 f"calibration='split' leaves rows out of the folds: cv must be None or an "
                 f"integer then, got {self.cv!r}."
             )
-        return energy, loss, threshold
 
     def _resolved_energy(self):
         if self.labels == "answer":
-            if isinstance(self.energy, str) or not hasattr(self.energy, "fit"):
-                raise ValueError(
-                    "With labels='answer', energy must be a supervised estimator, such as "
-                    f"EnergyClassifier(), got {self.energy!r}."
-                )
-            return AnswerExpert(clone(self.energy))
+            return self._answer_expert()
         labelled = self.labels == "anomaly"
-        energy = self._auto() if isinstance(self.energy, str) and self.energy == "auto" else None
-        energy = clone(as_energy(self.energy) if energy is None else energy).for_inputs(labelled)
-        trained = [type(part).__name__ for part in energy.parts() if not part.of_inputs]
-        if trained and not labelled:
+        is_auto = isinstance(self.energy, str) and self.energy == "auto"
+        energy = self._default_energy() if is_auto else as_energy(self.energy)
+        energy = clone(energy).as_detector(labelled)
+        terms = [term for term in energy.all_terms() if "inputs" not in term.answers]
+        if terms and not labelled:
             raise ValueError(
-                f"{trained[0]} learns from labels only, got labels={self.labels!r}. Use "
-                f"labels='anomaly', or an energy of inputs: {sorted(INPUT_ENERGIES)}, a density or "
-                "an outlier detector."
+                f"{type(terms[0]).__name__} learns from labels only, got labels={self.labels!r}. "
+                f"Use labels='anomaly', or an energy of inputs: {sorted(INPUT_ENERGIES)}, a "
+                "density or an outlier detector."
             )
         return energy
 
-    def _auto(self):
+    def _answer_expert(self):
+        if isinstance(self.energy, str) or not hasattr(self.energy, "fit"):
+            raise ValueError(
+                "With labels='answer', energy must be a supervised estimator, such as "
+                f"EnergyClassifier(), got {self.energy!r}."
+            )
+        return AnswerExpert(clone(self.energy))
+
+    def _default_energy(self):
         local = ("neighbors", NeighborsEnergy(n_neighbors=2, whiten=True))
         mixture = ("mixture", MixtureEnergy())
         spread = [("forest", ForestEnergy()), ("gaussian", GaussianEnergy()), mixture]
@@ -342,93 +358,84 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             return SurvivalSum([local, mixture], weights=[3, 1])
         return SurvivalSum(spread)
 
-    def _named(self, energy, X, y):
-        """X, the answers, and of each row whether it is compatible: 1, 0, or -1 if unknown."""
+    def _read(self, energy, X, y):
+        """X, the answers that the energy learns from, and which rows are known to be what."""
         if self.labels is None:
-            X = self._validated(energy, X)
-            target = np.ones(count_rows(X), dtype=int)
-            answers, known = Labels(target, 2), target
+            X, n_rows = self._validated(energy, X), count_rows(X)
+            answers, labels = Labels(np.ones(n_rows, int), 2), _Labels.all_compatible(n_rows)
         else:
             X, y = self._validated(energy, X, y)
             y = np.asarray(y)
-            answers, known = PassthroughAnswers(y), np.ones(len(y), dtype=int)
+            answers, labels = PassthroughAnswers(y), _Labels.all_compatible(len(y))
         if count_rows(X) < 2:
             raise ValueError(f"X must have at least two rows, got {count_rows(X)} sample.")
-        if self.labels != "anomaly":
-            return X, answers, known
-        if not np.isin(y, (-1, 0, 1)).all():
-            raise ValueError(
-                "With labels='anomaly', y must be 1 (compatible), -1 (not) or 0 (unknown), got "
-                f"{np.unique(y)[:5].tolist()}."
-            )
-        if not (0 < np.sum(y == -1) < len(y)):
-            raise ValueError(
-                "With labels='anomaly', y must hold -1 (anomalies) and 1 or 0 (others), got "
-                f"{np.unique(y).tolist()}. Without labelled anomalies, use labels=None."
-            )
-        known = np.where(y == -1, 0, np.where(y == 1, 1, -1))
-        if not (y == 1).any():
-            known = (y == 0).astype(int)
-        return X, Labels((y != -1).astype(int), 2), known
+        if self.labels == "anomaly":
+            labels = _Labels.of(y)
+            answers = Labels((~labels.anomalous).astype(int), 2)
+        return X, answers, labels
 
-    def _parts(self, known, groups, rng):
+    def _partition(self, labels, groups, rng):
         """Rows to fit the energy on, and rows held out for calibration="split"."""
+        strata = 2 * labels.compatible + labels.anomalous
         if self.calibration != "split":
-            return np.arange(len(known)), np.arange(0)
+            return np.arange(len(strata)), np.arange(0)
         kind = ShuffleSplit if groups is None else GroupShuffleSplit
-        if groups is None and np.unique(known, return_counts=True)[1].min() > 3:
+        if groups is None and np.unique(strata, return_counts=True)[1].min() > 3:
             kind = StratifiedShuffleSplit
-        parts = kind(1, test_size=_HELD_OUT, random_state=rng)
-        train, held_out = next(parts.split(np.zeros(len(known)), known, groups))
+        splitter = kind(1, test_size=_HELD_OUT_FRACTION, random_state=rng)
+        train, held_out = next(splitter.split(np.zeros(len(strata)), strata, groups))
         if len(train) < 2:
             raise ValueError(
-                f"calibration='split' leaves {len(train)} of {len(known)} rows to fit on, but two "
+                f"calibration='split' leaves {len(train)} of {len(strata)} rows to fit on, but two "
                 "are needed."
             )
         return train, held_out
 
-    def _folds(self, answers, groups, rng):
-        """The samples of the folds for calibration and for energies in nats."""
+    def _calibration_folds(self, answers, groups, rng):
+        """The folds for calibration and for energies in nats."""
         if groups is not None or not (self.cv is None or isinstance(self.cv, Integral)):
-            return self._splits(np.zeros(len(answers)), answers.target, groups)
-        n_splits = min(self.cv or 5, len(answers))
+            return self._folds(np.zeros(len(answers)), answers.target, groups)
+        n_folds = min(self.cv or DEFAULT_FOLDS, len(answers))
         if self.labels == "answer" and is_classifier(self.energy):
             answers = Labels(np.unique(answers.target, return_inverse=True)[1], 0)
         elif self.cv is None and self.labels is None and len(answers) > 2 * _CALIBRATION_ROWS:
-            parts = ShuffleSplit(1, test_size=_CALIBRATION_ROWS, random_state=rng)
-            return list(parts.split(answers.target))
-        return answers.splits(n_splits, rng)
+            splitter = ShuffleSplit(1, test_size=_CALIBRATION_ROWS, random_state=rng)
+            return Folds(tuple(splitter.split(answers.target)))
+        return answers.folds(n_folds, rng)
 
-    def _cross_fitted(self, inputs, objective, rng):
+    def _cross_fitted_energies(self, result, inputs, training):
         """Samples and their energies (m, c), by energies that were not fitted on them."""
         if self.labels != "answer":
-            samples, outputs = out_of_sample(self.energy_, inputs, objective, rng)
+            samples, outputs = training.held_out_outputs(result, inputs)
             return samples, _of_compatible(outputs)
-        parts = []
-        for train, test in objective.splits:
-            fold = clone(self.energy_).fit(take_rows(inputs, train), objective.take(train), rng)
-            answers = objective.answers.take(test)
-            parts.append(self._columns(fold, take_rows(inputs, test), answers))
-        return np.concatenate([test for _, test in objective.splits]), np.concatenate(parts)
 
-    def _columns(self, energy, X, answers):
+        def fit(k, train):
+            part = training.replace(objective=training.objective.take(train))
+            return clone(self.energy_).fit(take_rows(inputs, train), part).energy
+
+        def energies(energy, test):
+            return _pair_columns(energy, take_rows(inputs, test), training.answers.take(test))
+
+        crossed = cross_fit(fit, energies, training.folds)
+        return training.folds.samples, np.concatenate(crossed.held_out)
+
+    def _all_energies(self, X, answers):
         """Energies of inputs, and those of pairs beside them with labels="answer", (m, c)."""
-        blocks = [_of_compatible(energy(take_rows(X, rows))) for rows in self._blocks(X)]
-        energies = np.concatenate(blocks)
         if self.labels == "answer":
-            energies = np.column_stack([energies, energy.of_pairs(X, answers.target)])
-        return energies
+            return _pair_columns(self.energy_, X, answers)
+        return self._input_energies(X)
 
-    def _blocks(self, X):
-        return row_blocks(X, 4 * getattr(self, "n_features_in_", 1))
+    def _input_energies(self, X):
+        """Energies of inputs (m, 1), in blocks of rows."""
+        blocks = row_blocks(X, 4 * getattr(self, "n_features_in_", 1))
+        return np.concatenate([_of_compatible(self.energy_(take_rows(X, rows))) for rows in blocks])
 
-    def _set_thresholds(self, threshold, energies, weights, known):
-        by_labels = self.labels == "anomaly" and (threshold.needs_labels or threshold.promise)
-        judged = known >= (0 if by_labels else -1)
-        compatible = known[judged] == 1 if by_labels else None
-        levels = []
-        for column in energies[judged].T:
-            levels.append(clone(threshold).fit(column, weights[judged], compatible).level_)
+    def _set_thresholds(self, threshold, energies, weights, labels):
+        compatible = None
+        if self.labels == "anomaly" and (threshold.needs_labels or threshold.promise):
+            rows = labels.known
+            energies, weights, compatible = energies[rows], weights[rows], labels.compatible[rows]
+        levels = [clone(threshold).fit(e, weights, compatible).level_ for e in energies.T]
         self.threshold_ = levels[0]
         self.offset_ = -self.threshold_
         if self.labels == "answer":
@@ -436,19 +443,20 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         else:
             vars(self).pop("pair_threshold_", None)
 
-    def _set_reference(self, energies, weights, known):
-        """What p-values and beta are learned from: energies out of sample, or nothing."""
+    def _set_reference(self, energies, weights, labels):
+        """What p-values and beta are learned from: held-out energies, or nothing."""
         self.beta_ = 1.0 if self.beta == "auto" else float(self.beta)
         self.calibration_energies_ = None
         if energies is None:
             return
-        compatible = known == 1
-        self._references = [Reference(e, weights[compatible]) for e in energies[compatible].T]
+        rows = labels.compatible
+        self._references = [Reference(e, weights[rows]) for e in energies[rows].T]
         self.calibration_energies_ = self._references[0].energies
-        if self.beta == "auto" and (known == 0).any():
-            judged = known >= 0
-            both = np.stack([np.full(judged.sum(), self.threshold_), energies[judged, 0]], axis=1)
-            self.beta_ = float(learn_beta(both, known[judged], weights[judged], None))
+        if self.beta == "auto" and labels.anomalous.any():
+            rows = labels.known
+            both = np.stack([np.full(rows.sum(), self.threshold_), energies[rows, 0]], axis=1)
+            target = labels.compatible[rows].astype(int)
+            self.beta_ = float(learn_beta(both, target, weights[rows]))
         elif self.beta == "auto":
             self.beta_ = self._references[0].beta()
 
@@ -466,8 +474,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         """
         check_is_fitted(self)
         X = self._validated(self.energy_, X, reset=False)
-        blocks = [_of_compatible(self.energy_(take_rows(X, rows))) for rows in self._blocks(X)]
-        return np.concatenate(blocks)[:, 0]
+        return self._input_energies(X)[:, 0]
 
     def score_samples(self, X):
         """Negative energies, (n_samples,)."""
@@ -623,6 +630,45 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
                 "calibration='cv' or 'split', or call calibrate(X)."
             )
         return self._references[column]
+
+
+class _Labels(NamedTuple):
+    """Which rows are known to be compatible, and which to be anomalies: masks (n,)."""
+
+    compatible: np.ndarray
+    anomalous: np.ndarray
+
+    @classmethod
+    def all_compatible(cls, n_rows):
+        return cls(np.ones(n_rows, bool), np.zeros(n_rows, bool))
+
+    @classmethod
+    def of(cls, y):
+        """From y: 1 compatible, -1 anomalous, 0 unknown, or compatible where there is no 1."""
+        if not np.isin(y, (-1, 0, 1)).all():
+            raise ValueError(
+                "With labels='anomaly', y must be 1 (compatible), -1 (not) or 0 (unknown), got "
+                f"{np.unique(y)[:5].tolist()}."
+            )
+        anomalous = y == -1
+        if not anomalous.any() or anomalous.all():
+            raise ValueError(
+                "With labels='anomaly', y must hold -1 (anomalies) and 1 or 0 (others), got "
+                f"{np.unique(y).tolist()}. Without labelled anomalies, use labels=None."
+            )
+        return cls(y == 1 if (y == 1).any() else ~anomalous, anomalous)
+
+    @property
+    def known(self):
+        return self.compatible | self.anomalous
+
+    def take(self, rows):
+        return _Labels(self.compatible[rows], self.anomalous[rows])
+
+
+def _pair_columns(energy, X, answers):
+    """Energies of inputs and of pairs, (m, 2)."""
+    return np.column_stack([_of_compatible(energy(X)), energy.of_pairs(X, answers.target)])
 
 
 def _of_compatible(outputs):

@@ -10,10 +10,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import ClassifierTags, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from sk_ebm._core.folds import Folds
 from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._core.groups import Groups
 from sk_ebm._core.queries import check_relevance, gains_of, query_codes
-from sk_ebm._estimators.base import EnergyEstimator, out_of_sample
+from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._tables.columns import split_column
 from sk_ebm._utils.estimators import keep_fitted, row_blocks
 from sk_ebm._utils.ranks import ranges
@@ -115,7 +116,7 @@ class EnergyRanker(EnergyEstimator):
     """
 
     _losses = GRADED_LOSSES
-    _ranks = True
+    _answer_kind = "items"
     __metadata_request__fit = {"groups": True, "qid": True}
     __metadata_request__score = {"groups": True, "qid": True}
     __metadata_request__predict = {"groups": True, "qid": True}
@@ -189,27 +190,21 @@ class EnergyRanker(EnergyEstimator):
             If the data or a parameter are out of range. A fitted estimator stays as it was.
         """
         with keep_fitted(self):
-            energy, loss = self._components()
+            energy, loss = self._resolved_components()
             X, (_, codes) = self._read_queries(X, groups, qid)
             X, y = self._validated(energy, X, y)
-            answers, weights = self._answers(check_relevance(y), codes, X, sample_weight)
+            answers, weights = self._items_and_weights(check_relevance(y), codes, X, sample_weight)
             inputs = self._normalised(X, codes)
-            splits = self._query_splits(X, y, answers)
+            folds = self._query_folds(X, y, answers)
             with self._reporting(X, y) as report:
-                fitted = self._fit_component(energy, loss, inputs, answers, weights, splits, report)
+                fitted = self._fit_component(energy, loss, inputs, answers, weights, folds, report)
                 vars(self).update(fitted.attributes)
             if not fitted.converged:
                 self._warn_unconverged(fitted.n_iter)
             return self
 
-    def _components(self):
-        energy, loss = super()._components()
-        for part in energy.parts():
-            if part.of_classes:
-                raise ValueError(
-                    f"energy={part!r} is one of classes: a ranker takes 'linear', 'kernel', "
-                    "'mlp', 'trees', rankers, regressors on relevance, and sums of these."
-                )
+    def _resolved_components(self):
+        energy, loss = super()._resolved_components()
         if self.normalize not in (None, "query"):
             raise ValueError(f"normalize must be None or 'query', got {self.normalize!r}.")
         check_number("k", self.k, 1, closed=True, kind=Integral, other=(None,))
@@ -227,7 +222,7 @@ class EnergyRanker(EnergyEstimator):
             groups = column if groups is None else groups
         return X, query_codes(groups, count_rows(X))
 
-    def _answers(self, relevance, codes, X, sample_weight):
+    def _items_and_weights(self, relevance, codes, X, sample_weight):
         """The items of the queries, and the weights of the queries, whose mean is one."""
         rows = check_sample_weight(sample_weight, X)
         check_weighs(rows)
@@ -254,28 +249,31 @@ class EnergyRanker(EnergyEstimator):
         constant = deviation <= 1e-6 * largest
         return (centred / np.where(constant, np.inf, deviation)[codes]).astype(X.dtype, copy=False)
 
-    def _query_splits(self, X, y, answers):
+    def _query_folds(self, X, y, answers):
         """The queries of the folds of ``cv``, or None."""
         if self.cv is None or len(answers) == 1:
             return None
         if isinstance(self.cv, Integral):
             check_number("cv", self.cv, 2, closed=True, kind=Integral)
-            return answers.splits(self.cv, check_random_state(self.random_state))
-        return [
-            (_whole(train, answers), _whole(test, answers))
-            for train, test in self._splits(X, y, answers.query)
-        ]
+            return answers.folds(self.cv, check_random_state(self.random_state))
+        return Folds(
+            tuple(
+                (_whole_queries(train, answers), _whole_queries(test, answers))
+                for train, test in self._folds(X, y, answers.query)
+            )
+        )
 
-    def _learn(self, energy, inputs, objective, rng):
+    def _learn(self, result, inputs, training):
         """beta, and the level that separates relevant items; by held-out queries for "auto"."""
+        objective = training.objective
         if self.beta == "auto":
-            samples, outputs = out_of_sample(energy, inputs, objective, rng)
-            part = objective.take(samples)
-            beta = part.learn_beta(outputs)
+            samples, outputs = training.held_out_outputs(result, inputs)
+            objective = objective.take(samples)
+            beta = objective.learn_beta(outputs)
         else:
-            part, outputs, beta = objective, objective.outputs_of(energy, inputs), self.beta
-        relevant = part.answers.relevance > 0
-        level, level_beta = _level(-outputs[:, 0], relevant, part.answers.copies)
+            outputs, beta = result.outputs_of(inputs), self.beta
+        relevant = objective.answers.relevance > 0
+        level, level_beta = _level(-outputs[:, 0], relevant, objective.answers.copies)
         return {"beta_": float(beta), "level_": level, "level_beta_": level_beta}
 
     def energies(self, X, groups=None, *, qid=None):
@@ -498,7 +496,7 @@ class EnergyRanker(EnergyEstimator):
         return tags
 
 
-def _whole(rows, answers):
+def _whole_queries(rows, answers):
     """The queries of some rows, all of whose rows must be there."""
     rows = np.arange(len(answers.query))[rows]
     found = np.bincount(answers.query[rows], minlength=len(answers))

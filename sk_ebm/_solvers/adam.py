@@ -31,39 +31,48 @@ def adam(
     minimum, the rate stays constant: it is what keeps the scale of the energies.
     """
     anneal = not objective.loss.zero_margin
-    params, average = init.copy(), np.zeros_like(init)
-    first, second = np.zeros_like(params), np.zeros_like(params)
+    params, average, moments = init.copy(), np.zeros_like(init), _Moments(init)
     n_epochs = min(max_iter, n_epochs)
     samples = np.flatnonzero(objective.weights)
     if held_out is not None:
         samples = np.setdiff1d(samples, held_out)
-        judge = objective.take(held_out)
+        evaluation = objective.take(held_out)
     n_batches = max(len(samples) // batch_size, 1)
-    best, best_epoch, best_params, count = np.inf, 0, params, 0
+    best, best_epoch, best_params = np.inf, 0, params
     for epoch in range(n_epochs):
         for batch in np.array_split(rng.permutation(samples), n_batches):
-            part = objective.take(batch)
             outputs, pullback = vjp(params, objective.answers.rows(batch))
-            loss, slopes = part(outputs)
-            gradient = pullback(slopes)
+            loss, by_outputs = objective.take(batch).value_and_gradient(outputs)
+            gradient = pullback(by_outputs)
             gradient += l2 * params
             if np.any(l1):
                 gradient += l1 * np.sign(params)
-            count += 1
-            progress = count / (n_epochs * n_batches)
-            rate = learning_rate * (0.5 * (1 + np.cos(np.pi * progress)) if anneal else 1.0)
-            rate *= np.sqrt(1 - 0.999**count) / (1 - 0.9**count)
-            first += 0.1 * (gradient - first)
-            second += 0.001 * (gradient * gradient - second)
-            params -= rate * first / (np.sqrt(second) + 1e-8)
+            progress = (moments.count + 1) / (n_epochs * n_batches)
+            annealed = 0.5 * (1 + np.cos(np.pi * progress)) if anneal else 1.0
+            params -= moments.step(gradient, learning_rate * annealed)
         if held_out is None:
             average += (params - average) / max(epoch - n_epochs // 2 + 1, 1)
             report(loss, average)
             continue
-        value = judge.unseen_loss(vjp(params, objective.answers.rows(held_out))[0])
+        value = evaluation.held_out_loss(vjp(params, objective.answers.rows(held_out))[0])
         report(value, params)
         if value < best:
             best, best_epoch, best_params = value, epoch, params.copy()
         elif epoch - best_epoch >= patience:
             break
     return Result(average if held_out is None else best_params, True)
+
+
+class _Moments:
+    """Running means of gradients and of their squares, with the paper's decay rates."""
+
+    def __init__(self, params):
+        self.mean, self.square = np.zeros_like(params), np.zeros_like(params)
+        self.count = 0
+
+    def step(self, gradient, rate):
+        self.count += 1
+        self.mean += 0.1 * (gradient - self.mean)
+        self.square += 0.001 * (gradient * gradient - self.square)
+        rate *= np.sqrt(1 - 0.999**self.count) / (1 - 0.9**self.count)
+        return rate * self.mean / (np.sqrt(self.square) + 1e-8)

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.optimize import minimize
 
-from sk_ebm._solvers.result import Result, _ridge
+from sk_ebm._solvers.result import Result, ridge
 
 
 def lbfgs(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditioner=None, **_):
@@ -23,9 +23,9 @@ def lbfgs(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditioner
     def value_and_gradient(flat):
         params = unpack(flat)
         outputs, pullback = vjp(params)
-        loss, slopes = objective(outputs)
-        gradient = pullback(slopes) + l2 * params
-        value = loss + _ridge(l2, params)
+        loss, by_outputs = objective.value_and_gradient(outputs)
+        gradient = pullback(by_outputs) + l2 * params
+        value = loss + ridge(l2, params)
         if not split:
             return value, gradient.ravel()
         value += float(np.sum(l1 * flat.reshape(2, *shape)))
@@ -34,7 +34,7 @@ def lbfgs(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditioner
     convex = preconditioner is not None and objective.loss.smooth
     ftol = tol * (0.1 if convex else 10)  # kinks and valleys make the last digits slow
     start = np.concatenate([np.clip(init, 0, None), np.clip(-init, 0, None)]) if split else init
-    found = minimize(
+    minimum = minimize(
         value_and_gradient,
         start.ravel().astype(np.float64),
         jac=True,
@@ -46,4 +46,4 @@ def lbfgs(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditioner
         options={"maxiter": max_iter, "maxfun": 20 * max_iter, "ftol": ftol, "gtol": 1e-12},
     )
     # Where the loss has kinks, the line search ends in one that no descent direction leaves.
-    return Result(unpack(found.x), found.success or found.status == 2)
+    return Result(unpack(minimum.x), minimum.success or minimum.status == 2)

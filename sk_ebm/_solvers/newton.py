@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from sk_ebm._solvers.result import Result, _ridge
+from sk_ebm._solvers.result import Result, ridge
+
+_CHEAP_PRODUCTS = 1e5  # of an evaluation, below which steps are solved to rounding of the gradient
 
 
 def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditioner, **_):
@@ -18,48 +20,54 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
     """
     params = init
     outputs, pullback = vjp(params)
-    loss, slopes = objective(outputs)
-    value = loss + _ridge(l2, params)
-    solve, cg_steps, damping, left = None, 0, 0.0, np.inf
+    loss, by_outputs = objective.value_and_gradient(outputs)
+    value = loss + ridge(l2, params)
+    solve, cg_steps, damping, gap = None, 0, 0.0, np.inf
     rounding = np.finfo(outputs.dtype).eps
-    cheap = outputs.size * len(params) < 1e5  # then solve to rounding of the gradient
+    cheap = outputs.size * len(params) < _CHEAP_PRODUCTS
     tol = rounding**1.5 if cheap else max(tol, rounding)
     for _ in range(max_iter):
-        gradient = pullback(slopes) + l2 * params
+        gradient = pullback(by_outputs) + l2 * params
         curvature = objective.curvature(outputs, damping)
         if solve is None or cg_steps > preconditioner.patience:
             solve = preconditioner(curvature, cg_steps)
-
-        def hessian(v, curvature=curvature, pullback=pullback):
-            moved = vjp(v)[0]
-            return moved, pullback(curvature.product(moved)) + l2 * v
-
-        step, moved, cg_steps, unsolved = _conjugate_gradients(
+        hessian = _hessian(vjp, pullback, curvature, l2)
+        step, step_outputs, cg_steps, unsolved = _conjugate_gradients(
             hessian, gradient, solve, abs(value), 0.0 if cheap else tol
         )
         decrement = -0.5 * float(np.vdot(gradient, step))
-        length, outputs, loss, slopes, new_value = _search(
-            objective, outputs, moved, params, step, l2, value, decrement
+        length, outputs, by_outputs, new_value = _search(
+            objective, outputs, step_outputs, params, step, l2, value, decrement
         )
         params = params + length * step
         damping = _damping(damping, length)
         gain, value = value - new_value, new_value
         report(value, params)
-        before, left = left, decrement if cheap else 10 * unsolved + abs(gain - decrement)
-        exhausted = gain <= _noise(outputs, value) and left > 0.1 * before and not damping
-        if left <= tol * abs(value) or exhausted:
+        previous_gap, gap = gap, decrement if cheap else 10 * unsolved + abs(gain - decrement)
+        exhausted = gain <= _noise(outputs, value) and gap > 0.1 * previous_gap
+        if gap <= tol * abs(value) or (exhausted and not damping):
             return Result(params, True)
     return Result(params, False)
 
 
+def _hessian(vjp, pullback, curvature, l2):
+    """``hessian(v)``: outputs of v, and the matrix of second derivatives times v."""
+
+    def product(v):
+        outputs = vjp(v)[0]
+        return outputs, pullback(curvature.product(outputs)) + l2 * v
+
+    return product
+
+
 def _conjugate_gradients(hessian, gradient, solve, size, tol, max_steps=400):
-    """(step, outputs moved, steps taken, unsolved part of the decrement) of an inexact Newton step.
+    """An inexact Newton step: (step, its outputs, steps taken, unsolved part of the decrement).
 
     The residual is asked to fall with the decrement, which makes the outer steps converge
     faster than linearly.
     """
     step = np.zeros_like(gradient)
-    moved, residual = 0.0, -gradient
+    outputs, residual = 0.0, -gradient
     direction = solved = solve(residual)
     first = rho = float(np.vdot(residual, solved))
     if first <= 0:
@@ -68,34 +76,34 @@ def _conjugate_gradients(hessian, gradient, solve, size, tol, max_steps=400):
     count = 0
     while count < max_steps:
         count += 1
-        moved_along, curved = hessian(direction)
-        bend = float(np.vdot(direction, curved))
-        if bend <= 0:
+        direction_outputs, product = hessian(direction)
+        curvature = float(np.vdot(direction, product))
+        if curvature <= 0:
             break
-        length = rho / bend
+        length = rho / curvature
         step += length * direction
-        moved = moved + length * moved_along
-        residual = residual - length * curved
+        outputs = outputs + length * direction_outputs
+        residual = residual - length * product
         solved = solve(residual)
-        rho, last = float(np.vdot(residual, solved)), rho
+        rho, previous_rho = float(np.vdot(residual, solved)), rho
         if rho <= max(goal, 1e-30):
             break
-        direction = solved + (rho / last) * direction
-    return step, moved, count, 0.5 * rho
+        direction = solved + (rho / previous_rho) * direction
+    return step, outputs, count, 0.5 * rho
 
 
-def _search(objective, outputs, moved, params, step, l2, value, decrement):
+def _search(objective, outputs, step_outputs, params, step, l2, value, decrement):
     """Backtracking along the step until the objective falls enough (Armijo)."""
     noise = _noise(outputs, value)
     length = 1.0
     for _ in range(40):
-        trial = outputs + length * moved
-        loss, slopes = objective(trial)
-        new_value = loss + _ridge(l2, params + length * step)
+        trial = outputs + length * step_outputs
+        loss, by_outputs = objective.value_and_gradient(trial)
+        new_value = loss + ridge(l2, params + length * step)
         if new_value <= value - 2e-4 * length * decrement + noise:
             break
         length *= 0.5
-    return length, trial, loss, slopes, new_value
+    return length, trial, by_outputs, new_value
 
 
 def _noise(outputs, value):

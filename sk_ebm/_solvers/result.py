@@ -1,11 +1,17 @@
-"""What a solver returns, and the ridge penalty."""
+"""What a solver returns, and the l2 penalty."""
 
-from collections import namedtuple
+from typing import NamedTuple
 
 import numpy as np
 
-Result = namedtuple("Result", ["params", "converged"])
+
+class Result(NamedTuple):
+    """Parameters of least objective, and whether the tolerance was reached."""
+
+    params: np.ndarray
+    converged: bool
 
 
-def _ridge(l2, params):
+def ridge(l2, params):
+    """(l2/2) params^2, in all."""
     return 0.5 * float(np.sum(l2 * np.square(params)))

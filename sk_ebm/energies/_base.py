@@ -6,56 +6,49 @@ from sklearn.base import BaseEstimator, clone
 class Energy(BaseEstimator):
     """Base class of energy functions: low where the answer fits the inputs.
 
-    An energy is fitted on an objective, and then called:
+    An energy is fitted, and what the fit returns is called:
 
-    - ``fit(inputs, objective, rng)`` finds the outputs of low objective and returns self, with
-      fitted attributes ending in an underscore. *The loss sees energies; the energy decides how
-      to descend*: along parameters through ``objective.minimize``, or along the slopes that
-      ``objective(outputs)`` and ``objective.second_order(outputs)`` return.
+    - ``fit(inputs, training)`` finds outputs of low objective and returns a `FitResult` with the
+      fitted energy, whose fitted attributes end in an underscore. *The loss sees energies; the
+      energy decides how to descend*: along parameters through ``training.minimize``, or along the
+      derivatives that ``training.objective.value_and_gradient(outputs)`` and
+      ``training.objective.second_order(outputs)`` return.
     - ``energy(inputs)`` returns the outputs (m, o), which the answers turn into energies.
 
-    An energy whose own fit yields outputs of samples it was not fitted on leaves them, with the
-    samples, in ``objective.held_out``. Energies add: ``LinearEnergy() + TreesEnergy()`` is a
-    `SumEnergy`. scikit-learn's input tags say whether missing values and sparse matrices are
-    taken (`__sklearn_tags__`); by default sparse matrices are.
+    Energies add: ``LinearEnergy() + TreesEnergy()`` is a `SumEnergy`. scikit-learn's input tags say
+    whether missing values and sparse matrices are taken (`__sklearn_tags__`); by default sparse
+    matrices are. What else it needs and gives is declared by the attributes, which the table of
+    compatibility reads.
 
     Attributes
     ----------
+    answers : frozenset of str
+        What it can be an energy of: "classes", "items" of a query and "values" of a continuous
+        target; or "inputs" alone, without answers.
     anchored : bool
-        Whether the energy of one answer cannot fall everywhere: without it the energy loss
-        collapses.
+        Whether the energy of one answer cannot fall everywhere, which the energy loss needs.
     positive : bool
         Whether energies are never negative.
+    normalised : bool
+        Whether outputs are log-probabilities, whose free energy is zero.
     solvers : tuple of str
-        Names of the solvers it can use.
-    raw : bool
-        Whether it also reads frames and arrays of objects itself, as the user gave them.
+        Names of the solvers that it can use.
     takes_offset : bool
         Whether it can be fitted to what other energies left.
-    of_classes : bool
-        Whether it can only have classes as answers.
-    of_inputs : bool
-        Whether it is an energy E(x) of the inputs alone, the same for all answers.
-    of_items : bool
-        Whether it can only have the items of a query as answers.
-    normalised : bool
-        Whether outputs are logarithms of probabilities, which leave nothing for a free energy.
-    single_precision : bool
-        Whether densities give it inputs of single precision, on which it is faster.
+    raw : bool
+        Whether it also reads frames and arrays of objects itself, as the user gave them.
     """
 
+    answers = frozenset({"classes", "items", "values"})
     anchored = False
     positive = False
-    solvers: tuple[str, ...] = ()
-    raw = False
-    takes_offset = True
-    of_classes = False
-    of_inputs = False
-    of_items = False
     normalised = False
+    solvers: tuple[str, ...] = ()
+    takes_offset = True
+    raw = False
     single_precision = False
 
-    def fit(self, inputs, objective, rng):
+    def fit(self, inputs, training):
         raise NotImplementedError(f"{type(self).__name__} must define fit.")
 
     def __call__(self, inputs):
@@ -64,19 +57,19 @@ class Energy(BaseEstimator):
     def check(self):
         """Raise a ValueError or TypeError if a parameter is out of range."""
 
-    def settled(self):
-        """An unfitted clone, for folds, that does not choose again what the fit has chosen."""
+    def clone_with_choices(self):
+        """An unfitted clone, for folds, that keeps what the fit has chosen."""
         return clone(self)
 
-    def for_inputs(self, labelled):
+    def as_detector(self, labelled):
         """The energy as a detector uses it: of inputs alone, where it can be that."""
         return self
 
-    def unseen(self, inputs, objective, splits, rng):
-        """Samples and outputs of clones that were not fitted on them, once it is fitted."""
-        return objective.cross_fit(self, inputs, splits, rng)
+    def held_out_outputs(self, result, inputs, training, folds):
+        """Samples and outputs of clones that were not fitted on them, after its own fit."""
+        return training.cross_fit(result, inputs, folds)
 
-    def parts(self):
+    def all_terms(self):
         """The energies that are fitted on the loss: itself, or the terms of a sum."""
         return [self]
 

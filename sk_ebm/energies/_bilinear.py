@@ -31,7 +31,7 @@ class BilinearEnergy(LinearEnergy):
         The penalty used.
     """
 
-    of_items = True
+    answers = frozenset({"items"})
 
     def __init__(self, query_columns=(0,), item_columns=None, constant=True):
         self.query_columns = query_columns
@@ -51,11 +51,11 @@ class BilinearEnergy(LinearEnergy):
             for column in columns:
                 check_number(name, int(column), 0, closed=True)
 
-    def _design(self, inputs, objective):
+    def _design(self, inputs, training):
         self._n_columns = inputs.shape[1]
-        return BilinearDesign(*self._parts(inputs), objective.row_weights)
+        return BilinearDesign(*self._split(inputs), training.objective.row_weights)
 
-    def _parts(self, inputs):
+    def _split(self, inputs):
         """Features of the query and of the item of each row."""
         queries = np.asarray(self.query_columns)
         items = self.item_columns
@@ -80,7 +80,7 @@ class BilinearEnergy(LinearEnergy):
         return self.coef_.reshape(-1, n_items)
 
     def __call__(self, inputs):
-        queries, items = self._parts(inputs)
+        queries, items = self._split(inputs)
         return np.einsum("nj,nj->n", queries @ self.matrix_, items)[:, None]
 
     def best_items(self, queries, items, k, n_entries):
@@ -140,9 +140,9 @@ class BilinearDesign(Design):
         matrix = params[:-1].reshape(queries.shape[1], -1).astype(self.dtype, copy=False)
         outputs = np.einsum("nj,nj->n", queries @ matrix, items)[:, None]
 
-        def pullback(slopes):
-            gradient = queries.T @ (slopes * items)
-            return np.append(gradient.ravel(), 0.0).astype(np.float64)[:, None]
+        def pullback(gradient):
+            by_matrix = queries.T @ (gradient * items)
+            return np.append(by_matrix.ravel(), 0.0).astype(np.float64)[:, None]
 
         return outputs, pullback
 

@@ -5,6 +5,8 @@ columns are centred and scaled, which changes the numbers that the solver sees b
 model nor its penalty, since W = scale * params.
 """
 
+from copy import copy
+
 import numpy as np
 from scipy import linalg, sparse
 
@@ -61,9 +63,32 @@ class Design:
         """``preconditioner(curvature, cg_steps)(gradient)`` solves, as `newton` asks."""
         return Preconditioner(self, l2, n_outputs)
 
-    def whole_cost(self, n_outputs):
-        """Conjugate gradient steps that cost as much as `whole_solver`; infinite: there is none."""
+    def coupled_cost(self, n_outputs):
+        """Conjugate gradient steps that cost as much as `coupled_solver`; infinite without one."""
         return np.inf
+
+    def with_biases(self, fitted):
+        """A copy in which biases are fitted, or not, where that changes nothing."""
+        design = copy(self)
+        design.biased = fitted and type(self).biased
+        return design
+
+    def minimize(self, training, init, fitted=None):
+        """The minimum of the objective, for outputs that are linear in the parameters."""
+        penalty = training.penalty
+        l2 = penalty.alpha * (1 - penalty.l1_ratio) * self.scale**2
+        return training.minimize(
+            init,
+            self.vjp,
+            self.scale,
+            fitted,
+            kind="linear",
+            preconditioner=self.preconditioner(l2, init.shape[1]),
+        )
+
+    def note_steps(self, cg_steps, n_outputs):
+        """Remember whether conjugate gradients took more steps than all second derivatives cost."""
+        self.hard |= cg_steps > self.coupled_cost(n_outputs)
 
     def centre_outputs(self, params):
         """Takes rounding errors out of the directions that change nothing."""
@@ -72,7 +97,7 @@ class Design:
         return params - params.mean(axis=1, keepdims=True) if self.centred else params
 
     def vjp(self, params, rows=None):
-        """Outputs (n, o) of the rows, and the pullback of slopes (n, o) to the parameters."""
+        """Outputs (n, o) of the rows, and the pullback of a gradient (n, o) to the parameters."""
         columns = self.columns if rows is None else self.columns[rows]
         weights, biases = params[:-1].astype(columns.dtype, copy=False), params[-1:]
         if sparse.issparse(columns):
@@ -81,10 +106,10 @@ class Design:
             outputs = (weights.T @ columns.T).T  # column-major: fast reductions over few outputs
         outputs += biases.astype(columns.dtype, copy=False)
 
-        def pullback(slopes):
-            below = slopes.sum(axis=0, dtype=np.float64)[None]
-            gradient = np.concatenate([columns.T @ slopes, below], dtype=np.float64)
-            return self.centre_outputs(gradient)
+        def pullback(gradient):
+            by_biases = gradient.sum(axis=0, dtype=np.float64)[None]
+            by_params = np.concatenate([columns.T @ gradient, by_biases], dtype=np.float64)
+            return self.centre_outputs(by_params)
 
         return outputs, pullback
 
@@ -136,30 +161,30 @@ class DenseDesign(Design):
         inverses = 1 / (1 + np.maximum(values, 0)[:, None] * ratios)
         return lambda r: vectors @ (inverses * (vectors.T @ r))
 
-    def whole_cost(self, n_outputs):
+    def coupled_cost(self, n_outputs):
         n, d = self.columns.shape
         size = n_outputs * (d + 1)
         if n_outputs == 1 or size > _LARGEST:
             return np.inf
         return 5 + n_outputs * ((d + 1) ** 2 * (1 + 2 * size / n) + 60) / (4 * d + 30)
 
-    def whole_solver(self, curvature, l2):
+    def coupled_solver(self, curvature, l2):
         """From all second derivatives, those between two outputs included."""
-        inverse = self.whole_inverse(curvature, l2)
+        inverse = self.coupled_inverse(curvature, l2)
         o, d, _, _ = inverse.shape
         inverse = inverse.reshape(o * d, o * d)
         return lambda r: (inverse @ r.T.ravel()).reshape(o, d).T
 
-    def whole_inverse(self, curvature, l2):
+    def coupled_inverse(self, curvature, l2):
         """The inverse of all second derivatives, (o, d + 1, o, d + 1)."""
         n, o = curvature.diagonal.shape
         d = self.columns.shape[1] + 1
         matrix = np.zeros((o, d, o, d))
         for k, unit in enumerate(np.eye(o)):
-            bent = curvature.product(np.broadcast_to(unit, (n, o)))[:, k:]
+            products = curvature.product(np.broadcast_to(unit, (n, o)))[:, k:]
             for rows in _blocks(n):
                 block = _with_ones(self.columns[rows]).astype(np.float64, copy=False)
-                weighted = (bent[rows, :, None] * block[:, None]).reshape(len(block), -1)
+                weighted = (products[rows, :, None] * block[:, None]).reshape(len(block), -1)
                 matrix[k, :, k:] += (block.T @ weighted).reshape(d, o - k, d)
         matrix = matrix.reshape(o * d, o * d)
         matrix = np.triu(matrix) + np.triu(matrix, 1).T
@@ -179,9 +204,9 @@ class DenseDesign(Design):
                 out[rows, k] = np.einsum("ij,ij->i", block @ inverse, block)
         return out
 
-    def whole_leverages(self, curvature, l2):
+    def coupled_leverages(self, curvature, l2):
         """The same between any two outputs, (n, o, o), of the matrix of all second derivatives."""
-        inverse = self.whole_inverse(curvature, l2)
+        inverse = self.coupled_inverse(curvature, l2)
         out = np.empty((len(self.columns), len(inverse), len(inverse)))
         for rows in _blocks(len(out)):
             block = _with_ones(self.columns[rows])
@@ -245,14 +270,14 @@ class Preconditioner:
     @property
     def patience(self):
         """Conjugate gradient steps after which a new solution pays."""
-        cost = self.design.whole_cost if self.design.hard else self.design.patience
+        cost = self.design.coupled_cost if self.design.hard else self.design.patience
         return cost(self.n_outputs)
 
     def __call__(self, curvature, cg_steps):
         design = self.design
-        design.hard |= cg_steps > design.whole_cost(self.n_outputs)
+        design.note_steps(cg_steps, self.n_outputs)
         if design.hard:
-            solve = design.whole_solver(curvature, self.l2)
+            solve = design.coupled_solver(curvature, self.l2)
         else:
             solve = design.solver(curvature.diagonal, self.l2)
         return lambda r: design.centre_outputs(solve(r))

@@ -59,7 +59,8 @@ class KernelEnergy(LinearEnergy):
         check_number("n_components", self.n_components, 0, kind=Integral, other=(None,))
         check_number("gamma", self.gamma, 0, other=(None,))
 
-    def fit(self, inputs, objective, rng):
+    def fit(self, inputs, training):
+        objective, rng = training.objective, training.rng
         self.gamma_ = float(self.gamma or _scale_gamma(inputs, objective.row_weights))
         least = max(200, 8 * objective.answers.n_outputs)
         size = self.n_components or max(least, int(4 * np.sqrt(inputs.shape[0])))
@@ -68,7 +69,7 @@ class KernelEnergy(LinearEnergy):
             self.sampler_.fit(inputs)
         else:
             self._fit_landmarks(inputs, objective.row_weights, size, rng)
-        return super().fit(self._features(inputs), objective, rng)
+        return super().fit(self._features(inputs), training)
 
     def _fit_landmarks(self, inputs, weights, size, rng):
         rows = np.flatnonzero(weights)

@@ -7,9 +7,11 @@ import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
+from sk_ebm._core.training import FitResult
 from sk_ebm._utils.validation import check_number
 from sk_ebm.energies._base import Energy
 
+_ALPHA = 1e-4  # that of MLPClassifier
 _ENOUGH = 20  # held-out samples for beta: with fewer, cross-fitting is cheap and steadier
 
 _ACTIVATIONS = {  # name: (function, derivative from the function's value)
@@ -87,10 +89,10 @@ class MLPEnergy(Energy):
         check_number("batch_size", self.batch_size, 0, kind=Integral, other=(None,))
         check_number("validation_fraction", self.validation_fraction, 0, 1)
 
-    def fit(self, inputs, objective, rng):
-        if objective.alpha == "auto":
-            objective.alpha = 1e-4
-        self.alpha_ = objective.alpha
+    def fit(self, inputs, training):
+        training = training.with_default_alpha(_ALPHA)
+        objective, rng = training.objective, training.rng
+        self.alpha_ = training.penalty.alpha
         self.scaler_ = _scaler(inputs, objective.row_weights)
         columns = self.scaler_.transform(inputs)
         sizes = np.atleast_1d(self.hidden_layer_sizes)
@@ -100,26 +102,31 @@ class MLPEnergy(Energy):
         def vjp(params, rows=None):
             return self._vjp(params, columns if rows is None else columns[rows])
 
-        held_out = (
-            objective.hold_out(self.validation_fraction, rng) if self.early_stopping else None
-        )
+        test = training.hold_out(self.validation_fraction) if self.early_stopping else None
         n = len(objective.answers)
-        params = objective.minimize(
+        minimum = training.minimize(
             start,
             vjp,
             scale,
             self._fitted,
-            rng=rng,
-            held_out=held_out,
+            kind="minibatch",
+            held_out=test,
             batch_size=self.batch_size or int(np.clip(n // 40, 32, 128)),
             learning_rate=self.learning_rate,
             n_epochs=self.n_epochs,
             patience=self.patience,
         )
-        vars(self).update(vars(self._fitted(params)))
-        if held_out is not None and objective.splits is None and len(held_out) >= _ENOUGH:
-            objective.held_out = held_out, vjp(params, objective.answers.rows(held_out))[0]
-        return self
+        vars(self).update(vars(self._fitted(minimum.params)))
+        held_out = None
+        if test is not None and training.folds is None and len(test) >= _ENOUGH:
+            held_out = test, vjp(minimum.params, objective.answers.rows(test))[0]
+        return FitResult(
+            self,
+            held_out,
+            alpha=self.alpha_,
+            converged=minimum.converged,
+            history=minimum.history,
+        )
 
     def _start(self, columns, rng):
         """Initial parameters, all weights before all biases, and which of them are weights.
@@ -155,15 +162,15 @@ class MLPEnergy(Energy):
     def _vjp(self, params, columns):
         weights, biases = self._layers(params)
         outputs, hidden = self._forward(weights, biases, columns)
-        slope_of = _ACTIVATIONS[self.activation][1]
+        derivative = _ACTIVATIONS[self.activation][1]
 
-        def pullback(slopes):
+        def pullback(gradient):
             by_weights, by_biases = [], []
             for i in range(len(weights) - 1, -1, -1):
-                by_weights.append((hidden[i].T @ slopes).ravel())
-                by_biases.append(slopes.sum(axis=0))
+                by_weights.append((hidden[i].T @ gradient).ravel())
+                by_biases.append(gradient.sum(axis=0))
                 if i:
-                    slopes = (slopes @ weights[i].T) * slope_of(hidden[i])
+                    gradient = (gradient @ weights[i].T) * derivative(hidden[i])
             return np.concatenate(by_weights[::-1] + by_biases[::-1])
 
         return outputs, pullback

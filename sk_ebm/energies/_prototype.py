@@ -7,10 +7,11 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.metrics.pairwise import euclidean_distances
 
+from sk_ebm._core.training import FitResult
 from sk_ebm._utils.validation import check_number
 from sk_ebm.energies._base import Energy
 
-_ALPHA = 1e-3
+_ALPHA = 1e-3  # a weak default, not tuned: k-means' centres are near the optimum
 
 
 class PrototypeEnergy(Energy):
@@ -44,7 +45,7 @@ class PrototypeEnergy(Energy):
         The penalty used; ``alpha="auto"`` means 1e-3.
     """
 
-    of_classes = True
+    answers = frozenset({"classes"})
     anchored = True
     positive = True
     solvers = ("lbfgs", "adam")
@@ -60,13 +61,12 @@ class PrototypeEnergy(Energy):
         check_number("n_prototypes", self.n_prototypes, 0, kind=Integral)
         check_number("gamma", self.gamma, 0, other=(None,))
 
-    def fit(self, inputs, objective, rng):
-        if objective.alpha == "auto":
-            objective.alpha = _ALPHA
-        self.alpha_ = objective.alpha
-        answers = objective.answers
+    def fit(self, inputs, training):
+        training = training.with_default_alpha(_ALPHA)
+        objective, answers = training.objective, training.answers
+        self.alpha_ = training.penalty.alpha
         centres = [
-            _centres(inputs, objective.weights * (answers.target == k), self.n_prototypes, rng)
+            _centres(inputs, objective.weights * (answers.target == k), self.n_prototypes)
             for k in range(answers.n_classes)
         ]
         self.surprise_ = _surprise(objective, answers)
@@ -83,9 +83,11 @@ class PrototypeEnergy(Energy):
         def fitted(params):
             return self._fitted(start + params)
 
-        params = objective.minimize(np.zeros_like(start), vjp, scale, fitted, rng=rng)
-        vars(self).update(vars(fitted(params)))
-        return self
+        minimum = training.minimize(np.zeros_like(start), vjp, scale, fitted)
+        vars(self).update(vars(fitted(minimum.params)))
+        return FitResult(
+            self, alpha=self.alpha_, converged=minimum.converged, history=minimum.history
+        )
 
     def _unit_gamma(self, inputs, centres, objective):
         squares = euclidean_distances(inputs, centres, squared=True)
@@ -104,12 +106,12 @@ class PrototypeEnergy(Energy):
         return self._vjp(self.prototypes_, inputs)[0]
 
     def _vjp(self, prototypes, inputs):
-        """Negative energies (n, K), and the pullback of their slopes to the prototypes."""
+        """Negative energies (n, K), and the pullback of their gradient to the prototypes."""
         energies = self.gamma_ * euclidean_distances(inputs, prototypes, squared=True)
         counts = np.bincount(self.classes_of_)
         starts = np.cumsum(counts) - counts
         least = np.minimum.reduceat(energies, starts, axis=1)
-        shares = least[:, self.classes_of_] - energies  # of y's slope that its prototypes take
+        shares = least[:, self.classes_of_] - energies  # of y's derivative
         outputs = -least
         if self.latent == "min":
             shares = (shares == 0).astype(energies.dtype)
@@ -121,9 +123,9 @@ class PrototypeEnergy(Energy):
             outputs += np.log(totals / counts).astype(outputs.dtype)
         outputs -= self.surprise_.astype(outputs.dtype)
 
-        def pullback(slopes):
-            pulls = shares * slopes[:, self.classes_of_] * (2 * self.gamma_)
-            return pulls.T @ inputs - pulls.sum(axis=0)[:, None] * prototypes
+        def pullback(gradient):
+            by_distances = shares * gradient[:, self.classes_of_] * (2 * self.gamma_)
+            return by_distances.T @ inputs - by_distances.sum(axis=0)[:, None] * prototypes
 
         return outputs, pullback
 
@@ -136,7 +138,7 @@ def _surprise(objective, answers):
     return -np.log(np.maximum(totals / totals.sum(), np.exp(-700.0)))
 
 
-def _centres(inputs, weights, n_centres, rng):
+def _centres(inputs, weights, n_centres):
     """Centres of weighted k-means; the mean of all rows where no row has weight."""
     rows = np.flatnonzero(weights)
     if not len(rows):

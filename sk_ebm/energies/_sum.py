@@ -4,6 +4,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import get_tags
 
+from sk_ebm._core.pooling import pool
+from sk_ebm._core.training import FitResult
 from sk_ebm._utils.sklearn_private import NamedParts
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._registry import ENERGIES, INPUT_ENERGIES
@@ -40,6 +42,8 @@ class SumEnergy(NamedParts, Energy):
         What each term's energy is multiplied with.
     constant_ : ndarray of shape (n_outputs,), or 0.0 for residual sums
         Outputs that do not depend on x.
+    loss_curves_ : dict of str to list of float
+        The objective of each term after each of its iterations.
 
     References
     ----------
@@ -71,7 +75,7 @@ class SumEnergy(NamedParts, Energy):
         energies = [as_energy(term) for term in self.terms]
         return list(zip(_names(energies), energies, strict=True))
 
-    def for_inputs(self, labelled):
+    def as_detector(self, labelled):
         """The sum with energies of inputs in nats."""
         self._check_combine()
         if self.combine == "residual" and not labelled:
@@ -79,7 +83,7 @@ class SumEnergy(NamedParts, Energy):
                 "combine='residual' fits terms to what others left, which needs labels: use "
                 "combine='pooled', or labels='anomaly'."
             )
-        terms = [(name, energy.for_inputs(labelled)) for name, energy in self.named_terms()]
+        terms = [(name, energy.as_detector(labelled)) for name, energy in self.named_terms()]
         terms = [(name, _in_nats(energy)) for name, energy in terms]
         return SumEnergy(terms, self.combine) if labelled else SurvivalSum(terms)
 
@@ -87,8 +91,8 @@ class SumEnergy(NamedParts, Energy):
     def _energies(self):
         return [energy for _, energy in self.named_terms()]
 
-    def parts(self):
-        return [part for energy in self._energies for part in energy.parts()]
+    def all_terms(self):
+        return [term for energy in self._energies for term in energy.all_terms()]
 
     @property
     def raw(self):
@@ -119,54 +123,67 @@ class SumEnergy(NamedParts, Energy):
         if self.combine not in ("pooled", "residual"):
             raise ValueError(f"combine must be 'pooled' or 'residual', got {self.combine!r}.")
 
-    def fit(self, inputs, objective, rng):
-        self._aligned = objective.answers.aligned
-        splits = objective.splits or objective.default_splits(rng)
-        if not splits:
+    def fit(self, inputs, training):
+        self._aligned = training.answers.aligned
+        folds = training.folds or training.default_folds()
+        if not len(folds):
             raise ValueError(
                 "A sum of energies needs at least two queries with a relevant item, one to learn "
                 "from what the other was not fitted on; got one. Give groups, or one energy."
             )
         terms = {name: clone(energy) for name, energy in self.named_terms()}
         fit = self._fit_pooled if self.combine == "pooled" else self._fit_residual
-        fit(terms, inputs, objective, splits, rng)
-        self.terms_ = terms
-        return self
+        results, held_out, history = fit(terms, inputs, training, folds)
+        self.terms_ = {name: result.energy for name, result in results.items()}
+        self.loss_curves_ = {name: list(result.history) for name, result in results.items()}
+        return FitResult(
+            self,
+            held_out,
+            converged=all(result.converged for result in results.values()),
+            history=history,
+            n_iter=max(result.n_iter for result in results.values()),
+        )
 
-    def _fit_pooled(self, terms, inputs, objective, splits, rng):
-        parts = []
-        for energy in terms.values():
-            own = _fit_term(energy, inputs, objective, objective.offset, rng)
-            samples, outputs = energy.unseen(inputs, own, splits, rng)
-            parts.append(outputs)
-        parts = self._aligned(parts)
-        weights, self.constant_ = self._pool(objective.take(samples), parts)
+    def _fit_pooled(self, terms, inputs, training, folds):
+        results, outputs = {}, []
+        for name, energy in terms.items():
+            settings = _of_term(training, energy)
+            results[name] = energy.fit(inputs, settings)
+            samples, held_out = results[name].energy.held_out_outputs(
+                results[name], inputs, settings, folds
+            )
+            outputs.append(held_out)
+        outputs = self._aligned(outputs)
+        weights, self.constant_, history = self._pool(training.objective.take(samples), outputs)
         self.weights_ = dict(zip(terms, weights.tolist(), strict=True))
-        objective.held_out = samples, np.tensordot(weights, parts, 1) + self.constant_
+        total = np.tensordot(weights, outputs, 1) + self.constant_
+        return results, (samples, total), history
 
-    def _pool(self, objective, parts):
-        return objective.pool(parts)
+    def _pool(self, objective, outputs):
+        return pool(objective, outputs)
 
-    def _fit_residual(self, terms, inputs, objective, splits, rng):
+    def _fit_residual(self, terms, inputs, training, folds):
         self.weights_, self.constant_ = dict.fromkeys(terms, 1.0), 0.0
-        outside = [] if objective.offset is None else [objective.offset]
-        *first, last = terms.values()
-        earlier = []
-        for energy in first:
-            own = _fit_term(energy, inputs, objective, self._total(outside + earlier), rng)
-            samples, outputs = own.cross_fit(energy, inputs, splits, rng)
-            # Rows that are in no fold's test part keep what the energy gives them itself.
-            unseen = np.array(own.outputs_of(energy, inputs))
-            unseen[objective.answers.rows(samples)] = outputs
-            earlier.append(unseen)
-        own = _fit_term(last, inputs, objective, self._total(outside + earlier), rng)
-        if own.held_out is not None:
-            samples, outputs = own.held_out
-            rows = objective.answers.rows(samples)
-            objective.held_out = samples, self._total([*(e[rows] for e in earlier), outputs])
+        offset, rows = training.objective.offset, training.answers.rows
+        offsets, results = [] if offset is None else [offset], {}
+        earlier = []  # outputs of the earlier terms, held-out where the folds test a row
+        for name, energy in terms.items():
+            settings = _of_term(training, energy, self._total(offsets + earlier))
+            results[name] = energy.fit(inputs, settings)
+            if len(results) < len(terms):
+                samples, held_out = settings.cross_fit(results[name], inputs, folds)
+                outputs = np.array(results[name].outputs_of(inputs))
+                outputs[rows(samples)] = held_out
+                earlier.append(outputs)
+        final, held_out = results[name], None
+        if final.held_out is not None:
+            samples, outputs = final.held_out
+            total = self._total([*(term[rows(samples)] for term in earlier), outputs])
+            held_out = samples, total
+        return results, held_out, final.history
 
-    def _total(self, parts):
-        return np.sum(self._aligned(parts), axis=0) if parts else None
+    def _total(self, outputs):
+        return np.sum(self._aligned(outputs), axis=0) if outputs else None
 
     def __call__(self, inputs):
         weights = self.weights_.values()
@@ -194,7 +211,7 @@ class SurvivalSum(SumEnergy):
         Non-negative, scaled to a sum of one; None for equal ones.
     """
 
-    of_inputs = True
+    answers = frozenset({"inputs"})
 
     def __init__(self, terms, weights=None):
         super().__init__(terms)
@@ -211,13 +228,13 @@ class SurvivalSum(SumEnergy):
                     f"all zero, got {self.weights!r}."
                 )
 
-    def for_inputs(self, labelled):
-        summed = super().for_inputs(labelled)
+    def as_detector(self, labelled):
+        summed = super().as_detector(labelled)
         return summed if labelled else summed.set_params(weights=self.weights)
 
-    def _pool(self, objective, parts):
-        weights = np.ones(len(parts)) if self.weights is None else np.asarray(self.weights)
-        return weights / weights.sum(), 0.0
+    def _pool(self, objective, outputs):
+        weights = np.ones(len(outputs)) if self.weights is None else np.asarray(self.weights)
+        return weights / weights.sum(), 0.0, []
 
 
 def as_energy(value):
@@ -246,19 +263,16 @@ def add(first, second):
     return SumEnergy(terms)
 
 
-def _fit_term(energy, inputs, objective, offset, rng):
-    """Fits a term; returns the objective that it had, with what it settled and left there."""
-    solvers = [name for part in energy.parts() for name in part.solvers]
-    solver = objective.solver if objective.solver in solvers else "auto"
-    own = objective.with_(offset=offset, solver=solver)
-    energy.fit(inputs, own, rng)
-    objective.n_iter += own.n_iter
-    objective.converged &= own.converged
-    return own
+def _of_term(training, energy, offset=None):
+    """The settings with which a term is fitted, with the outputs of other terms as offset."""
+    solvers = [name for term in energy.all_terms() for name in term.solvers]
+    solver = training.solver if training.solver in solvers else "auto"
+    offset = training.objective.offset if offset is None else offset
+    return training.replace(objective=training.objective.replace(offset=offset), solver=solver)
 
 
 def _in_nats(energy):
-    return SurvivalEnergy(energy) if energy.of_inputs else energy
+    return SurvivalEnergy(energy) if "inputs" in energy.answers else energy
 
 
 def _is_pair(term):
@@ -268,11 +282,11 @@ def _is_pair(term):
 def _names(energies):
     """The registered name, or that of the class in lower case, numbered where it recurs."""
     registered = {kind: name for name, kind in (ENERGIES | INPUT_ENERGIES).items()}
-    found = []
+    names = []
     for energy in energies:
-        named = getattr(energy, "estimator", energy)
-        found.append(registered.get(type(energy), type(named).__name__.lower()))
+        estimator = getattr(energy, "estimator", energy)
+        names.append(registered.get(type(energy), type(estimator).__name__.lower()))
     return [
-        f"{name}-{found[: i + 1].count(name)}" if found.count(name) > 1 else name
-        for i, name in enumerate(found)
+        f"{name}-{names[: i + 1].count(name)}" if names.count(name) > 1 else name
+        for i, name in enumerate(names)
     ]

@@ -1,4 +1,4 @@
-"""Boosted trees, grown by LightGBM on the slopes and curvatures of any objective."""
+"""Boosted trees, grown by LightGBM on the derivatives of any objective."""
 
 import os
 from copy import copy
@@ -13,12 +13,14 @@ from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 from sklearn.utils import check_array
 
+from sk_ebm._core.folds import Folds
+from sk_ebm._core.training import FitResult
 from sk_ebm._utils.threads import count_threads
 from sk_ebm._utils.validation import check_number
 from sk_ebm.energies._base import Energy
 
-_FEW = 20  # samples below which there is no early stopping
-_MANY = 2000  # samples from which one held-out part of them is enough to stop on
+_FEWEST_TO_STOP = 20  # samples below which there is no early stopping
+_ENOUGH_FOR_ONE_PART = 2000  # samples from which one held-out part of them is enough to stop on
 _SHARE = 4.0  # of the columns for each tree, times the root of their number, and
 _SPARSE_SHARE = 0.3  # of sparse ones at least
 _BLOCK = 3000  # leaves of trees, which then stay in the cache of a core
@@ -35,7 +37,7 @@ class TreesEnergy(Energy):
     """Outputs that are sums of boosted regression trees, one per output and round.
 
     Each round takes a Newton step of the objective in function space (Friedman, 2001): LightGBM
-    (Ke et al., 2017) grows a tree for each output on its slopes and second derivatives. Losses
+    (Ke et al., 2017) grows a tree for each output on its gradient and second derivatives. Losses
     that are not curved have a constant second derivative, `Loss.steepness`. The penalty acts on
     the values of the leaves: with ``alpha`` and n samples of weight 1, LightGBM's ``lambda_l2`` is
     ``alpha (1 - l1_ratio) n``. Needs the extra ``trees`` (LightGBM).
@@ -149,88 +151,84 @@ class TreesEnergy(Energy):
                 f"categorical_features must be 'from_dtype' or a list of columns, got {columns!r}."
             )
 
-    def fit(self, inputs, objective, rng):
-        objective.alpha = self.alpha_ = 0.0 if objective.alpha == "auto" else objective.alpha
-        columns = self._read(inputs, fit=True)
-        splits = self._splits(objective, rng)
-        judged = [self._judged(columns, objective, train, test, rng) for train, test in splits]
-        rounds = [trees.n_estimators_ for trees in judged] or [self.n_estimators]
-        self._grow(columns, objective, rng, round(np.mean(rounds)), keep=True)
-        if splits:
-            outputs = [
-                trees._outputs(columns[objective.answers.rows(test)])
-                for trees, (_, test) in zip(judged, splits, strict=True)
-            ]
-            samples = np.concatenate([test for _, test in splits])
-            objective.held_out = samples, np.concatenate(outputs)
-        return self
+    def fit(self, inputs, training):
+        training = training.with_default_alpha(0.0)
+        self.alpha_ = training.penalty.alpha
+        columns, rows = self._read(inputs, fit=True), training.answers.rows
+        folds = self._folds(training)
+        stopped = [self._early_stopped(columns, training, *fold) for fold in folds]
+        rounds = [trees.n_estimators_ for trees in stopped] or [self.n_estimators]
+        history, outputs = self._grow(columns, training, round(np.mean(rounds)))
+        held_out = None
+        if len(folds):
+            pairs = zip(stopped, folds, strict=True)
+            of_folds = [trees._outputs(columns[rows(test)]) for trees, (_, test) in pairs]
+            held_out = folds.samples, np.concatenate(of_folds)
+        return FitResult(self, held_out, outputs, alpha=self.alpha_, history=history)
 
-    def _splits(self, objective, rng):
+    def _folds(self, training):
         """Samples to train and to stop on: those of ``cv``, folds of few or a part of many."""
-        n, weights = len(objective.answers), objective.weights
-        if not self.early_stopping or n < _FEW:
-            return []
-        splits = objective.splits
-        if splits is None and n < _MANY:
-            splits = objective.default_splits(rng)
-        elif splits is None:
-            test = objective.hold_out(self.validation_fraction, rng)
-            splits = [] if test is None else [(np.setdiff1d(np.arange(n), test), test)]
-        return [(a, b) for a, b in splits if weights[a].any() and weights[b].any()]
+        n, weights = len(training.answers), training.objective.weights
+        if not self.early_stopping or n < _FEWEST_TO_STOP:
+            return Folds(())
+        folds = training.folds
+        if folds is None and n < _ENOUGH_FOR_ONE_PART:
+            folds = training.default_folds()
+        elif folds is None:
+            test = training.hold_out(self.validation_fraction)
+            folds = [] if test is None else [(np.setdiff1d(np.arange(n), test), test)]
+        return Folds(tuple((a, b) for a, b in folds if weights[a].any() and weights[b].any()))
 
-    def _judged(self, columns, objective, train, test, rng):
+    def _early_stopped(self, columns, training, train, test):
         """A copy grown on some samples for as long as the loss of others falls."""
-        rows = objective.answers.rows
-        judge = columns[rows(test)], objective.take(test)
-        part = objective.take(train)
-        return copy(self)._grow(columns[rows(train)], part, rng, self.n_estimators, judge)
+        objective, rows = training.objective, training.answers.rows
+        part = training.replace(objective=objective.take(train))
+        trees = copy(self)
+        trees._grow(
+            columns[rows(train)],
+            part,
+            self.n_estimators,
+            evaluation=(columns[rows(test)], objective.take(test)),
+        )
+        return trees
 
-    def _grow(self, columns, objective, rng, n_rounds, judge=None, keep=False):
-        """Grows trees, at most so many rounds, or until the loss on the judge's rows has risen.
+    def _grow(self, columns, training, n_rounds, evaluation=None):
+        """Grow trees, at most so many rounds, or until the loss of evaluation rows has risen.
 
-        The outputs of the rows are kept as ``objective.fitted``, where that is wanted.
+        Returns the losses of the rounds, and the outputs of the rows, or None where rounds were
+        taken back.
         """
+        objective = training.objective
         self._dtype = columns.dtype
-        self.intercept_ = _constant_outputs(objective)
-        self.booster_ = booster = self._booster(columns, objective, rng, judge)
-        self.n_estimators_, n_grown, best, value, descends = 0, 0, np.inf, None, True
-
-        def slopes(outputs, _):
-            nonlocal value, descends
-            # Single precision, which is all that LightGBM takes.
-            outputs32 = self._shifted(outputs).astype(np.float32)
-            value, *first_and_second = objective.second_order(outputs32)
-            descends = first_and_second[0].any()
-            return [part.reshape(outputs.shape) for part in first_and_second]
-
-        def held_out_loss(outputs, _):
-            return "loss", judge[1].unseen_loss(self._shifted(outputs)), False
-
-        def keep_fitted(outputs, _):
-            objective.fitted = self._shifted(outputs).astype(self._dtype)
-            return "", 0.0, False
-
+        self.intercept_ = _constant_outputs(training)
+        self.n_estimators_ = 0
+        self.booster_ = booster = self._booster(columns, training, evaluation)
+        if booster is None:
+            return [], None
+        rounds = _Rounds(booster, objective, self.intercept_, evaluation)
         draws = self.subsample < 1 or self._share(columns) < 1  # so that other trees may come
-        for n_grown in range(1, (n_rounds if booster else 0) + 1):
-            finished = booster.update(fobj=slopes)
-            if judge is not None:
-                value = booster.eval_valid(held_out_loss)[0][2]
-            if judge is None or value < best:
+        history, best = [], np.inf
+        for n_grown in range(1, n_rounds + 1):
+            finished, value = rounds.grow()
+            history.append(value)
+            if evaluation is None or value < best:
                 self.n_estimators_, best = n_grown, value
-            objective.record(value, lambda: copy(self))
-            finished = finished and not (draws and descends)
+            if training.report is not None:
+                training.report(value, lambda: copy(self))
+            finished = finished and not (draws and rounds.descends)
             if finished or n_grown - self.n_estimators_ >= self.patience:
                 break
-        if booster:
-            if keep and 0 < self.n_estimators_ == n_grown:
-                booster.eval_train(keep_fitted)
-            booster.free_dataset()
-        return self
+        outputs = None
+        if evaluation is None and self.n_estimators_ == n_grown:
+            outputs = rounds.outputs().astype(self._dtype)
+        booster.free_dataset()
+        return history, outputs
 
-    def settled(self):
+    def clone_with_choices(self):
         return clone(self).set_params(n_estimators=max(self.n_estimators_, 1), early_stopping=False)
 
-    def _booster(self, columns, objective, rng, judge):
+    def _booster(self, columns, training, evaluation):
+        objective, (alpha, l1_ratio) = training.objective, training.penalty
         total = objective.weights.sum()
         parameters = {
             "objective": "none",
@@ -245,9 +243,9 @@ class TreesEnergy(Energy):
             "feature_fraction": self._share(columns),
             "max_bin": self.max_bins,
             "max_delta_step": self.max_step or 0.0,
-            "lambda_l1": objective.alpha * objective.l1_ratio * total,
-            "lambda_l2": objective.alpha * (1 - objective.l1_ratio) * total,
-            "seed": int(rng.randint(np.iinfo(np.int32).max)),
+            "lambda_l1": alpha * l1_ratio * total,
+            "lambda_l2": alpha * (1 - l1_ratio) * total,
+            "seed": int(training.rng.randint(np.iinfo(np.int32).max)),
             "num_threads": self.n_jobs or 0,
             "deterministic": True,
             "force_col_wise": True,
@@ -260,8 +258,8 @@ class TreesEnergy(Energy):
         if all(data.feature_num_bin(i) < 2 for i in range(data.num_feature())):
             return None  # nothing to split: too few rows, or constant columns
         booster = lightgbm.Booster(parameters, data)
-        if judge is not None:
-            booster.add_valid(data.create_valid(judge[0], params=parameters), "held out")
+        if evaluation is not None:
+            booster.add_valid(data.create_valid(evaluation[0], params=parameters), "held out")
         return booster
 
     def _share(self, columns):
@@ -270,10 +268,6 @@ class TreesEnergy(Energy):
             return self.colsample
         least = _SPARSE_SHARE if sparse.issparse(columns) else 0.0
         return min(1.0, max(_SHARE / np.sqrt(columns.shape[1]), least))
-
-    def _shifted(self, outputs):
-        """LightGBM's outputs, (n,) if there is one, with the constant part: (n, o)."""
-        return outputs.reshape(len(outputs), -1) + self.intercept_
 
     def __call__(self, inputs):
         return self._outputs(self._read(inputs))
@@ -284,7 +278,7 @@ class TreesEnergy(Energy):
             raw = raw_outputs(
                 self.booster_, columns, self.n_estimators_, self.max_leaf_nodes, self.n_jobs
             )
-        return self._shifted(raw).astype(self._dtype, copy=False)
+        return _with_constant(raw, self.intercept_).astype(self._dtype, copy=False)
 
     def _read(self, inputs, fit=False):
         """Columns as numbers, those of categories first and by index; nan where missing."""
@@ -319,6 +313,48 @@ class TreesEnergy(Energy):
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         return tags
+
+
+class _Rounds:
+    """Rounds of boosting on the gradient and second derivatives of an objective."""
+
+    def __init__(self, booster, objective, constant, evaluation):
+        self.booster, self.objective, self.constant = booster, objective, constant
+        self.evaluation, self.descends = evaluation, True
+
+    def grow(self):
+        """Grow a tree for each output; whether nothing could be split, and the loss."""
+        finished = self.booster.update(fobj=self._derivatives)
+        if self.evaluation is not None:
+            self.value = self.booster.eval_valid(self._held_out_loss)[0][2]
+        return finished, self.value
+
+    def _derivatives(self, raw, _):
+        # In single precision, which is all that LightGBM takes.
+        outputs = _with_constant(raw, self.constant).astype(np.float32)
+        self.value, gradient, second = self.objective.second_order(outputs)
+        self.descends = gradient.any()
+        return gradient.reshape(raw.shape), second.reshape(raw.shape)
+
+    def _held_out_loss(self, raw, _):
+        loss = self.evaluation[1].held_out_loss(_with_constant(raw, self.constant))
+        return "loss", loss, False
+
+    def outputs(self):
+        """Outputs (n, o) of the training rows, which LightGBM keeps."""
+        kept = []
+
+        def keep(raw, _):
+            kept.append(_with_constant(raw, self.constant))
+            return "", 0.0, False
+
+        self.booster.eval_train(keep)
+        return kept[0]
+
+
+def _with_constant(raw, constant):
+    """LightGBM's outputs, (n,) if there is one, with the constant part: (n, o)."""
+    return raw.reshape(len(raw), -1) + constant
 
 
 def _lightgbm():
@@ -369,14 +405,16 @@ def _numbers(columns):
     )
 
 
-def _constant_outputs(objective):
+def _constant_outputs(training):
     """Outputs (o,), the same for all rows, of least objective, or likelihood if that is safer."""
-    if not (objective.loss.curved and objective.loss.exact):
-        objective = objective.as_likelihood()
+    loss = training.objective.loss
+    if not (loss.curved and loss.exact):
+        training = training.as_likelihood()
+    objective = training.objective
     shape = len(objective.row_weights), objective.answers.n_outputs
 
     def vjp(params):
-        return np.broadcast_to(params, shape), lambda slopes: slopes.sum(axis=0, keepdims=True)
+        return np.broadcast_to(params, shape), lambda gradient: gradient.sum(axis=0, keepdims=True)
 
-    constant = objective.with_(solver="lbfgs", report=None)
-    return constant.minimize(np.zeros((1, shape[1])), vjp, np.zeros((1, 1)), None)[0]
+    constant = training.replace(solver="lbfgs", report=None)
+    return constant.minimize(np.zeros((1, shape[1])), vjp, np.zeros((1, 1))).params[0]

@@ -5,6 +5,7 @@ from scipy.special import logsumexp
 from sklearn.base import clone, is_classifier
 from sklearn.utils import get_tags
 
+from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm.energies._base import Energy
 
@@ -28,8 +29,8 @@ class AnswerExpert(Energy):
     Liu, Wang, Owens and Li, "Energy-based out-of-distribution detection", 2020.
     """
 
+    answers = frozenset({"inputs"})
     raw = True
-    of_inputs = True
     takes_offset = False
 
     def __init__(self, estimator):
@@ -43,12 +44,12 @@ class AnswerExpert(Energy):
                 f"conditional density with log_prob, got {self.estimator!r}."
             )
 
-    def fit(self, inputs, objective, rng):
-        self.estimator_ = seeded(clone(self.estimator), rng)
+    def fit(self, inputs, training):
+        objective = training.objective
+        self.estimator_ = seeded(clone(self.estimator), training.rng)
         arguments = weight_arguments(self.estimator_, objective.weights)
         self.estimator_.fit(inputs, objective.answers.target, **arguments)
-        objective.record(np.nan, lambda: self)
-        return self
+        return FitResult(self)
 
     def __call__(self, inputs):
         return -np.asarray(self._of_inputs(inputs), dtype=float)[:, None]

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import clone, is_classifier, is_outlier_detector
 from sklearn.utils import get_tags
 
+from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm.energies._base import Energy
@@ -35,10 +36,10 @@ class ExpertEnergy(Energy):
     estimator_ : fitted estimator, or list of them, one per class
     """
 
+    answers = frozenset({"classes"})
     anchored = True
     raw = True
     takes_offset = False
-    of_classes = True
 
     def __init__(self, estimator):
         self.estimator = estimator
@@ -62,11 +63,11 @@ class ExpertEnergy(Energy):
                 f"density with score_samples, got {self.estimator!r}."
             )
 
-    def for_inputs(self, labelled):
+    def as_detector(self, labelled):
         return self if is_classifier(self.estimator) else InputExpert(self.estimator)
 
-    def fit(self, inputs, objective, rng):
-        answers, weights = objective.answers, objective.weights
+    def fit(self, inputs, training):
+        answers, weights, rng = training.answers, training.objective.weights, training.rng
         self._n_classes = answers.n_classes
         rows = np.flatnonzero(weights)
         if is_classifier(self.estimator):
@@ -80,9 +81,7 @@ class ExpertEnergy(Energy):
             self._log_shares = np.log(shares[self._known])
             members = [rows[answers.target[rows] == k] for k in self._known]
             self.estimator_ = [self._fit_one(inputs, m, None, weights, rng) for m in members]
-        value = np.nan if objective.report is None else objective(self(inputs))[0]
-        objective.record(value, lambda: self)
-        return self
+        return FitResult(self)
 
     def _fit_one(self, inputs, rows, y, weights, rng):
         """A clone fitted on some rows."""

@@ -8,6 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
+from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm.energies._base import Energy
@@ -35,18 +36,18 @@ class ItemExpertEnergy(Energy):
     estimator_ : fitted estimator
     """
 
+    answers = frozenset({"items"})
     raw = True
     takes_offset = False
-    of_items = True
 
     def __init__(self, estimator):
         self.estimator = estimator
 
-    def fit(self, inputs, objective, rng):
-        answers = objective.answers
+    def fit(self, inputs, training):
+        objective, answers = training.objective, training.answers
         samples = np.flatnonzero(objective.weights)
         rows = answers.rows(samples)
-        estimator = seeded(clone(self.estimator), rng)
+        estimator = seeded(clone(self.estimator), training.rng)
         arguments = self._arguments(estimator, objective, samples, rows)
         try:
             self.estimator_ = estimator.fit(
@@ -57,9 +58,7 @@ class ItemExpertEnergy(Energy):
                 f"TransformedDistribution while the expert {self.estimator!r} was fitted."
             )
             raise
-        value = np.nan if objective.report is None else objective(self(inputs))[0]
-        objective.record(value, lambda: self)
-        return self
+        return FitResult(self)
 
     def _arguments(self, estimator, objective, samples, rows):
         """Queries and weights, as the estimator's fit names and counts them."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sk_ebm._core.training import FitResult
 from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm.energies._base import Energy
 
@@ -16,15 +17,15 @@ class InputEnergy(Energy):
     ``energies(X)``. Neither loss nor solver act on it.
     """
 
+    answers = frozenset({"inputs"})
     anchored = True
     takes_offset = False
-    of_inputs = True
 
-    def fit(self, inputs, objective, rng):
+    def fit(self, inputs, training):
+        objective = training.objective
         rows = np.flatnonzero(objective.weights * (objective.answers.target == 1))
-        self.fit_rows(take_rows(inputs, rows), objective.weights[rows], rng)
-        objective.record(np.nan, lambda: self)
-        return self
+        self.fit_rows(take_rows(inputs, rows), objective.weights[rows], training.rng)
+        return FitResult(self)
 
     def fit_rows(self, X, weights, rng):
         raise NotImplementedError(f"{type(self).__name__} must define fit_rows.")

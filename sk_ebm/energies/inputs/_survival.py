@@ -1,9 +1,10 @@
-"""Energies in nats, by how few compatible rows have as much."""
+"""Surprisals: energies of inputs in nats."""
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
+from sk_ebm._core.training import FitResult
 from sk_ebm.energies._base import Energy
 
 
@@ -27,9 +28,9 @@ class SurvivalEnergy(Energy):
         The fitted energy.
     """
 
+    answers = frozenset({"inputs"})
     anchored = True
     takes_offset = False
-    of_inputs = True
 
     def __init__(self, energy):
         self.energy = energy
@@ -41,28 +42,26 @@ class SurvivalEnergy(Energy):
     def check(self):
         self.energy.check()
 
-    def for_inputs(self, labelled):
+    def as_detector(self, labelled):
         return self
 
-    def fit(self, inputs, objective, rng):
-        self.energy_ = clone(self.energy)
-        own = objective.with_(report=None)
-        self.energy_.fit(inputs, own, rng)
-        splits = objective.splits or objective.default_splits(rng)
-        samples, outputs = own.cross_fit(self.energy_, inputs, splits, rng)
+    def fit(self, inputs, training):
+        objective = training.objective
+        result = clone(self.energy).fit(inputs, training)
+        self.energy_ = result.energy
+        folds = training.folds or training.default_folds()
+        samples, outputs = training.cross_fit(result, inputs, folds)
         compatible = objective.answers.target[samples] == 1
         weights = objective.weights[samples] * compatible
         self._learn(-outputs[weights > 0, 0], weights[weights > 0])
         share = weights.sum() / objective.weights[samples].sum()
         self._level = -np.log1p(-share) if share < 1 else 0.0
-        objective.held_out = samples, self._surprisal(outputs)
-        objective.record(np.nan, lambda: self)
-        return self
+        return FitResult(self, (samples, self._surprisal(outputs)))
 
-    def unseen(self, inputs, objective, splits, rng):
-        if objective.splits is splits:
-            return objective.held_out
-        return super().unseen(inputs, objective, splits, rng)
+    def held_out_outputs(self, result, inputs, training, folds):
+        if training.folds is folds:
+            return result.held_out
+        return super().held_out_outputs(result, inputs, training, folds)
 
     def _learn(self, energies, weights):
         """The survival function of energies (n,): at its steps, and beyond the last of them."""
