@@ -1,8 +1,14 @@
 """Configuration of the documentation: sphinx-build -W docs docs/_build/html."""
 
 from importlib import import_module
+from inspect import isclass, isfunction
 
+from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
+
+from sk_ebm._core.compatibility import compatible
+from sk_ebm.energies import ENERGIES
+from sk_ebm.losses import GRADED_LOSSES, LOSSES
 
 project = "sk_ebm"
 author = "The sk_ebm developers"
@@ -30,11 +36,77 @@ class Registry(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(lines))
 
 
+class PublicNames(SphinxDirective):
+    """Documents the public classes and functions of a module, in the order of its source.
+
+    ``.. public-names:: sk_ebm.distributions``; the option ``except`` names those that are
+    documented elsewhere, and ``members`` shows the methods.
+    """
+
+    required_arguments = 1
+    option_spec = {"except": directives.unchanged, "members": directives.flag}
+
+    def run(self):
+        module = import_module(self.arguments[0])
+        elsewhere = self.options.get("except", "").split()
+        members = ["   :members:"] if "members" in self.options else []
+        lines = []
+        for name in public_names(module):
+            thing = getattr(module, name)
+            if name not in elsewhere and isclass(thing):
+                lines += [f".. autoclass:: {module.__name__}.{name}", *members, ""]
+            elif name not in elsewhere and isfunction(thing):
+                lines += [f".. autofunction:: {module.__name__}.{name}", ""]
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+def public_names(module):
+    """``__all__`` of a module, else the names without underscore that it defines."""
+    return getattr(module, "__all__", None) or [
+        name
+        for name, thing in vars(module).items()
+        if not name.startswith("_") and getattr(thing, "__module__", None) == module.__name__
+    ]
+
+
+class Compatibility(SphinxDirective):
+    """A table of which losses can train which energies: ``.. compatibility:: classes``."""
+
+    required_arguments = 1
+
+    def run(self):
+        answers = self.arguments[0]
+        energies = {name: energy() for name, energy in energies_of(answers).items()}
+        losses = {name: loss() for name, loss in losses_of(answers).items()}
+        table = compatible(energies, losses, answers)
+        rows = [["", *(f'``"{name}"``' for name in energies)]]
+        for loss in losses:
+            marks = ["✓" if table[energy][loss] else "–" for energy in energies]
+            rows.append([f'``"{loss}"``', *marks])
+        lines = [".. list-table::", "   :header-rows: 1", "   :stub-columns: 1", ""]
+        for row in rows:
+            bullets = ["   * -", *["     -"] * (len(row) - 1)]
+            lines += [f"{bullet} {cell}" for bullet, cell in zip(bullets, row, strict=True)]
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+def energies_of(answers):
+    """The energies by name that some loss can train for these answers."""
+    return {name: energy for name, energy in ENERGIES.items() if answers in energy.answers}
+
+
+def losses_of(answers):
+    """The losses by name that an estimator of these answers offers."""
+    return {"classes": LOSSES, "items": GRADED_LOSSES, "values": {"nll": LOSSES["nll"]}}[answers]
+
+
 def escape_bars(app, what, name, obj, options, lines):
-    """Norms such as ``|x - x'|`` are meant literally, not as substitutions."""
+    """Norms such as ``|x - x'|`` are text, not substitutions."""
     lines[:] = [line.replace("|", r"\|") for line in lines]
 
 
 def setup(app):
     app.add_directive("registry", Registry)
+    app.add_directive("public-names", PublicNames)
+    app.add_directive("compatibility", Compatibility)
     app.connect("autodoc-process-docstring", escape_bars, priority=900)

@@ -28,8 +28,7 @@ from threadpoolctl import threadpool_limits
 from xgboost import XGBRanker
 
 from sk_ebm import EnergyRanker
-from sk_ebm.energies import BilinearEnergy, TreesEnergy
-from sk_ebm.energies._item_index import ItemIndex
+from sk_ebm.energies import BilinearEnergy, ItemIndex, TreesEnergy
 from sk_ebm.metrics import ndcg, top_k_recall
 
 
@@ -119,7 +118,7 @@ class LightGBM(Ours):
         self.model = self.make(**params).fit(X, y, group=sizes(queries))
 
     def chosen(self, fold):
-        """LeafHistograms and rounds of the highest NDCG@10 on the validation rows."""
+        """Leaves and rounds of the highest NDCG@10 on the validation rows."""
         X, y, queries = fold.train
         found = []
         for leaves in (15, 31):

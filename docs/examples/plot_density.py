@@ -1,7 +1,7 @@
-"""A random forest gets a predictive distribution, and a stock is ordered with it.
+"""A predictive distribution around a random forest determines how much stock to order.
 
-A unit that is missing costs four times as much as one that is left over, so the order of least
-expected cost is the quantile 0.8 of the demand given what is known (the newsvendor's problem).
+A missing unit costs four times as much as a surplus unit, so the order with the least expected
+cost is the 0.8 quantile of the demand given the price (the newsvendor problem).
 
 Run as ``python docs/examples/plot_density.py [picture.png]``; needs matplotlib.
 """
@@ -15,7 +15,8 @@ from sklearn.ensemble import RandomForestRegressor
 
 from sk_ebm import EnergyDensityEstimator
 
-SHORT, OVER = 4.0, 1.0
+SHORTAGE, SURPLUS = 4.0, 1.0  # cost of a unit
+BEST_LEVEL = SHORTAGE / (SHORTAGE + SURPLUS)
 
 
 def main(path):
@@ -28,20 +29,20 @@ def main(path):
     density.fit(price[train], demand[train])
     orders = {
         "forest's mean": forest.fit(price[train], demand[train]).predict(price[test]),
-        "quantile of the density": density.predict_quantile(price[test], SHORT / (SHORT + OVER)),
+        "quantile of the density": density.predict_quantile(price[test], BEST_LEVEL),
     }
     for name, order in orders.items():
         missing = demand[test] - order
-        cost = np.maximum(SHORT * missing, -OVER * missing).mean()
+        cost = np.maximum(SHORTAGE * missing, -SURPLUS * missing).mean()
         print(f"{name:25} mean cost {cost:6.2f}")
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     panel = figure.subplots()
     panel.scatter(price[test], demand[test], s=8, color="0.6", label="demand")
-    at = np.linspace(1, 3, 200)[:, None]
-    low, order, high = density.predict_quantile(at, [0.05, SHORT / (SHORT + OVER), 0.95]).T
-    panel.fill_between(at[:, 0], low, high, alpha=0.3, label="90 % interval")
-    panel.plot(at[:, 0], order, label="order of least expected cost")
+    prices = np.linspace(1, 3, 200)[:, None]
+    low, order, high = density.predict_quantile(prices, [0.05, BEST_LEVEL, 0.95]).T
+    panel.fill_between(prices[:, 0], low, high, alpha=0.3, label="90 % interval")
+    panel.plot(prices[:, 0], order, label="order with the least expected cost")
     panel.set(xlabel="price", ylabel="demand")
     panel.legend()
     Path(path).parent.mkdir(parents=True, exist_ok=True)

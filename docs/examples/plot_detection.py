@@ -1,8 +1,8 @@
-"""Wrong labels among handwritten digits are found as answers that do not fit their inputs.
+"""Wrong labels of handwritten digits are detected as answers that do not fit their inputs.
 
-One digit in twenty gets another label. A classifier is an energy of pairs; the threshold flags as
-many pairs as one expects to be wrong. Beside it stands the ranking by the probability that
-cross-validation gives to the label. The picture shows the pairs of highest energy.
+One label in twenty is changed. A classifier gives the energy of each pair of input and label, and
+the threshold flags the expected share of wrong labels. The result is compared with a ranking by
+the cross-validated probability of the label. The picture shows the pairs with the highest energy.
 
 Run as ``python docs/examples/plot_detection.py [picture.png]``; needs matplotlib.
 """
@@ -47,9 +47,9 @@ def main(path):
     order = np.argsort(-detector.pair_energies(X, labels))
     for panel, i in zip(figure.subplots(2, 8).ravel(), order, strict=False):
         panel.imshow(X[i].reshape(8, 8), cmap="gray_r")
-        panel.set_title(f"“{labels[i]}”, is {y[i]}", fontsize=9)
+        panel.set_title(f"label {labels[i]}, truly {y[i]}", fontsize=9)
         panel.set_axis_off()
-    figure.suptitle("Pairs of highest energy: the label given, and the one that was changed")
+    figure.suptitle("Pairs with the highest energy: given label and true label")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
 

@@ -1,4 +1,4 @@
-"""The losses as functions of two energies: the correct answer's and the most offending one's.
+"""The losses as functions of the energies of the correct and the most offending answer.
 
 Run as ``python docs/examples/plot_losses.py [picture.png]``; needs matplotlib.
 """
@@ -16,14 +16,14 @@ from sk_ebm.losses import LOSSES
 def main(path):
     plus, minus = np.meshgrid(np.linspace(-2, 2, 101), np.linspace(-2, 2, 101))
     gibbs = Gibbs(np.stack([plus.ravel(), minus.ravel()], axis=1))
-    target = np.zeros(plus.size, dtype=int)  # the correct answer is the first
+    target = np.zeros(plus.size, dtype=int)  # the first answer is correct
     figure = Figure(figsize=(13, 5.6), layout="constrained")
     panels = figure.subplots(2, 5, sharex=True, sharey=True)
     for panel, (name, loss) in zip(panels.flat, LOSSES.items(), strict=True):
         values, _ = loss()(gibbs, target)
         image = panel.contourf(plus, minus, values.reshape(plus.shape), levels=15)
         figure.colorbar(image, ax=panel)
-        panel.plot([-2, 2], [-2, 2], "w:", lw=1)  # below it the decision is wrong
+        panel.plot([-2, 2], [-2, 2], "w:", lw=1)  # the prediction is wrong below this line
         panel.set_title(name)
     figure.supxlabel("energy of the correct answer")
     figure.supylabel("energy of the most offending answer")

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from sk_ebm._density.base_distributions import Blended
-from sk_ebm._utils.threads import count_threads
+from sk_ebm._utils.sklearn_private import count_threads
 
 _N_CELLS = 32  # at most, of about equal weight
 _UNITS = 2**16 - 1  # of which shares are whole numbers

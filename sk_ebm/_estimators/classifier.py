@@ -1,4 +1,4 @@
-"""EnergyClassifier: decide between classes by their energies."""
+"""EnergyClassifier: classification by energies."""
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -29,35 +29,35 @@ def _has_free_energy(classifier):
 
 
 class EnergyClassifier(ClassifierMixin, EnergyEstimator):
-    """Decide for the class of least energy E(x, y).
+    """Classifier that predicts the class of least energy E(x, y).
 
-    An energy function is fitted so that a loss of the energies of all classes is least, on
-    average over the samples, plus a penalty R(W) = alpha (l1_ratio |W|_1 + (1 - l1_ratio)/2 |W|^2)
-    on its weights. Probabilities are those of the Gibbs distribution, p(y given x) =
-    exp(-beta E(x, y)) / sum_y' exp(-beta E(x, y')), with a beta learned out of sample, so they are
-    calibrated whatever the loss and the penalty. Inference over the classes is exact.
+    An energy function is fitted to minimise the mean loss of the energies of all classes plus a
+    penalty R(W) = alpha (l1_ratio |W|_1 + (1 - l1_ratio)/2 |W|^2) on its weights. Probabilities are
+    those of the Gibbs distribution, p(y given x) = exp(-beta E(x, y)) / sum_y' exp(-beta E(x, y')).
+    Its beta is learned on held-out samples, so that probabilities are calibrated whatever the loss
+    and the penalty. Inference over the classes is exact.
 
     Parameters
     ----------
     energy : {"linear", "kernel", "mlp", "prototype", "trees"}, Energy, estimator or list, \
             default="linear"
-        The energy function; a component, such as ``MLPEnergy(hidden_layer_sizes=(50,))``, has
-        parameters of its own, ``energy__hidden_layer_sizes`` in a grid search. A scikit-learn
-        classifier or density stands for `ExpertEnergy` of it, and a list of any of these, or of
-        (name, energy) pairs, for their `SumEnergy`.
+        The energy function, by name or as a component such as
+        ``MLPEnergy(hidden_layer_sizes=(50,))``, whose parameters a grid search reaches as
+        ``energy__hidden_layer_sizes``. A scikit-learn classifier or density is wrapped in an
+        `ExpertEnergy`, and a list of any of these, or of (name, energy) pairs, in a `SumEnergy`.
     loss : {"nll", "hinge", "log", "perceptron", "lvq2", "mce", "mee", "square_square", \
             "square_exponential", "energy"} or Loss, default="nll"
         Table 1 of [1]_. "energy" needs an energy function that cannot collapse: "prototype".
     beta : float or "auto", default="auto"
-        Inverse temperature of `predict_proba`, > 0. "auto" learns it by one convex fit to
-        the energies of samples out of sample: by approximate leave-one-out [2]_ or a held-out
-        part of the rows, where the choice of the energy's parameters gives these, else by
-        cross-fitting, on as many of the default folds as hold 1,000 samples. A number costs
+        Inverse temperature of `predict_proba`, > 0. "auto" learns it by one convex fit to the
+        energies of held-out samples. These come from approximate leave-one-out [2]_ or from a
+        held-out part of the rows where the fit of the energy provides them, else from
+        cross-fitting on as many of the default folds as hold 1,000 samples. A number costs
         nothing; 1 is the temperature of training.
     alpha : float or "auto", default="auto"
         Strength of the penalty, >= 0; ``1 / (C n)`` gives `LogisticRegression`'s optimum. "auto"
-        chooses it out of sample for the linear and the kernel energy, along a path of penalties,
-        each fit starting from the last; the other energies document a constant.
+        chooses it by held-out loss for the linear and the kernel energy, along a path of
+        penalties, each fit starting from the last; the other energies document a constant.
     l1_ratio : float, default=0.0
         Share of the l1 norm in the penalty, in [0, 1]; > 0 gives weights of exactly zero.
     class_weight : dict, "balanced" or None, default=None
@@ -73,12 +73,12 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     tol : float, default=1e-7
         Relative gap of the objective to its minimum at which iterations stop.
     calibrate : bool, default=False
-        Keep energies of the correct answers out of sample, for `predict_set` [3]_.
+        Whether to keep held-out energies of the correct answers, for `predict_set` [3]_.
     reject : {"contamination", "false_alarm", "mixture"}, Threshold, float or callable, \
             default=None
         A threshold on the free energy F(x) (on the least energy, where the energy is a classifier
-        with probabilities), learned out of sample: `predict` gives ``reject_label`` to inputs
-        above it, which no class fits. None: every input gets a class.
+        with probabilities), learned on held-out samples: `predict` returns ``reject_label`` for
+        inputs above it, which no class fits. None: every input gets a class.
     reject_label : object, default=-1
         Not one of the classes.
     n_jobs : int, default=None
@@ -94,14 +94,14 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     beta_ : float
         Inverse temperature of the Gibbs distribution.
     n_iter_ : int
-        Iterations of the final fit.
+        Iterations of the final fit; of a sum, of the term with most of them.
     loss_curve_ : list of float
-        Objective after each of them (held-out loss for "mlp").
+        Objective after each of them (held-out loss for "mlp"); of a sum, that of its weights.
     reject_threshold_ : float
         Energy above which `predict` rejects; with ``reject``.
     calibration_energies_ : ndarray of shape (n_calibration,)
-        -log p of the correct answers out of sample, in nats; with ``calibrate=True``, or from
-        `conformalize`.
+        -log p of the correct answers of held-out samples, in nats; with ``calibrate=True``, or
+        from `conformalize`.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         Weights of the negative energy; only where the energy is linear.
     intercept_ : ndarray of shape (1,) or (n_classes,)
@@ -124,8 +124,8 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     >>> X, y = load_wine(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
     >>> classifier = EnergyClassifier().fit(X_train, y_train)
-    >>> classifier.score(X_test, y_test) > 0.9
-    True
+    >>> print(f"{classifier.score(X_test, y_test):.2f}")
+    1.00
     """
 
     def __init__(
@@ -300,8 +300,8 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         coverage : float, default=0.9
             In (0, 1).
         by_class : bool, default=False
-            Whether each class has a threshold of its own, so that the coverage holds for the rows
-            of each class.
+            Whether to learn a threshold for each class, so that the coverage holds for the rows of
+            each class.
 
         Returns
         -------
@@ -321,7 +321,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         """The threshold of the sets, or one for each class."""
         if not hasattr(self, "calibration_energies_"):
             raise ValueError(
-                "predict_set needs energies out of sample, and calibrate=False left none: use "
+                "predict_set needs held-out energies, and calibrate=False keeps none: use "
                 "calibrate=True, or call conformalize(X, y)."
             )
         threshold = FalseAlarm(rate=1 - coverage)

@@ -1,4 +1,4 @@
-"""EnergyDetector: is an input, or an input with its answer, compatible with what was seen?"""
+"""EnergyDetector: anomaly and label-error detection by energies and a learned threshold."""
 
 from importlib.util import find_spec
 from numbers import Integral
@@ -46,14 +46,14 @@ _CALIBRATION_ROWS = 5_000
 _HELD_OUT_FRACTION = 0.3  # of the rows, by calibration="split"
 
 
-def _judges_pairs(detector):
+def _detects_pairs(detector):
     if detector.labels != "answer":
-        raise AttributeError("Pairs of inputs and answers are judged with labels='answer'.")
+        raise AttributeError("Pairs of inputs and answers need labels='answer'.")
     return True
 
 
 class EnergyDetector(OutlierMixin, EnergyEstimator):
-    """Detect what is not compatible: its energy exceeds a learned threshold.
+    """Outlier and novelty detector: incompatible is what has an energy above a learned threshold.
 
     An energy E(x) of inputs is fitted, low where x is like the training rows, and a threshold is
     learned from energies of calibration rows. `predict` is +1 where the energy is at most the
@@ -63,35 +63,36 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
     ----------
     energy : "auto", {"gaussian", "mixture", "neighbors", "marginal", "forest"}, Energy, estimator \
             or list, default="auto"
-        A density or outlier detector of scikit-learn stands for an expert, a list for the mean of
-        energies in nats: each by how few compatible rows have as much, cross-fitted
-        (`SurvivalEnergy`, `SurvivalSum`). "auto" is "forest", "gaussian" and "mixture" for rows
-        that may hold anomalies; with ``novelty=True`` thrice "neighbors" (the distance to the
-        two nearest rows, whitened) and "mixture"; with ``labels="anomaly"`` all of these with
-        "linear" and, where LightGBM is installed, "trees", their weights learned from the labels.
-        With ``labels="answer"``, a classifier or a conditional density.
+        A density or outlier detector of scikit-learn can be given as it is. A list stands for the
+        mean of the detectors' surprisals, -log of the share of compatible rows with at least this
+        energy, estimated by cross-fitting (`SurvivalEnergy`, `SurvivalSum`). "auto" is "forest",
+        "gaussian" and "mixture" for rows that may hold anomalies. With ``novelty=True`` it is
+        "neighbors" (the distance to the two nearest rows after whitening), with weight 3, and
+        "mixture"; with ``labels="anomaly"`` all of these, "linear" and, where LightGBM is
+        installed, "trees", with weights learned from the labels. With ``labels="answer"`` the
+        energy must be a classifier or a conditional density.
     loss : str or Loss, default="nll"
         How energies and weights of a sum are trained with ``labels="anomaly"``: Table 1 of [1]_.
     threshold : {"auto", "contamination", "false_alarm", "f_score", "cost", "mixture"}, Threshold, \
             float or callable, default="auto"
         What separates compatible from incompatible. "contamination" flags a tenth of the training
-        rows and promises nothing; "auto" is this, or "false_alarm" with ``novelty=True``, where
-        training rows are nearer to themselves than others are; "false_alarm" bounds the share of
-        flagged rows among new compatible ones, 0.05; "f_score" and "cost" need
-        ``labels="anomaly"``; "mixture" finds two components in the energies. A float is a level of
-        energy, a callable gives one from calibration energies (n,). Components such as
-        ``FalseAlarm(0.01, confidence=0.9)`` have parameters.
+        rows and guarantees nothing; "false_alarm" bounds the share of flagged rows among new
+        compatible ones by 0.05; "auto" is "false_alarm" with ``novelty=True``, else
+        "contamination". "f_score" and "cost" need ``labels="anomaly"``; "mixture" fits two
+        components to the energies. A float is a level of energy, a callable computes one from
+        calibration energies (n,). Components such as ``FalseAlarm(0.01, confidence=0.9)`` have
+        parameters.
     labels : {None, "anomaly", "answer"}, default=None
         What y means. None ignores it. "anomaly": +1 compatible, -1 not, 0 unknown, which counts
         as compatible in training. "answer": what the supervised estimator ``energy`` predicts.
     novelty : bool, default=False
         Whether the training rows are known to be compatible; chooses what "auto" is.
     calibration : {"cv", "split"} or None, default="cv"
-        Which energies thresholds and p-values are learned from. "cv": of each row, by an energy
-        fitted on the other folds (of 5,000 rows, by one fitted on all others, if there are more
-        than twice as many); uses all rows, and promises hold approximately. "split": of 0.3 of the
-        rows, which the energy is not fitted on; promises hold exactly if these are compatible.
-        None: only "contamination" and fixed levels then.
+        Which energies thresholds and p-values are learned from. "cv": those of all rows, each by
+        an energy fitted on the other folds (with more than 10,000 rows, those of 5,000 by an energy
+        fitted on the others); guarantees hold approximately. "split": those of 30 % of the rows,
+        which the energy is not fitted on; guarantees hold exactly if these are compatible. None:
+        no held-out energies, which allows "contamination" and fixed levels only.
     beta : float or "auto", default="auto"
         Inverse temperature of `predict_proba`, > 0. "auto" learns it from labels, or is one over
         the mean excess of the highest tenth of the calibration energies over the rest: then
@@ -115,12 +116,13 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         ``-threshold_``: `decision_function` is `score_samples` minus it.
     beta_ : float
     guarantee_ : {"none", "approximate", "marginal", "confident"}
-        Of the threshold on new rows that are exchangeable with the calibration rows. "marginal":
-        its rate holds on average over calibration sets, "confident": for all but a share
-        1 - confidence of them; "approximate": it was cross-fitted, or rows came in ``groups``.
+        What the threshold guarantees on new rows that are exchangeable with the calibration rows.
+        "marginal": its rate holds on average over calibration sets; "confident": for all but a
+        share 1 - confidence of them; "approximate": it was cross-fitted, or ``groups`` were given.
     calibration_energies_ : ndarray of shape (n_calibration,) or None
         Ascending, of compatible rows.
     n_iter_ : int
+        Iterations of the term with most of them, 1 where no term is fitted iteratively.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
 
@@ -135,8 +137,9 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
     >>> from sk_ebm import EnergyDetector
     >>> X, y = load_wine(return_X_y=True)
     >>> detector = EnergyDetector(novelty=True, random_state=0)
-    >>> detector.fit(X[y == 0]).predict(X[y == 2]).tolist() == [-1] * 48
-    True
+    >>> detector = detector.fit(X[y == 0])
+    >>> print(f"{(detector.predict(X[y == 2]) == -1).mean():.2f}")
+    1.00
     """
 
     _answer_kind = "inputs"
@@ -199,7 +202,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         Raises
         ------
         ValueError
-            If the data or a parameter are out of range, or too few rows are left to calibrate on.
+            If the data or a parameter are out of range, or too few rows remain to calibrate on.
             A fitted detector stays as it was.
         """
         with keep_fitted(self):
@@ -241,7 +244,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
     def calibrate(self, X, y=None, sample_weight=None):
         """Learn the threshold again, from compatible rows that the energy was not fitted on.
 
-        What the threshold promises then holds, if new rows are exchangeable with these.
+        The guarantee of the threshold then holds if new rows are exchangeable with these.
 
         Parameters
         ----------
@@ -319,8 +322,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             )
         if self.calibration == "split" and not (self.cv is None or isinstance(self.cv, Integral)):
             raise ValueError(
-                f"calibration='split' leaves rows out of the folds: cv must be None or an "
-                f"integer then, got {self.cv!r}."
+                "calibration='split' holds rows out of the folds: cv must then be None or an "
+                f"integer, got {self.cv!r}."
             )
 
     def _resolved_energy(self):
@@ -432,7 +435,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
 
     def _set_thresholds(self, threshold, energies, weights, labels):
         compatible = None
-        if self.labels == "anomaly" and (threshold.needs_labels or threshold.promise):
+        if self.labels == "anomaly" and (threshold.needs_labels or threshold.guarantee):
             rows = labels.known
             energies, weights, compatible = energies[rows], weights[rows], labels.compatible[rows]
         levels = [clone(threshold).fit(e, weights, compatible).level_ for e in energies.T]
@@ -556,7 +559,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         return self._reference(0).p_values(energies)
 
     def select(self, X, false_discovery_rate=0.1):
-        """Which rows are anomalies, such that few of those named are not.
+        """Which rows are anomalies, with a bound on the share of false discoveries.
 
         Benjamini and Hochberg's procedure on the p-values of these rows, which judges the
         rows together (Bates et al., "Testing for outliers with conformal p-values", 2023).
@@ -574,7 +577,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         check_number("false_discovery_rate", false_discovery_rate, 0, 1)
         return false_discovery_control(self.p_values(X)) <= false_discovery_rate
 
-    @available_if(_judges_pairs)
+    @available_if(_detects_pairs)
     def pair_energies(self, X, y):
         """Energies -log p(y given x) of inputs with their answers, in nats.
 
@@ -592,7 +595,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         check_consistent_length(X, y)
         return self.energy_.of_pairs(X, y)
 
-    @available_if(_judges_pairs)
+    @available_if(_detects_pairs)
     def predict_pairs(self, X, y):
         """+1 where the answer is compatible with the input, -1 elsewhere: likely label errors.
 
@@ -607,7 +610,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         """
         return np.where(self.pair_energies(X, y) <= self.pair_threshold_, 1, -1)
 
-    @available_if(_judges_pairs)
+    @available_if(_detects_pairs)
     def pair_p_values(self, X, y):
         """As `p_values`, of inputs with their answers.
 
@@ -677,6 +680,6 @@ def _of_compatible(outputs):
 
 
 def _guarantee(threshold, exact):
-    if threshold.promise is None:
+    if threshold.guarantee is None:
         return "none"
-    return threshold.promise if exact else "approximate"
+    return threshold.guarantee if exact else "approximate"

@@ -23,25 +23,27 @@ from sk_ebm._utils.validation import check_number, check_weighs
 from sk_ebm.losses._registry import GRADED_LOSSES
 from sk_ebm.metrics import ndcg
 
+_LEAST_BETA = 1e-3  # of standardised energies: keeps the level finite where these say nothing
+
 TopK = namedtuple("TopK", ["queries", "rows", "energies"])
 """The best answers of each query: queries (n,), rows (n, k) of X, -1 where a query has fewer than
 k, and their energies (n, k), inf there."""
 
 
 class EnergyRanker(EnergyEstimator):
-    """Order the items of each query by their energies E(x, y), the least first.
+    """Ranker that orders the items of each query by their energies E(x, y), the least first.
 
-    An energy function is fitted so that a loss of the energies of all items of a query is least,
-    on average over the queries, plus a penalty on its weights. The default loss is the listwise
-    cross-entropy of the Gibbs distribution over the items of a query and a target distribution
-    proportional to their gains (ListNet [1]_).
+    An energy function is fitted to minimise the mean loss of the energies of a query's items, plus
+    a penalty on its weights. The default loss is the listwise cross-entropy between the Gibbs
+    distribution over the items of a query and a target distribution proportional to their gains
+    (ListNet [1]_).
 
     Parameters
     ----------
     energy : {"linear", "kernel", "mlp", "trees"}, Energy, estimator or list, default="linear"
         The energy function. A ranker of LightGBM, XGBoost or CatBoost, or a regressor on
-        relevance, stands for an expert, and a list of any of these for their sum, with weights
-        learned on queries that they were not fitted on.
+        relevance, can be given as it is; a list of any of these is their sum, with weights learned
+        on held-out queries.
     loss : {"nll", "pairwise_log", "pairwise_hinge", "lambda", "xendcg", "hinge", "log", \
             "perceptron", "lvq2", "mce", "mee", "square_square", "square_exponential"} or Loss, \
             default="nll"
@@ -58,12 +60,12 @@ class EnergyRanker(EnergyEstimator):
     gain : {"exp2", "linear"} or callable, default="exp2"
         What an item of relevance y is worth: 2^y - 1, y, or a function of an array.
     k : int, default=10
-        Places that count in `score`; None means all.
+        Ranks that count in `score`; None means all.
     empty : {"skip", 0, 1}, default="skip"
         What a query without relevant items counts in `score`, see `sk_ebm.metrics.ndcg`.
     group_column : int or str, default=None
-        The column of X that holds the query of each row, where ``groups`` is not given; the
-        energy never sees it. It carries queries through a grid search without metadata routing.
+        The column of X that holds the query of each row, where ``groups`` is not given; it is not
+        a feature. It carries queries through a grid search without metadata routing.
     normalize : {None, "query"}, default=None
         "query" brings each column to mean 0 and variance 1 within each query; every method then
         needs the queries.
@@ -92,7 +94,7 @@ class EnergyRanker(EnergyEstimator):
     level_beta_ : float
         Inverse temperature of relevant against not relevant.
     n_iter_ : int
-        Iterations of the final fit.
+        Iterations of the final fit; of a sum, of the term with most of them.
     loss_curve_ : list of float
     n_features_in_ : int
         Without the column of queries.
@@ -111,8 +113,8 @@ class EnergyRanker(EnergyEstimator):
     >>> X, queries = rng.standard_normal((200, 3)), np.repeat(np.arange(20), 10)
     >>> y = (X[:, 0] + 0.3 * rng.standard_normal(200)).round().clip(0, 2)
     >>> ranker = EnergyRanker().fit(X, y, groups=queries)
-    >>> ranker.score(X, y, groups=queries) > 0.9
-    True
+    >>> print(f"{ranker.score(X, y, groups=queries):.2f}")
+    0.96
     """
 
     _losses = GRADED_LOSSES
@@ -170,7 +172,7 @@ class EnergyRanker(EnergyEstimator):
             One row for each item of a query, in any order.
         y : array-like of shape (n_samples,)
             Relevance >= 0; 0 = irrelevant. Some query must have a relevant item; queries without
-            teach nothing.
+            one are ignored.
         groups : array-like of shape (n_samples,), default=None
             The query of each row, any hashable values; None means one query. Equal values are
             one query, and so are all NaN.
@@ -290,9 +292,9 @@ class EnergyRanker(EnergyEstimator):
         energies : ndarray of shape (n_samples,)
             In the arbitrary unit of the loss; ``beta_`` times them is in nats.
         """
-        return self._judged(X, groups, qid)[0]
+        return self._energies_by_query(X, groups, qid)[0]
 
-    def _judged(self, X, groups, qid):
+    def _energies_by_query(self, X, groups, qid):
         """The energies of the rows, the distinct queries, and the number of that of each row."""
         check_is_fitted(self)
         named = [given for given in (groups, qid, self.group_column) if given is not None]
@@ -336,7 +338,7 @@ class EnergyRanker(EnergyEstimator):
     def predict_proba(self, X, groups=None, *, qid=None):
         """Gibbs probabilities of not relevant and relevant, at a learned level of energy.
 
-        Each row is judged on its own; `query_proba` compares the items of a query.
+        Rows are independent of each other; `query_proba` compares the items of a query.
 
         Parameters
         ----------
@@ -366,7 +368,7 @@ class EnergyRanker(EnergyEstimator):
         probabilities : ndarray of shape (n_samples,)
             They sum to one over the items of a query.
         """
-        energies, _, codes = self._judged(X, groups, qid)
+        energies, _, codes = self._energies_by_query(X, groups, qid)
         probabilities = np.empty(len(energies))
         for _, rows, answers in Groups(np.zeros(len(codes)), codes).blocks:
             padded, _ = answers.arrange(-energies[rows][:, None])
@@ -387,7 +389,7 @@ class EnergyRanker(EnergyEstimator):
         -------
         places : ndarray of int, shape (n_samples,)
         """
-        energies, _, codes = self._judged(X, groups, qid)
+        energies, _, codes = self._energies_by_query(X, groups, qid)
         order, place = _ordered(energies, codes)
         places = np.empty(len(order), dtype=int)
         places[order] = place + 1
@@ -426,7 +428,7 @@ class EnergyRanker(EnergyEstimator):
         check_number("k", k, 1, closed=True, kind=Integral)
         if items is not None:
             return self._top_of_catalogue(X, items, k)
-        energies, queries, codes = self._judged(X, groups, qid)
+        energies, queries, codes = self._energies_by_query(X, groups, qid)
         order, place = _ordered(energies, codes)
         order, place = order[place < k], place[place < k]
         rows = np.full((len(queries), k), -1)
@@ -531,9 +533,9 @@ def _ordered(energies, codes):
 def _level(energies, relevant, weights):
     """Level and inverse temperature of p(relevant given E) = 1 / (1 + exp(-beta (level - E))).
 
-    Platt's scaling, with half a virtual row of either kind beside the data, at the mean energy,
-    and the prior of `LogisticRegression` on energies of unit variance. Energies that do not fall
-    with relevance have a beta of nearly 0.
+    Platt's scaling, with half a pseudo-observation of either kind at the mean energy, and the prior
+    of `LogisticRegression` on energies of unit variance. Energies that do not fall with relevance
+    have a beta of nearly 0.
     """
     share = weights / weights.sum()
     mean = float(share @ energies)
@@ -542,8 +544,8 @@ def _level(energies, relevant, weights):
     target = np.append(relevant, [False, True])
     weights = np.append(weights, [0.5, 0.5])
     fitted = LogisticRegression(solver="newton-cholesky", tol=1e-10).fit(z, target, weights)
-    slope, odds = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
-    if slope <= 1e-3:
+    beta, odds = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+    if beta <= _LEAST_BETA:
         positive = float(weights @ target)
-        slope, odds = 1e-3, float(np.log(positive / (weights.sum() - positive)))
-    return mean + scale * odds / slope, slope / scale
+        beta, odds = _LEAST_BETA, float(np.log(positive / (weights.sum() - positive)))
+    return mean + scale * odds / beta, beta / scale

@@ -44,10 +44,15 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
         gain, value = value - new_value, new_value
         report(value, params)
         previous_gap, gap = gap, decrement if cheap else 10 * unsolved + abs(gain - decrement)
-        exhausted = gain <= _noise(outputs, value) and gap > 0.1 * previous_gap
-        if gap <= tol * abs(value) or (exhausted and not damping):
+        exhausted = _exhausted(gain, _noise(outputs, value), gap, previous_gap, damping)
+        if exhausted or gap <= tol * abs(value):
             return Result(params, True)
     return Result(params, False)
+
+
+def _exhausted(gain, noise, gap, previous_gap, damping):
+    """Whether full steps gain no more than rounding noise."""
+    return gain <= noise and gap > 0.1 * previous_gap and not damping
 
 
 def _hessian(vjp, pullback, curvature, l2):

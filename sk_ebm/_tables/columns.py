@@ -1,16 +1,11 @@
-"""Columns of arrays, sparse matrices and frames of any library."""
+"""One column of a table of any library."""
 
 from numbers import Integral
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import _safe_indexing
 
-# Squared lengths of dense and of sparse rows, in one pass: it is not documented.
-from sklearn.utils.extmath import row_norms  # noqa: F401
-
-# Reaches the parameters of named parts of a list, as in Pipeline: there is no public base class.
-from sklearn.utils.metaestimators import _BaseComposition as NamedParts  # noqa: F401
+from sk_ebm._utils.sklearn_private import take_columns
 
 
 def split_column(X, name, column):
@@ -21,15 +16,15 @@ def split_column(X, name, column):
     if sparse.issparse(X):
         X = X.tocsr()
     table = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
-    place = _place(table, name, column)
-    others = np.delete(np.arange(table.shape[1]), place)  # by place: names may be numbers
-    rest = _safe_indexing(table, others, axis=1)
+    index = _index(table, name, column)
+    others = np.delete(np.arange(table.shape[1]), index)  # by index: names may be numbers
+    rest = take_columns(table, others)
     if sparse.issparse(X):
-        return rest, table[:, [place]].toarray()[:, 0]
-    return rest if table is X else rest.tolist(), _safe_indexing(table, place, axis=1)
+        return rest, table[:, [index]].toarray()[:, 0]
+    return rest if table is X else rest.tolist(), take_columns(table, index)
 
 
-def _place(table, name, column):
+def _index(table, name, column):
     """The index of a column that is given by name or index."""
     if len(table.shape) != 2:
         raise ValueError(

@@ -16,7 +16,7 @@ def row_blocks(X, n_candidates):
 
 @contextmanager
 def keep_fitted(estimator):
-    """LeafHistograms all attributes as they were if what is inside fails."""
+    """Restores all attributes if what is inside fails."""
     before = dict(vars(estimator))
     try:
         yield

@@ -3,12 +3,11 @@
 import numpy as np
 from sklearn.utils import _safe_indexing
 from sklearn.utils._array_api import get_namespace
-
-# Squared lengths of dense and of sparse rows, in one pass: it is not documented.
-from sklearn.utils.extmath import row_norms  # noqa: F401
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
 # Reaches the parameters of named parts of a list, as in Pipeline: there is no public base class.
 from sklearn.utils.metaestimators import _BaseComposition as NamedParts  # noqa: F401
+from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import _check_sample_weight, _num_samples
 
 
@@ -27,6 +26,24 @@ def take_rows(X, rows):
     return _safe_indexing(X, rows)
 
 
+def take_columns(X, columns):
+    """Some columns, or one by its index, of an array, a sparse matrix or a frame."""
+    return _safe_indexing(X, columns, axis=1)
+
+
 def count_rows(X):
     """The number of rows of an array, a sparse matrix or a frame of any library."""
     return _num_samples(X)
+
+
+def threadpools():
+    """The libraries with thread pools; looking them up is slow, and scikit-learn keeps a record."""
+    return _get_threadpool_controller()
+
+
+def count_threads():
+    """How many threads OpenMP would have.
+
+    Only scikit-learn's own count heeds both ``OMP_NUM_THREADS`` and a container's share.
+    """
+    return _openmp_effective_n_threads()

@@ -2,6 +2,7 @@
 
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._bilinear import BilinearEnergy
+from sk_ebm.energies._item_index import ItemIndex
 from sk_ebm.energies._kernel import KernelEnergy
 from sk_ebm.energies._linear import LinearEnergy
 from sk_ebm.energies._mlp import MLPEnergy
@@ -33,6 +34,7 @@ __all__ = [
     "InputEnergy",
     "InputExpert",
     "ItemExpertEnergy",
+    "ItemIndex",
     "KernelEnergy",
     "LinearEnergy",
     "MLPEnergy",

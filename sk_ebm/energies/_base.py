@@ -46,7 +46,6 @@ class Energy(BaseEstimator):
     solvers: tuple[str, ...] = ()
     takes_offset = True
     raw = False
-    single_precision = False
 
     def fit(self, inputs, training):
         raise NotImplementedError(f"{type(self).__name__} must define fit.")

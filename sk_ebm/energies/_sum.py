@@ -17,21 +17,20 @@ from sk_ebm.energies.inputs._survival import SurvivalEnergy
 class SumEnergy(NamedParts, Energy):
     """A weighted sum of energies, E(x, y) = sum_k w_k E_k(x, y): a product of experts.
 
-    - *pooled*: the terms are fitted independently, on all rows; their weights w_k >= 0 minimise the
-      loss of energies that are cross-fitted, each by a term that has not seen the row. The
-      Gibbs distribution of the sum is a logarithmic opinion pool (Genest and Zidek, 1986). Terms
-      are first brought to their own calibrated scale, in which the weights are shrunk towards
-      equal ones, as one sample for each term would; if none is of use, they stay equal. A constant
-      energy for each answer, learned with them, corrects the shares of the answers.
+    - *pooled*: the terms are fitted independently on all rows; their weights w_k >= 0 minimise the
+      loss of cross-fitted energies. The Gibbs distribution of the sum is a logarithmic opinion pool
+      (Genest and Zidek, 1986). Each term is first scaled to its own calibrated temperature; weights
+      are shrunk towards equal ones with the strength of one pseudo-observation for each term. A
+      constant energy for each answer, learned with them, corrects the answers' shares.
     - *residual*: each term is fitted with the earlier ones as offset, so it learns what they left,
       and all weights are 1. The offset is cross-fitted. Experts can only come first.
 
     Parameters
     ----------
     terms : list of energies, or of (name, energy) pairs
-        An energy may be given by its name, and a scikit-learn estimator stands for
-        ``ExpertEnergy(estimator)``, a ranker or regressor for `ItemExpertEnergy`.
-        Names make parameters of the terms reachable, ``energy__trees__learning_rate``.
+        An energy may be given by its name; a scikit-learn estimator becomes an `ExpertEnergy`, a
+        ranker or regressor an `ItemExpertEnergy`. Names make parameters of the terms reachable,
+        ``energy__trees__learning_rate``.
     combine : {"pooled", "residual"}, default="pooled"
 
     Attributes
@@ -101,10 +100,6 @@ class SumEnergy(NamedParts, Energy):
     @property
     def takes_offset(self):
         return all(energy.takes_offset for energy in self._energies)
-
-    @property
-    def single_precision(self):
-        return all(energy.single_precision for energy in self._energies)
 
     def check(self):
         self._check_combine()

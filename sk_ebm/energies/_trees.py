@@ -1,21 +1,16 @@
 """Boosted trees, grown by LightGBM on the derivatives of any objective."""
 
-import os
 from copy import copy
 from numbers import Integral
-from threading import Lock
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.compose import ColumnTransformer
-from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
-from sklearn.utils import check_array
 
 from sk_ebm._core.folds import Folds
 from sk_ebm._core.training import FitResult
-from sk_ebm._utils.threads import count_threads
+from sk_ebm._tables.encoding import TableEncoder
+from sk_ebm._utils.sklearn_private import count_threads
 from sk_ebm._utils.validation import check_number
 from sk_ebm.energies._base import Energy
 
@@ -23,15 +18,6 @@ _FEWEST_TO_STOP = 20  # samples below which there is no early stopping
 _ENOUGH_FOR_ONE_PART = 2000  # samples from which one held-out part of them is enough to stop on
 _SHARE = 4.0  # of the columns for each tree, times the root of their number, and
 _SPARSE_SHARE = 0.3  # of sparse ones at least
-_BLOCK = 3000  # leaves of trees, which then stay in the cache of a core
-_FEW_ROWS = 500  # below which blocks do not pay, nor
-_COLUMNS = 4  # where rows have more than so many for each tree of a block
-
-# Of each model, which itself remembers which of its trees are to predict: one thread at a time.
-_LOCKS: WeakKeyDictionary = WeakKeyDictionary()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_LOCKS.clear)  # what other threads held there stays so
-
 
 class TreesEnergy(Energy):
     """Outputs that are sums of boosted regression trees, one per output and round.
@@ -61,9 +47,9 @@ class TreesEnergy(Energy):
         0.3 of sparse columns and at most 1: trees of fewer columns are grown faster, differ
         more, and their sum generalises better.
     max_step : float, default=3.0
-        Largest value of a leaf before the learning rate, > 0. Where outputs are sure and wrong,
-        second derivatives vanish and Newton steps explode; None leaves them free, as LightGBM's
-        own objectives do.
+        Largest value of a leaf before the learning rate, > 0. Where outputs are confident and
+        wrong, second derivatives vanish and Newton steps explode; None leaves them free, as
+        LightGBM's own objectives do.
     max_bins : int, default=255
         Of each column's histogram.
     categorical_features : "from_dtype" or list of int or str, default="from_dtype"
@@ -154,7 +140,8 @@ class TreesEnergy(Energy):
     def fit(self, inputs, training):
         training = training.with_default_alpha(0.0)
         self.alpha_ = training.penalty.alpha
-        columns, rows = self._read(inputs, fit=True), training.answers.rows
+        self._encoder = TableEncoder(self.categorical_features).fit(inputs)
+        columns, rows = self._encoder.transform(inputs), training.answers.rows
         folds = self._folds(training)
         stopped = [self._early_stopped(columns, training, *fold) for fold in folds]
         rounds = [trees.n_estimators_ for trees in stopped] or [self.n_estimators]
@@ -195,8 +182,7 @@ class TreesEnergy(Energy):
     def _grow(self, columns, training, n_rounds, evaluation=None):
         """Grow trees, at most so many rounds, or until the loss of evaluation rows has risen.
 
-        Returns the losses of the rounds, and the outputs of the rows, or None where rounds were
-        taken back.
+        Returns the losses of the rounds, and without evaluation rows the outputs of all rows.
         """
         objective = training.objective
         self._dtype = columns.dtype
@@ -205,8 +191,8 @@ class TreesEnergy(Energy):
         self.booster_ = booster = self._booster(columns, training, evaluation)
         if booster is None:
             return [], None
-        rounds = _Rounds(booster, objective, self.intercept_, evaluation)
         draws = self.subsample < 1 or self._share(columns) < 1  # so that other trees may come
+        rounds = _Rounds(booster, objective, self.intercept_, evaluation, draws)
         history, best = [], np.inf
         for n_grown in range(1, n_rounds + 1):
             finished, value = rounds.grow()
@@ -215,12 +201,9 @@ class TreesEnergy(Energy):
                 self.n_estimators_, best = n_grown, value
             if training.report is not None:
                 training.report(value, lambda: copy(self))
-            finished = finished and not (draws and rounds.descends)
             if finished or n_grown - self.n_estimators_ >= self.patience:
                 break
-        outputs = None
-        if evaluation is None and self.n_estimators_ == n_grown:
-            outputs = rounds.outputs().astype(self._dtype)
+        outputs = rounds.outputs().astype(self._dtype) if evaluation is None else None
         booster.free_dataset()
         return history, outputs
 
@@ -252,7 +235,7 @@ class TreesEnergy(Energy):
             "verbosity": -1,
         }
         lightgbm = _lightgbm()
-        categories = list(range(self._n_categorical))
+        categories = list(range(self._encoder.n_categorical))
         data = lightgbm.Dataset(columns, categorical_feature=categories, params=parameters)
         data.construct()
         if all(data.feature_num_bin(i) < 2 for i in range(data.num_feature())):
@@ -270,43 +253,19 @@ class TreesEnergy(Energy):
         return min(1.0, max(_SHARE / np.sqrt(columns.shape[1]), least))
 
     def __call__(self, inputs):
-        return self._outputs(self._read(inputs))
+        return self._outputs(self._encoder.transform(inputs))
 
     def _outputs(self, columns):
         raw = np.zeros((columns.shape[0], len(self.intercept_)))
         if self.n_estimators_:
-            raw = raw_outputs(
-                self.booster_, columns, self.n_estimators_, self.max_leaf_nodes, self.n_jobs
+            n_threads = self.n_jobs or count_threads()
+            raw = self.booster_.predict(
+                columns,
+                num_iteration=self.n_estimators_,
+                raw_score=True,
+                num_threads=n_threads,
             )
         return _with_constant(raw, self.intercept_).astype(self._dtype, copy=False)
-
-    def _read(self, inputs, fit=False):
-        """Columns as numbers, those of categories first and by index; nan where missing."""
-        if fit:
-            columns = self._categorical_columns(inputs)
-            self._n_categorical = len(columns)
-            self._encoder = None
-            if len(columns):
-                encoder = OrdinalEncoder(
-                    handle_unknown="use_encoded_value",
-                    unknown_value=np.nan,
-                    encoded_missing_value=np.nan,
-                )
-                numbers = FunctionTransformer(_numbers)
-                self._encoder = ColumnTransformer([("", encoder, columns)], remainder=numbers)
-                self._encoder.fit(inputs)
-        return _numbers(self._encoder.transform(inputs) if self._encoder else inputs)
-
-    def _categorical_columns(self, inputs):
-        if self.categorical_features != "from_dtype":
-            return list(self.categorical_features)
-        if not hasattr(inputs, "columns"):
-            return []
-        return [
-            name
-            for name in inputs.columns
-            if str(inputs[name].dtype).lower().startswith(("cat", "str", "obj", "enum"))
-        ]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -318,16 +277,16 @@ class TreesEnergy(Energy):
 class _Rounds:
     """Rounds of boosting on the gradient and second derivatives of an objective."""
 
-    def __init__(self, booster, objective, constant, evaluation):
+    def __init__(self, booster, objective, constant, evaluation, draws):
         self.booster, self.objective, self.constant = booster, objective, constant
-        self.evaluation, self.descends = evaluation, True
+        self.evaluation, self.draws = evaluation, draws
 
     def grow(self):
-        """Grow a tree for each output; whether nothing could be split, and the loss."""
+        """Grow a tree for each output; whether nothing can be split any more, and the loss."""
         finished = self.booster.update(fobj=self._derivatives)
         if self.evaluation is not None:
             self.value = self.booster.eval_valid(self._held_out_loss)[0][2]
-        return finished, self.value
+        return finished and not (self.draws and self.descends), self.value
 
     def _derivatives(self, raw, _):
         # In single precision, which is all that LightGBM takes.
@@ -363,46 +322,6 @@ def _lightgbm():
     except ImportError as error:
         raise ImportError("The energy 'trees' needs LightGBM: pip install sk-ebm[trees]") from error
     return lightgbm
-
-
-def raw_outputs(booster, X, n_rounds, n_leaves, n_jobs=None):
-    """Sums of the trees of the first rounds, (n,) or (n, o).
-
-    Many rows of few columns go through one block of trees after the other, which takes up to half
-    less time than rows that go through all trees one by one, as LightGBM has it. It copies a row
-    for each block: those of many columns do not gain.
-
-    Parameters
-    ----------
-    booster : lightgbm.Booster
-    X : array or CSR matrix of shape (n, d)
-    n_rounds : int
-    n_leaves : int
-        Of a tree, at most.
-    n_jobs : int, default=None
-        Threads; None means as many as OpenMP has.
-    """
-    n_trees, (n_rows, n_columns) = _BLOCK // n_leaves, X.shape
-    size = n_rounds
-    if n_rows >= _FEW_ROWS and n_columns <= _COLUMNS * n_trees:
-        size = max(1, n_trees // booster.num_model_per_iteration())
-    with _LOCKS.setdefault(booster, Lock()):
-        return sum(
-            booster.predict(
-                X,
-                start_iteration=start,
-                num_iteration=min(size, n_rounds - start),
-                raw_score=True,
-                num_threads=n_jobs or count_threads(),
-            )
-            for start in range(0, n_rounds, size)
-        )
-
-
-def _numbers(columns):
-    return check_array(
-        columns, accept_sparse="csr", dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
-    )
 
 
 def _constant_outputs(training):

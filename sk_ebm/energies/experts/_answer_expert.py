@@ -8,6 +8,7 @@ from sklearn.utils import get_tags
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm.energies._base import Energy
+from sk_ebm.energies.experts._shared import decision_columns, positions
 
 
 class AnswerExpert(Energy):
@@ -59,23 +60,19 @@ class AnswerExpert(Energy):
             if hasattr(self.estimator_, method):
                 return getattr(self.estimator_, method)(inputs)
         if hasattr(self.estimator_, "decision_function"):
-            decision = self.estimator_.decision_function(inputs)
             if not is_classifier(self.estimator_):
-                return -decision.max(axis=1)
-            if decision.ndim == 1:
-                decision = np.stack([-decision / 2, decision / 2], axis=1)
-            return -logsumexp(decision, axis=1)
+                return -self.estimator_.decision_function(inputs).max(axis=1)
+            return -logsumexp(decision_columns(self.estimator_, inputs), axis=1)
         return -np.log(self.estimator_.predict_proba(inputs).max(axis=1))
 
     def of_pairs(self, inputs, y):
         """Energies (m,) of inputs with their answers; a class it has not seen has p = 0."""
         if not is_classifier(self.estimator_):
             return -self.estimator_.log_prob(inputs, y)
-        classes = self.estimator_.classes_
         p = self.estimator_.predict_proba(inputs)
-        place = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-        known = np.where(classes[place] == y, p[np.arange(len(p)), place], 0)
-        return -np.log(np.maximum(known, np.finfo(float).tiny))
+        column = positions(self.estimator_.classes_, y)
+        p_of_y = np.where(column >= 0, p[np.arange(len(p)), column], 0)
+        return -np.log(np.maximum(p_of_y, np.finfo(float).tiny))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

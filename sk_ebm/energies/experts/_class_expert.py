@@ -9,6 +9,7 @@ from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies.experts._input_expert import InputExpert
+from sk_ebm.energies.experts._shared import decision_columns, naming, positions
 
 
 class ExpertEnergy(Energy):
@@ -74,13 +75,13 @@ class ExpertEnergy(Energy):
             y = answers.classes[answers.target[rows]]
             self.estimator_ = self._fit_one(inputs, rows, y, weights, rng)
             self._smoothing = 1 / (len(rows) + 1)
-            self._place(answers.classes)
+            self._match_columns(answers.classes)
         else:
             shares = np.bincount(answers.target, weights, answers.n_classes) / weights.sum()
-            self._known = np.flatnonzero(shares)
-            self._log_shares = np.log(shares[self._known])
-            members = [rows[answers.target[rows] == k] for k in self._known]
-            self.estimator_ = [self._fit_one(inputs, m, None, weights, rng) for m in members]
+            self._members = np.flatnonzero(shares)
+            self._log_shares = np.log(shares[self._members])
+            per_class = [rows[answers.target[rows] == k] for k in self._members]
+            self.estimator_ = [self._fit_one(inputs, own, None, weights, rng) for own in per_class]
         return FitResult(self)
 
     def _fit_one(self, inputs, rows, y, weights, rng):
@@ -89,53 +90,38 @@ class ExpertEnergy(Energy):
         arguments = weight_arguments(estimator, weights[rows])
         if len(rows) < len(weights):
             inputs = take_rows(inputs, rows)
-        try:
+        with naming(self.estimator):
             return estimator.fit(inputs, y, **arguments)
-        except Exception as error:
-            error.add_note(
-                f"TransformedDistribution while the expert {self.estimator!r} was fitted."
-            )
-            raise
 
-    def _place(self, classes):
+    def _match_columns(self, classes):
         """Which of the expert's columns are used, and for which of the classes."""
-        theirs = self.estimator_.classes_
-        self._used = np.flatnonzero(np.isin(theirs, classes))
-        if not len(self._used):
+        expert_classes = self.estimator_.classes_
+        matched = positions(classes, expert_classes)
+        self._columns = np.flatnonzero(matched >= 0)
+        if not len(self._columns):
             raise ValueError(
-                f"The expert {self.estimator!r} knows the classes {theirs.tolist()}, none of which "
-                f"is in y: {classes.tolist()}."
+                f"The expert {self.estimator!r} knows the classes {expert_classes.tolist()}, none "
+                f"of which is in y: {classes.tolist()}."
             )
-        self._known = np.searchsorted(classes, theirs[self._used])
+        self._members = matched[self._columns]
 
     def __call__(self, inputs):
         if not is_classifier(self.estimator):
             scores = [estimator.score_samples(inputs) for estimator in self.estimator_]
             return self._among_all(np.stack(scores, axis=1) + self._log_shares)
         if self.normalised:
-            known = self.estimator_.predict_proba(inputs)[:, self._used]
-            known = known / np.maximum(known.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-            p = np.full((len(known), self._n_classes), self._smoothing / self._n_classes)
-            p[:, self._known] += (1 - self._smoothing) * known
+            shares = self.estimator_.predict_proba(inputs)[:, self._columns]
+            shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+            p = np.full((len(shares), self._n_classes), self._smoothing / self._n_classes)
+            p[:, self._members] += (1 - self._smoothing) * shares
             return np.log(p)
-        return self._among_all(self._decisions(inputs)[:, self._used])
+        return self._among_all(decision_columns(self.estimator_, inputs)[:, self._columns])
 
-    def _decisions(self, inputs):
-        """One column for each class of the expert."""
-        decisions = np.asarray(self.estimator_.decision_function(inputs))
-        if decisions.ndim == 1:
-            decisions = np.stack([-decisions / 2, decisions / 2], axis=1)
-        if decisions.shape[1] != len(self.estimator_.classes_):
-            raise ValueError(
-                f"decision_function of {self.estimator!r} must give a column for each of the "
-                f"{len(self.estimator_.classes_)} classes, got {decisions.shape[1]}."
-            )
-        return decisions
-
-    def _among_all(self, known):
+    def _among_all(self, outputs_of_members):
         """Outputs of all classes: those that the expert has not seen are the least compatible."""
-        outputs = np.repeat(known.min(axis=1, keepdims=True) - 1, self._n_classes, axis=1)
-        outputs[:, self._known] = known
+        least = outputs_of_members.min(axis=1, keepdims=True) - 1
+        outputs = np.repeat(least, self._n_classes, axis=1)
+        outputs[:, self._members] = outputs_of_members
         return outputs
 
     def __sklearn_tags__(self):

@@ -12,6 +12,7 @@ from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm.energies._base import Energy
+from sk_ebm.energies.experts._shared import naming
 
 _QUERIES = ("groups", "qid", "group_id", "group")  # names of what holds the queries
 
@@ -49,15 +50,10 @@ class ItemExpertEnergy(Energy):
         rows = answers.rows(samples)
         estimator = seeded(clone(self.estimator), training.rng)
         arguments = self._arguments(estimator, objective, samples, rows)
-        try:
+        with naming(self.estimator):
             self.estimator_ = estimator.fit(
                 take_rows(inputs, rows), answers.relevance[rows], **arguments
             )
-        except Exception as error:
-            error.add_note(
-                f"TransformedDistribution while the expert {self.estimator!r} was fitted."
-            )
-            raise
         return FitResult(self)
 
     def _arguments(self, estimator, objective, samples, rows):

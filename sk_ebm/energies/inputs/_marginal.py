@@ -36,8 +36,8 @@ class MarginalEnergy(_Standardised):
         total = 0.0
         columns = self.prepared(X).T
         for x, edges, energies in zip(columns, self.edges_, self.column_energies_, strict=True):
-            place = np.searchsorted(edges, x, side="right")
-            total = total + energies[np.where(x == edges[-1], len(edges) - 1, place)]
+            index = np.searchsorted(edges, x, side="right")
+            total = total + energies[np.where(x == edges[-1], len(edges) - 1, index)]
         return total
 
     def __sklearn_tags__(self):

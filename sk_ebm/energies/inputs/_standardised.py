@@ -44,9 +44,9 @@ def _some_rows(X, weights, most, rng):
 class _RobustScaler:
     """Centres at the median and divides by the geometric mean of two scales; sparse: by maxima.
 
-    They are the standard deviation, which a few far values rule, and what it would be of a normal
-    with the same interquartile range, which vanishes where half of a column is one value; then
-    it is left out. Constant columns fall.
+    These are the standard deviation, which a few outliers can dominate, and that of a normal
+    distribution with the same interquartile range, which is ignored where it vanishes because half
+    of a column is one value. Constant columns are dropped.
     """
 
     def fit(self, X):

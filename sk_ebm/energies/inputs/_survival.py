@@ -65,8 +65,8 @@ class SurvivalEnergy(Energy):
 
     def _learn(self, energies, weights):
         """The survival function of energies (n,): at its steps, and beyond the last of them."""
-        steps, place = np.unique(energies, return_inverse=True)
-        mass = np.bincount(place, weights)
+        steps, index = np.unique(energies, return_inverse=True)
+        mass = np.bincount(index, weights)
         above = np.cumsum(mass[::-1])[::-1] - mass / 2  # half of a row's own weight counts
         n_top = max(np.sqrt(len(energies)), min(10, len(energies) / 2))
         inside = np.append(True, above[1:] >= n_top * mass.sum() / len(energies))
