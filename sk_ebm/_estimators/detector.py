@@ -423,7 +423,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         return row_blocks(X, 4 * getattr(self, "n_features_in_", 1))
 
     def _set_thresholds(self, threshold, energies, weights, known):
-        by_labels = self.labels == "anomaly" and (threshold.needs_labels or threshold.promise)
+        by_labels = self.labels == "anomaly" and (threshold.needs_labels or threshold.guarantee)
         judged = known >= (0 if by_labels else -1)
         compatible = known[judged] == 1 if by_labels else None
         levels = []
@@ -631,6 +631,6 @@ def _of_compatible(outputs):
 
 
 def _guarantee(threshold, exact):
-    if threshold.promise is None:
+    if threshold.guarantee is None:
         return "none"
-    return threshold.promise if exact else "approximate"
+    return threshold.guarantee if exact else "approximate"
