@@ -214,7 +214,7 @@ def _validated(y_true, y_score, groups):
 
 
 def _mean_discounts(values, codes, k):
-    """1 / log2(1 + rank) of each row, the highest value first, and 0 beyond rank k; means of ties."""
+    """1 / log2(1 + rank) of each row, 0 beyond rank k, by falling values; the mean for ties."""
     order, rank, starts, sizes = rank_in_groups(codes, -values)
     discounts = 1 / np.log2(2.0 + rank)
     if k is not None:

@@ -10,7 +10,7 @@ rows, equal values of one group: where each starts (t,), and how many rows it ha
 
 
 def rank_in_groups(groups, values):
-    """The `Ranking` of values (m,) within groups (m,), integers >= 0; equal rows keep their order."""
+    """The `Ranking` of values (m,) in groups (m,), integers >= 0; ties are in the rows' order."""
     order = np.lexsort((values, groups))
     group_starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
     starts, sizes = ties(values[order], group_starts)

@@ -36,7 +36,7 @@ class RelevanceTarget:
         return mass / np.where(total > 0, total, 1.0)
 
     def shares_with(self, noise):
-        """The target distribution (n, k) of the gains plus noise > 0, zero for absent candidates."""
+        """The target distribution (n, k) of gains plus noise > 0, zero for absent candidates."""
         mass = self.gains + noise
         mass *= self.counts
         mass /= mass.sum(axis=1, keepdims=True)
