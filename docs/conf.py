@@ -81,7 +81,7 @@ class Compatibility(SphinxDirective):
         table = compatible(energies, losses, answers)
         rows = [["", *(f'``"{name}"``' for name in energies)]]
         for loss in losses:
-            marks = ["✓" if table[energy][loss] else "–" for energy in energies]
+            marks = ["✓" if table[energy][loss] else "-" for energy in energies]
             rows.append([f'``"{loss}"``', *marks])
         lines = [".. list-table::", "   :header-rows: 1", "   :stub-columns: 1", ""]
         for row in rows:

@@ -1,4 +1,4 @@
-"""Thresholds: the energy that separates compatible from incompatible, and what it promises."""
+"""Thresholds: the energy that separates compatible from incompatible rows."""
 
 import numpy as np
 from scipy.special import expit
@@ -8,36 +8,38 @@ from sklearn.base import BaseEstimator, clone
 
 from sk_ebm._utils.validation import check_number
 
-# Of the energies of compatible rows, the tail whose mean excess gives an inverse temperature.
-_TAIL = 0.1
-# Of the rows, in the anomalous component of a mixture at the start.
-_ANOMALOUS = 0.1
+_ROUNDING = 1e-12  # relative error up to which numbers of rows count as equal
+_WEIGHT_ROUNDING = 1e-9  # the same for sums of weights, which add up more errors
 
 
 class Threshold(BaseEstimator):
     """Base class of thresholds: energies of at most ``level_`` are compatible.
 
     ``fit(energies, weights, compatible)`` learns the level. A weight of 2 stands for two rows.
-    ``compatible`` says which rows are known to be so, the others being anomalies; None means
-    that all are, or that nobody knows.
+    ``compatible`` says which rows are known to be compatible, the others being anomalies; None
+    means that this is not known, or that all are compatible.
+
+    To write one, define ``learn`` and those of the attributes that differ from the defaults.
 
     Attributes
     ----------
     in_sample : bool
-        Whether it learns from energies of the rows that the energy was fitted on.
+        Whether it learns from energies of the rows that the energy was fitted on, not from
+        held-out rows.
     needs_labels : bool
         Whether it learns from energies of anomalies, too.
-    promise : str or None
-        What holds on new compatible rows, given energies of compatible rows that the energy
-        was not fitted on: "marginal", on average over such samples; "confident", for all
-        but a few of them; or None.
+    guarantee : {None, "marginal", "confident"}
+        What holds for the rate of false alarms among new compatible rows, if the threshold learns
+        from held-out compatible rows. "marginal": it is at most the rate that was asked for, on
+        average over samples; "confident": it is at most this rate for almost all samples; None:
+        nothing.
     level_ : float
         The learned level, in the unit of the energies.
     """
 
     in_sample = False
     needs_labels = False
-    promise: str | None = None
+    guarantee: str | None = None
 
     def check(self):
         """Raise a ValueError if a parameter is out of range."""
@@ -57,6 +59,66 @@ class Threshold(BaseEstimator):
         raise NotImplementedError(f"{type(self).__name__} must define learn.")
 
 
+def conformal_quantile(energies, rate, weights=None):
+    """The energy that new rows exceed with a probability of at most ``rate``.
+
+    It is the k-th smallest of n held-out energies, where k = ceil((n + 1) (1 - rate)). The bound
+    holds on average over held-out and new rows, for any distribution, if they are exchangeable
+    (split conformal prediction [1]_).
+
+    Parameters
+    ----------
+    energies : ndarray of shape (n,)
+        Energies of rows that the energy was not fitted on.
+    rate : float
+        In (0, 1).
+    weights : ndarray of shape (n,), default=None
+        A weight of 2 stands for two rows; None means that all are 1.
+
+    Returns
+    -------
+    level : float
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 1 / rate - 1 rows.
+
+    References
+    ----------
+    .. [1] Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_ebm.thresholds import conformal_quantile
+    >>> float(conformal_quantile(np.arange(1.0, 100.0), rate=0.1))
+    90.0
+    """
+    weights = np.ones(len(energies)) if weights is None else weights
+    n = weights.sum()
+    _check_enough(n, _rows_needed(rate), f"rate={rate}", "rows", "Use more rows or a higher rate.")
+    return _order_statistic(energies, weights, min((n + 1) * (1 - rate) * (1 - _ROUNDING), n))
+
+
+def _rows_needed(rate):
+    """The least n for which k = ceil((n + 1) (1 - rate)) is at most n."""
+    return int(np.ceil((1 - rate) / rate * (1 - _ROUNDING)))
+
+
+def _check_enough(n, needed, setting, rows, remedy):
+    if n * (1 + _WEIGHT_ROUNDING) < needed:
+        raise ValueError(f"{setting} needs at least {needed} {rows}, got {n:g}. {remedy}")
+
+
+def _order_statistic(energies, weights, rank):
+    """The energies at ranks of their ascending order, from 1; a weight of 2 takes two ranks."""
+    order = np.argsort(energies, kind="stable")
+    last_ranks = np.cumsum(weights[order]) * (1 + _ROUNDING)
+    index = np.searchsorted(last_ranks, rank)
+    return energies[order[np.minimum(index, len(order) - 1)]]
+
+
 class Level(Threshold):
     """A fixed level."""
 
@@ -73,7 +135,7 @@ class Level(Threshold):
 
 
 class Rule(Threshold):
-    """What a function of out-of-sample energies (n,) returns."""
+    """The level that a function of held-out energies (n,) returns."""
 
     def __init__(self, function):
         self.function = function
@@ -85,10 +147,10 @@ class Rule(Threshold):
 
 
 class Contamination(Threshold):
-    """The level above which a share ``rate`` of the training rows lies: scikit-learn's meaning.
+    """The level above which a share ``rate`` of the training rows lies, as in scikit-learn.
 
     It learns from the energies of the rows that the energy was fitted on, which are lower than
-    those of new rows, so that it promises nothing about these.
+    those of new rows. It therefore guarantees nothing about new rows.
 
     Parameters
     ----------
@@ -106,21 +168,20 @@ class Contamination(Threshold):
         check_number("contamination", self.rate, 0, 0.5, closed=True)
 
     def learn(self, energies, weights, compatible):
-        ordered, total = _ordered(energies, weights)
-        place = (total[-1] - 1) * (1 - self.rate)
-        below, above = (ordered(np.floor(place) + 1), ordered(np.ceil(place) + 1))
-        return below + (above - below) * (place - np.floor(place))
+        rank = 1 + (weights.sum() - 1) * (1 - self.rate)
+        below, above = _order_statistic(energies, weights, [np.floor(rank), np.ceil(rank)])
+        return below + (above - below) * (rank - np.floor(rank))
 
 
 class FalseAlarm(Threshold):
     """The level that at most a share ``rate`` of new compatible rows exceeds.
 
-    The level is the k-th least of n energies of compatible rows that the energy was not
-    fitted on. With k = ceil((n + 1) (1 - rate)), the rate of false alarms is at most ``rate`` on
-    average over such samples and new rows (split conformal prediction [1]_). With a
-    ``confidence``, k is the least for which it is at most ``rate`` for all but a share
-    1 - confidence of the samples, as F(E_(k)) follows a Beta(k, n + 1 - k) law [2]_. Both hold for
-    any distribution, if the energies of the sample and of new rows are exchangeable.
+    Without a ``confidence``, the level is the `conformal_quantile` of n energies of held-out
+    compatible rows: the rate of false alarms is at most ``rate`` on average over such samples and
+    new rows. With a ``confidence``, it is the k-th smallest energy, with the least k for which the
+    rate of false alarms is at most ``rate`` for all but a share 1 - confidence of the samples: for
+    the cdf F of the energies, F(E_(k)) follows a Beta(k, n + 1 - k) distribution [1]_. Both hold
+    for any distribution, if the energies of the sample and of new rows are exchangeable.
 
     Parameters
     ----------
@@ -131,8 +192,7 @@ class FalseAlarm(Threshold):
 
     References
     ----------
-    .. [1] Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005.
-    .. [2] Tong, Feng and Li, "Neyman-Pearson classification algorithms and NP receiver operating
+    .. [1] Tong, Feng and Li, "Neyman-Pearson classification algorithms and NP receiver operating
        characteristics", Science Advances, 2018.
     """
 
@@ -141,7 +201,7 @@ class FalseAlarm(Threshold):
         self.confidence = confidence
 
     @property
-    def promise(self):
+    def guarantee(self):
         return "marginal" if self.confidence is None else "confident"
 
     def check(self):
@@ -152,39 +212,39 @@ class FalseAlarm(Threshold):
     def learn(self, energies, weights, compatible):
         if compatible is not None:
             energies, weights = energies[compatible], weights[compatible]
-        total, needed = weights.sum(), self.needed()
-        if total * (1 + 1e-9) < needed:
-            raise ValueError(
-                f"A false-alarm rate of {self.rate}"
-                + ("" if self.confidence is None else f" with confidence {self.confidence}")
-                + f" needs at least {needed} compatible rows for calibration, got {total:g}. Use "
-                "more rows, a higher rate, or threshold='contamination', which promises nothing."
-            )
-        return _ordered(energies, weights)[0](self.place(total))
-
-    def place(self, n):
-        """Which of n energies in ascending order is the level: the first that is not before it."""
+        _check_enough(
+            weights.sum(),
+            self.needed(),
+            f"A false-alarm rate of {self.rate}"
+            + ("" if self.confidence is None else f" with confidence {self.confidence}"),
+            "compatible rows for calibration",
+            "Use more rows, a higher rate, or threshold='contamination', which guarantees nothing.",
+        )
         if self.confidence is None:
-            return min((n + 1) * (1 - self.rate) * (1 - 1e-12), n)
-        n = int(n * (1 + 1e-9))
+            return conformal_quantile(energies, self.rate, weights)
+        return _order_statistic(energies, weights, self._confident_rank(weights.sum()))
+
+    def _confident_rank(self, n):
+        n = int(n * (1 + _WEIGHT_ROUNDING))
         k = np.arange(1, n + 1)
         risk = beta_distribution.cdf(1 - self.rate, k, n + 1 - k)  # of more false alarms
-        return k[risk <= (1 - self.confidence) * (1 + 1e-9)][0]
+        return k[risk <= (1 - self.confidence) * (1 + _WEIGHT_ROUNDING)][0]
 
     def needed(self):
-        """The least number of energies of which one can be the level."""
+        """The least number of held-out compatible rows."""
         if self.confidence is None:
-            return int(np.ceil((1 - self.rate) / self.rate * (1 - 1e-12)))
-        return int(np.ceil(np.log1p(-self.confidence) / np.log1p(-self.rate) * (1 - 1e-12)))
+            return _rows_needed(self.rate)
+        exact = np.log1p(-self.confidence) / np.log1p(-self.rate)  # (1 - rate)^n = 1 - confidence
+        return int(np.ceil(exact * (1 - _ROUNDING)))
 
 
 class _FromLabels(Threshold):
-    """A level of greatest merit on rows that are known to be compatible or anomalies."""
+    """The level of greatest merit on rows with labels."""
 
     needs_labels = True
 
     def merit(self, hits, false_alarms, misses):
-        """Arrays (k,) of what to maximise, given weights of rows."""
+        """What to maximise (k,), given the weights of rows (k,) of these three kinds."""
         raise NotImplementedError(f"{type(self).__name__} must define merit.")
 
     def learn(self, energies, weights, compatible):
@@ -194,14 +254,14 @@ class _FromLabels(Threshold):
                 f"{np.sum(compatible)} and {np.sum(~compatible)}. Use more labels, or "
                 "calibration='cv'."
             )
-        levels, starts = np.unique(energies, return_inverse=True)
-        normal = np.bincount(starts, weights * compatible, len(levels))
-        anomalous = np.bincount(starts, weights * ~compatible, len(levels))
+        levels, index = np.unique(energies, return_inverse=True)
+        normal = np.bincount(index, weights * compatible, len(levels))
+        anomalous = np.bincount(index, weights * ~compatible, len(levels))
         # flagged: all rows, then all but those of the lowest energy, ..., then none
-        missed = np.append(0.0, np.cumsum(anomalous))
-        alarms = normal.sum() - np.append(0.0, np.cumsum(normal))
-        merit = self.merit(anomalous.sum() - missed, alarms, missed)
-        best = len(merit) - 1 - np.argmax(merit[::-1])  # of equal ones that with fewest alarms
+        misses = np.append(0.0, np.cumsum(anomalous))
+        false_alarms = normal.sum() - np.append(0.0, np.cumsum(normal))
+        merit = self.merit(anomalous.sum() - misses, false_alarms, misses)
+        best = len(merit) - 1 - np.argmax(merit[::-1])  # of equal merits, the fewest alarms
         if best == len(levels):
             return levels[-1]
         if best == 0:
@@ -210,12 +270,12 @@ class _FromLabels(Threshold):
 
 
 class FScore(_FromLabels):
-    """The level of greatest F score of the anomalies, on labelled rows out of sample.
+    """The level of greatest F score of the anomalies, on held-out rows with labels.
 
     Parameters
     ----------
     weight : float, default=1.0
-        Recall counts ``weight`` times as much as precision, > 0.
+        How many times as important recall is as precision, > 0.
     """
 
     def __init__(self, weight=1.0):
@@ -226,19 +286,20 @@ class FScore(_FromLabels):
 
     def merit(self, hits, false_alarms, misses):
         square = self.weight**2
-        wrong = square * misses + false_alarms
-        return (1 + square) * hits / np.maximum((1 + square) * hits + wrong, np.finfo(float).tiny)
+        hits = (1 + square) * hits
+        total = hits + square * misses + false_alarms
+        return hits / np.maximum(total, np.finfo(float).tiny)
 
 
 class Cost(_FromLabels):
-    """The level of least cost, on labelled rows out of sample.
+    """The level of least cost, on held-out rows with labels.
 
     Parameters
     ----------
     false_alarm : float, default=1.0
         Cost of a compatible row that is flagged, > 0.
     miss : float, default=1.0
-        Cost of an anomaly that is not, > 0.
+        Cost of an anomaly that is not flagged, > 0.
     """
 
     def __init__(self, false_alarm=1.0, miss=1.0):
@@ -254,45 +315,55 @@ class Cost(_FromLabels):
 
 
 class Mixture(Threshold):
-    """The level where, of two normal components of the energies, the higher one prevails.
+    """The level at which the higher of two normal components of the energies becomes more likely.
 
-    For unlabelled rows with anomalies among them. Where two components do not fit the energies
-    better than one does, by the Bayesian information criterion, nothing is flagged. It
-    promises nothing: energies of compatible rows that are far from normal look like two components.
+    For unlabelled rows with anomalies among them. If two components do not fit the energies better
+    than one, by the Bayesian information criterion, nothing is flagged. It guarantees nothing:
+    energies of compatible rows that are far from normal look like two components.
     """
 
     def learn(self, energies, weights, compatible):
-        total, center = weights.sum(), np.average(energies, weights=weights)
+        n, center = weights.sum(), np.average(energies, weights=weights)
         spread = np.sqrt(np.average((energies - center) ** 2, weights=weights))
         if spread == 0:
             return energies[0]
-        z, share = (energies - center) / spread, weights / total
-        odds, means, log_likelihood = _two_components(z, share)
-        one = share @ norm.logpdf(z)
-        parts = (z > means[0]) & (odds > 0)
-        if 2 * total * (log_likelihood - one) <= 3 * np.log(total) or not parts.any():
+        z, share = (energies - center) / spread, weights / n
+        log_odds, means, log_likelihood = _fit_two_components(z, share)
+        gain = n * (log_likelihood - share @ norm.logpdf(z))
+        anomalous = (z > means[0]) & (log_odds > 0)
+        if 2 * gain <= 3 * np.log(n) or not anomalous.any():  # two components: 3 more parameters
             return energies.max()
-        least = energies[parts].min()
-        return (energies[energies < least].max() + least) / 2
+        lowest = energies[anomalous].min()
+        return (energies[energies < lowest].max() + lowest) / 2
 
 
-def _two_components(z, share, n_iter=200):
+_START_SHARE = 0.1  # of the higher component: EllipticEnvelope's default contamination
+_START_ODDS = 0.9  # probability of the component in which a row starts
+_EM_STEPS = 200  # enough for components 3 standard deviations apart; 20 ms for 1,000 rows
+_LEAST_VARIANCE = 1e-6  # of a component, in variances of all rows: GaussianMixture's reg_covar
+
+
+def _fit_two_components(z, share):
     """Log odds (n,) of the higher of two normal components, their means, mean log-likelihood."""
-    cut = _ordered(z, share)[0](1 - _ANOMALOUS)
-    in_high = np.where(z > cut, 0.9, 0.1)
-    for _ in range(n_iter):
-        rows = share * np.stack([1 - in_high, in_high])  # (2, n)
-        sizes = np.maximum(rows.sum(axis=1), 1e-12)
-        means = rows @ z / sizes
-        spreads = np.sqrt((rows * (z - means[:, None]) ** 2).sum(axis=1) / sizes + 1e-6)
-        logs = norm.logpdf(z, means[:, None], spreads[:, None]) + np.log(sizes)[:, None]
-        odds = logs[1] - logs[0]
-        in_high = expit(odds)
-    return odds, means, share @ np.logaddexp(*logs)
+    cut = _order_statistic(z, share, 1 - _START_SHARE)
+    higher = np.where(z > cut, _START_ODDS, 1 - _START_ODDS)
+    for _ in range(_EM_STEPS):
+        masses = share * np.stack([1 - higher, higher])  # (2, n)
+        sizes = np.maximum(masses.sum(axis=1), 1e-12)  # so that an empty component has a mean
+        means = masses @ z / sizes
+        variances = (masses * (z - means[:, None]) ** 2).sum(axis=1) / sizes + _LEAST_VARIANCE
+        logs = norm.logpdf(z, means[:, None], np.sqrt(variances)[:, None])
+        logs += np.log(sizes)[:, None]
+        log_odds = logs[1] - logs[0]
+        higher = expit(log_odds)
+    return log_odds, means, share @ np.logaddexp(*logs)
+
+
+_TAIL_SHARE = 0.1  # DuMouchel (1983): a tail is estimated from the upper tenth of the rows
 
 
 class Reference:
-    """Energies of compatible rows that the energy was not fitted on, to compare others with.
+    """Energies of held-out compatible rows, to compare others with.
 
     Attributes
     ----------
@@ -303,33 +374,22 @@ class Reference:
     def __init__(self, energies, weights):
         order = np.argsort(energies, kind="stable")
         self.energies = energies[order]
-        self._below = np.append(0.0, np.cumsum(weights[order]))
+        self._weight_below = np.append(0.0, np.cumsum(weights[order]))
 
     def p_values(self, energies):
         """(1 + #{reference >= energy}) / (1 + n), where a weight of 2 counts as two rows."""
-        total = self._below[-1]
-        below = self._below[np.searchsorted(self.energies, energies, side="left")]
+        total = self._weight_below[-1]
+        below = self._weight_below[np.searchsorted(self.energies, energies, side="left")]
         return (1 + total - below) / (1 + total)
 
     def beta(self):
-        """The rate at which compatible rows get rarer with energy, above the highest tenth."""
-        start = self.energies[np.searchsorted(self._below[1:], (1 - _TAIL) * self._below[-1])]
-        weights = np.diff(self._below)
-        above = self.energies > start
-        excess = weights[above] @ (self.energies[above] - start)
-        return float(weights[above].sum() / excess) if excess > 0 else 1.0
-
-
-def _ordered(energies, weights):
-    """The energy at a place of the ascending order, counted from 1, and cumulated weights."""
-    order = np.argsort(energies, kind="stable")
-    total = np.cumsum(weights[order])
-
-    def at(place):
-        index = np.searchsorted(total * (1 + 1e-12), place)
-        return energies[order[min(index, len(order) - 1)]]
-
-    return at, total
+        """The rate of the exponential distribution of energies in the upper tail."""
+        total = self._weight_below[-1]
+        start = np.searchsorted(self._weight_below[1:], (1 - _TAIL_SHARE) * total)
+        in_tail = self.energies > self.energies[start]
+        weights = np.diff(self._weight_below)[in_tail]
+        excess = weights @ (self.energies[in_tail] - self.energies[start])
+        return float(weights.sum() / excess) if excess > 0 else 1.0
 
 
 THRESHOLDS = {
@@ -342,7 +402,7 @@ THRESHOLDS = {
 
 
 def resolve_threshold(value, name="threshold"):
-    """A fresh threshold from a name, a clone of one, a fixed level or a function's."""
+    """An unfitted threshold from a name, a threshold, a fixed level or a function of energies."""
     if isinstance(value, str) and value in THRESHOLDS:
         return THRESHOLDS[value]()
     if isinstance(value, Threshold):

@@ -9,8 +9,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
+from helpers import ANSWERS
 from sklearn import config_context
+from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils._array_api import _check_array_api_dispatch
+
+from sk_ebm._core.classes import Labels
+from sk_ebm._core.objective import Objective
+from sk_ebm.losses import NLL
 
 
 @pytest.fixture
@@ -34,3 +42,42 @@ def strict():
         pytest.skip(str(reason))
     with config_context(array_api_dispatch=True):
         yield xp
+
+
+@pytest.fixture
+def X(rng):
+    """60 rows of five columns, half of the entries zero."""
+    return rng.standard_normal((60, 5)) * (rng.uniform(size=(60, 5)) < 0.5)
+
+
+@pytest.fixture
+def objective(X, rng):
+    """Of three classes that depend on X, with uneven weights."""
+    noisy = X @ rng.standard_normal((5, 3)) + rng.gumbel(size=(60, 3))
+    weights = rng.uniform(0.5, 2, size=60)
+    return Objective(Labels(noisy.argmax(axis=1), 3), NLL(), weights)
+
+
+@pytest.fixture(params=ANSWERS)
+def problem(request, rng):
+    """For each kind of answers: inputs, an objective with uneven weights, and random outputs."""
+    X, answers = ANSWERS[request.param](rng)
+    objective = Objective(answers, NLL(), rng.uniform(0.5, 2, size=len(answers)))
+    return X, objective, rng.standard_normal((len(X), answers.n_outputs))
+
+
+def _split(load):
+    X, y = load(return_X_y=True)
+    return train_test_split(StandardScaler().fit_transform(X), y, random_state=0)
+
+
+@pytest.fixture
+def wine():
+    """X, X_test, y, y_test of three classes."""
+    return _split(load_wine)
+
+
+@pytest.fixture
+def cancer():
+    """X, X_test, y, y_test of two classes."""
+    return _split(load_breast_cancer)

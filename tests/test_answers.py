@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.gibbs import Gibbs
-from sk_ebm._core.groups import _COST, Groups
+from sk_ebm._core.groups import _BLOCK_COST, Groups
 from sk_ebm.losses._likelihood import NLL
 
 n = 24
@@ -145,13 +145,13 @@ def test_blocks_take_the_least_time(rng):
         ordered = np.sort(sizes)[::-1]
         cuts = np.flatnonzero(np.diff(ordered)) + 1
         costs = [
-            sum(part[0] * len(part) + _COST for part in np.split(ordered, chosen))
+            sum(part[0] * len(part) + _BLOCK_COST for part in np.split(ordered, chosen))
             for n in range(len(cuts) + 1)
             for chosen in combinations(cuts, n)
         ]
         query = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
         blocks = Groups(np.ones(len(query)), query).blocks
-        assert sum(part.present.size + _COST for *_, part in blocks) == min(costs)
+        assert sum(part.present.size + _BLOCK_COST for *_, part in blocks) == min(costs)
 
 
 def test_rows_come_query_after_query(groups):

@@ -1,4 +1,4 @@
-"""Thresholds: what they learn and what they promise."""
+"""Thresholds: what they learn and what they guarantee."""
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from sk_ebm.thresholds import (
     Reference,
     Rule,
     Threshold,
+    conformal_quantile,
     resolve_threshold,
 )
 
@@ -102,6 +103,20 @@ def test_false_alarm_learns_from_compatible_rows_only(labelled):
     assert FalseAlarm().fit(energies, weights, compatible).level_ == alone
 
 
+@pytest.mark.parametrize("n, rate", [(19, 0.05), (20, 0.05), (99, 0.1), (100, 0.1), (3, 0.25)])
+def test_conformal_quantile_is_the_order_statistic(n, rate, rng):
+    energies, k = rng.standard_normal(n), int(np.ceil((n + 1) * (1 - rate) - 1e-9))
+    assert conformal_quantile(energies, rate) == np.sort(energies)[k - 1]
+    weights = rng.randint(1, 4, n).astype(float)
+    repeated = np.repeat(energies, weights.astype(int))
+    assert conformal_quantile(energies, rate, weights) == conformal_quantile(repeated, rate)
+
+
+def test_conformal_quantile_says_how_many_rows_are_needed():
+    with pytest.raises(ValueError, match="rate=0.1 needs at least 9 rows, got 8"):
+        conformal_quantile(np.arange(8.0), 0.1)
+
+
 def brute_force(energies, merit):
     """The greatest merit of any level."""
     levels = np.r_[energies.min() - 1, np.sort(energies)]
@@ -143,8 +158,8 @@ def test_what_a_threshold_may_be():
     assert resolve_threshold(1.5).fit(np.zeros(3)).level_ == 1.5
     assert resolve_threshold(np.median).fit(np.array([1.0, 2, 9])).level_ == 2
     assert isinstance(resolve_threshold("cost"), Cost)
-    given = FalseAlarm(0.2)
-    assert resolve_threshold(given) is not given
+    threshold = FalseAlarm(0.2)
+    assert resolve_threshold(threshold) is not threshold
 
 
 @pytest.mark.parametrize("value", ["quantile", None, True, FalseAlarm])

@@ -47,7 +47,7 @@ def test_alpha_acts_on_leaves_as_on_weights():
     assert_allclose(ours.predict_proba(X), peer.fit(X, y).predict_proba(X), atol=1e-4)
 
 
-WITH_MARGIN = [n for n, loss in LOSSES.items() if not (loss.only_pulls or loss.zero_margin)]
+WITH_MARGIN = [n for n, loss in LOSSES.items() if loss.trivial_minimum is None]
 
 
 @pytest.mark.parametrize("loss", WITH_MARGIN)
@@ -180,18 +180,23 @@ def test_second_order_sums_what_the_objective_averages(rng):
 
 
 @pytest.mark.parametrize(
-    "loss", [pytest.param(loss(), id=name) for name, loss in LOSSES.items() if not loss.curved]
+    "loss",
+    [
+        pytest.param(loss(), id=name)
+        for name, loss in LOSSES.items()
+        if loss.second_derivatives is None
+    ],
 )
-def test_steepness_bounds_second_derivatives(loss, rng, derivative):
+def test_the_bound_holds_for_second_derivatives(loss, rng, derivative):
     """Of losses whose slopes do not jump; the others have jumps over their width."""
     if type(loss).__name__ not in ("MCE", "MEE"):
-        assert loss.steepness == 1
+        assert loss.second_derivative_bound == 1
         return
     objective = Objective(Labels(rng.randint(3, size=500), 3), loss, np.ones(500))
     outputs = 3 * rng.standard_normal((500, 3))
     for along in np.eye(3):
         bend = derivative(lambda o: objective(o)[1] * 500, outputs, np.tile(along, (500, 1)))
-        assert (np.abs(bend @ along) <= loss.steepness + 1e-6).all()
+        assert (np.abs(bend @ along) <= loss.second_derivative_bound + 1e-6).all()
 
 
 def test_without_lightgbm_the_error_says_what_to_install(monkeypatch):

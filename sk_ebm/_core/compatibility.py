@@ -81,7 +81,7 @@ RULES = (
         ),
     ),
     Rule(
-        lambda c: c.loss.only_pulls and not c.term.anchored,
+        lambda c: c.loss.trivial_minimum == "falling" and not c.term.anchored,
         lambda c: (
             f"loss='energy' collapses with {type(c.term).__name__}: its energies fall without any "
             "other rising. Use energy='prototype', or another loss, such as 'nll' or 'hinge'."
@@ -108,14 +108,20 @@ RULES = (
         ),
     ),
     Rule(
-        lambda c: c.solver == "newton" and (c.l1_ratio > 0 or not c.loss.smooth),
+        lambda c: (
+            c.solver == "newton" and (c.l1_ratio > 0 or c.loss.second_derivatives != "continuous")
+        ),
         lambda c: (
             "solver='newton' needs l1_ratio=0 and a smooth loss ('nll'), got "
             f"l1_ratio={c.l1_ratio} and {type(c.loss).__name__}. Use solver='auto' or 'lbfgs'."
         ),
     ),
     Rule(
-        lambda c: c.solver not in ("auto", "adam") and c.loss.zero_margin and not c.energy.anchored,
+        lambda c: (
+            c.solver not in ("auto", "adam")
+            and c.loss.trivial_minimum == "equal"
+            and not c.energy.anchored
+        ),
         lambda c: (
             f"{type(c.loss).__name__} is least where all energies are equal, which "
             f"solver={c.solver!r} would find. Use solver='auto' or 'adam', which count a tie as "

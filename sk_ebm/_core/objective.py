@@ -132,7 +132,7 @@ class Objective:
         if curvature is not None:
             diagonal = answers.diagonal(curvature, outputs)
         else:
-            bound = self.loss.steepness
+            bound = self.loss.second_derivative_bound
             diagonal = np.full(outputs.shape, bound, dtype=outputs.dtype)
         if answers.shift_axis == 1:
             diagonal = diagonal * (outputs.shape[1] / (outputs.shape[1] - 1))
@@ -177,7 +177,7 @@ class Objective:
         A loss without a margin grows with the scale of the energies: then it is the negative
         log-likelihood at the best inverse temperature.
         """
-        if not self.loss.zero_margin:
+        if self.loss.trivial_minimum != "equal":
             return self.value_and_gradient(outputs)[0]
         likelihood = self.as_likelihood()
         beta = likelihood.learn_beta(outputs)

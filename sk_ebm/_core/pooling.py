@@ -28,7 +28,7 @@ def pool(objective, outputs):
         The penalised objective after each iteration.
     """
     loss = objective.loss
-    if loss.zero_margin or loss.only_pulls or not loss.exact:
+    if loss.trivial_minimum or not loss.exact:
         objective = objective.as_likelihood()
     n_terms = len(outputs)
     scales = np.array([objective.learn_beta(term) for term in outputs])

@@ -1,4 +1,4 @@
-"""Which rows belong to which query, and what each item is worth."""
+"""Labels of queries, and the relevance and gain of items."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -7,67 +7,71 @@ from numbers import Number
 
 import numpy as np
 
-_LARGEST = 1000.0  # relevance whose exponential gain is still a finite number
+_LARGEST_RELEVANCE = 1000.0  # for gain="exp2": 2^1024 overflows, and gains are added up
 
 
 def query_codes(groups, n_rows):
-    """The distinct queries, and for each row the number of its query; None is one query.
+    """The distinct queries, and for each row the index of its query; None is one query.
 
-    Equal values are one query, and so are all NaN, which come last.
+    Equal labels are one query. All NaN are one query, too, which comes last.
     """
     if groups is None:
         return np.zeros(1, dtype=int), np.zeros(n_rows, dtype=int)
-    labels = _flat(groups, n_rows)
+    labels = _as_labels(groups, n_rows)
     if len(labels) != n_rows:
         raise ValueError(
             f"groups must hold the query of each of the {n_rows} rows, got {len(labels)} values."
         )
     if labels.dtype.kind == "O":
-        return _hashed(labels)
+        return _unique_objects(labels)
     return np.unique(labels, return_inverse=True)
 
 
-def _flat(groups, n_rows):
-    """One label for each row, tuples being labels too."""
+def _as_labels(groups, n_rows):
+    """An array of one label for each row; a tuple is a label."""
     if isinstance(groups, (str, bytes)) or not isinstance(groups, Iterable):
         raise ValueError(
             f"groups must hold the query of each of the {n_rows} rows, as an array or a list, "
             f"got {groups!r}."
         )
-    labels = np.asarray(groups) if hasattr(groups, "dtype") else _objects(groups)
+    labels = np.asarray(groups) if hasattr(groups, "dtype") else _list_as_labels(list(groups))
     if labels.dtype.kind == "f" and hasattr(groups, "to_list") and np.isnan(labels).any():
-        labels = _objects(groups.to_list())  # polars: integers, where some are missing
+        labels = _list_as_labels(groups.to_list())  # polars rounds integers with missing values
     if labels.ndim != 1:
         raise ValueError(f"groups must be one-dimensional, got the shape {labels.shape}.")
     return labels
 
 
-def _objects(groups):
-    values = list(groups)
+def _list_as_labels(values):
     if all(isinstance(value, (int, float, str, np.generic)) for value in values):
-        numbers = np.array(values)
-        if numbers.tolist() == values:  # numpy mixes strings and numbers, and rounds integers
-            return numbers
+        labels = np.array(values)
+        if labels.tolist() == values:  # numpy turns numbers into strings, and rounds integers
+            return labels
+    return _as_objects(values)
+
+
+def _as_objects(values):
     labels = np.empty(len(values), dtype=object)
     labels[:] = values
     return labels
 
 
-def _hashed(labels):
-    """In sorted order where there is one, else in that in which they come; NaN is last."""
+def _unique_objects(labels):
+    """Like `numpy.unique`, for objects: sorted if they can be, else in order of appearance."""
     try:
-        found = dict.fromkeys(labels)
+        distinct = list(dict.fromkeys(labels))
     except TypeError as error:
         raise ValueError(f"groups must hold hashable values: {error}.") from error
-    missing = [label for label in found if _is_nan(label)]
-    distinct = [label for label in found if not _is_nan(label)]
+    missing = [label for label in distinct if _is_nan(label)]
+    queries = [label for label in distinct if not _is_nan(label)]
     with suppress(TypeError):
-        distinct = sorted(distinct)
-    codes = {label: code for code, label in enumerate(distinct)}
-    codes |= dict.fromkeys(missing, len(distinct))
-    queries = np.empty(len(distinct) + bool(missing), dtype=object)
-    queries[:] = distinct + missing[:1]
-    return queries, np.array([codes[label] for label in labels], dtype=int)
+        queries = sorted(queries)
+    codes = {label: code for code, label in enumerate(queries)}
+    codes |= dict.fromkeys(missing, len(queries))
+    return (
+        _as_objects(queries + missing[:1]),
+        np.array([codes[label] for label in labels], dtype=int),
+    )
 
 
 def _is_nan(label):
@@ -76,7 +80,7 @@ def _is_nan(label):
 
 
 def check_relevance(y):
-    """Relevance as numbers, none of them negative or missing."""
+    """Relevance (n,) as finite numbers >= 0."""
     try:
         y = np.asarray(y, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -91,7 +95,7 @@ def check_relevance(y):
 
 
 def gains_of(relevance, gain):
-    """What items of that relevance are worth: 2^y - 1 for "exp2", y for "linear", or a function."""
+    """Gains of items of relevance y: 2^y - 1 for "exp2", y for "linear", or those of a function."""
     if callable(gain):
         gains = np.asarray(gain(relevance), dtype=np.float64)
         if gains.shape != relevance.shape or not (np.isfinite(gains) & (gains >= 0)).all():
@@ -101,9 +105,9 @@ def gains_of(relevance, gain):
         return relevance
     if gain != "exp2":
         raise ValueError(f"gain must be 'exp2', 'linear' or a function, got {gain!r}.")
-    if relevance.max(initial=0) > _LARGEST:
+    if relevance.max(initial=0) > _LARGEST_RELEVANCE:
         raise ValueError(
-            f"gain='exp2' is 2^y - 1, which overflows for relevance above {_LARGEST}, got "
-            f"{relevance.max()}. Use gain='linear' or a function."
+            f"gain='exp2' is 2^y - 1, which overflows for relevance above {_LARGEST_RELEVANCE}, "
+            f"got {relevance.max()}. Use gain='linear' or a function."
         )
     return np.exp2(relevance) - 1

@@ -199,17 +199,19 @@ class Training:
     def _alpha(self):
         """The strength of the penalty; none for scale-free losses, whose weights it would take to
         zero, and where ``alpha="auto"`` leaves it to an energy without a choice."""
-        return (
-            0.0 if self.objective.loss.zero_margin else self.with_default_alpha(0.0).penalty.alpha
-        )
+        if self.objective.loss.trivial_minimum == "equal":
+            return 0.0
+        return self.with_default_alpha(0.0).penalty.alpha
 
     def _solver(self, kind):
         if self.solver != "auto":
             return self.solver
         loss = self.objective.loss
-        if loss.zero_margin or not loss.exact or kind == "minibatch":
+        if loss.trivial_minimum == "equal" or not loss.exact or kind == "minibatch":
             return "adam"
-        smooth = loss.smooth and self._alpha * self.penalty.l1_ratio == 0
+        smooth = (
+            loss.second_derivatives == "continuous" and self._alpha * self.penalty.l1_ratio == 0
+        )
         return "newton" if smooth and kind == "linear" else "lbfgs"
 
     def cross_fit(self, result, inputs, folds):
@@ -233,7 +235,7 @@ class Training:
         seeds = self.rng.randint(np.iinfo(np.int32).max, size=len(folds))
         for train, _ in folds:
             self.objective.check_fold(train)
-        scale_free = self.objective.loss.zero_margin
+        scale_free = self.objective.loss.trivial_minimum == "equal"
         spread = np.std(result.outputs_of(inputs)) if scale_free else None
         clones = [result.energy.clone_with_choices() for _ in folds]
         settings = self.replace(folds=None, calibrates=False, report=None, n_jobs=None, rng=None)

@@ -17,7 +17,7 @@ from sk_ebm._core.queries import check_relevance, gains_of, query_codes
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._tables.columns import split_column
 from sk_ebm._utils.estimators import keep_fitted, row_blocks
-from sk_ebm._utils.ranks import ranges
+from sk_ebm._utils.ranks import rank_in_groups
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
 from sk_ebm._utils.validation import check_number, check_weighs
 from sk_ebm.losses._registry import GRADED_LOSSES
@@ -377,7 +377,7 @@ class EnergyRanker(EnergyEstimator):
         return probabilities.astype(energies.dtype, copy=False)
 
     def rank(self, X, groups=None, *, qid=None):
-        """The place of each item in its query, from 1; ties in the order of the rows.
+        """The rank of each item in its query, from 1; ties in the order of the rows.
 
         Parameters
         ----------
@@ -387,13 +387,13 @@ class EnergyRanker(EnergyEstimator):
 
         Returns
         -------
-        places : ndarray of int, shape (n_samples,)
+        ranks : ndarray of int, shape (n_samples,)
         """
         energies, _, codes = self._energies_by_query(X, groups, qid)
-        order, place = _ordered(energies, codes)
-        places = np.empty(len(order), dtype=int)
-        places[order] = place + 1
-        return places
+        order, rank, *_ = rank_in_groups(codes, energies)
+        ranks = np.empty(len(order), dtype=int)
+        ranks[order] = rank + 1
+        return ranks
 
     def top_k(self, X, groups=None, k=10, *, qid=None, items=None):
         """The k items of least energy of each query, the best first.
@@ -429,12 +429,11 @@ class EnergyRanker(EnergyEstimator):
         if items is not None:
             return self._top_of_catalogue(X, items, k)
         energies, queries, codes = self._energies_by_query(X, groups, qid)
-        order, place = _ordered(energies, codes)
-        order, place = order[place < k], place[place < k]
+        order, rank, *_ = rank_in_groups(codes, energies)
+        order, rank = order[rank < k], rank[rank < k]
         rows = np.full((len(queries), k), -1)
-        rows[codes[order], place] = order
-        found = np.where(rows < 0, np.inf, energies[rows])
-        return TopK(queries, rows, found)
+        rows[codes[order], rank] = order
+        return TopK(queries, rows, np.where(rows < 0, np.inf, energies[rows]))
 
     def _top_of_catalogue(self, X, items, k):
         check_is_fitted(self)
@@ -521,13 +520,6 @@ def _check_width(name, found, width):
             f"{name} must have the {width} columns of {kind} that the energy was fitted on, "
             f"got {found}."
         )
-
-
-def _ordered(energies, codes):
-    """Rows by query and energy, and the place of each of them in its query, from 0."""
-    order = np.lexsort((energies, codes))
-    sizes = np.bincount(codes)
-    return order, ranges(0, sizes)
 
 
 def _level(energies, relevant, weights):

@@ -30,7 +30,7 @@ def adam(
     the averaged perceptron. The l1 term is descended along its sign. Where equal energies are a
     minimum, the rate stays constant: it is what keeps the scale of the energies.
     """
-    anneal = not objective.loss.zero_margin
+    anneal = objective.loss.trivial_minimum != "equal"
     params, average, moments = init.copy(), np.zeros_like(init), _Moments(init)
     n_epochs = min(max_iter, n_epochs)
     samples = np.flatnonzero(objective.weights)

@@ -31,7 +31,7 @@ def lbfgs(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditioner
         value += float(np.sum(l1 * flat.reshape(2, *shape)))
         return value, np.concatenate([(l1 + gradient).ravel(), (l1 - gradient).ravel()])
 
-    convex = preconditioner is not None and objective.loss.smooth
+    convex = preconditioner is not None and objective.loss.second_derivatives == "continuous"
     ftol = tol * (0.1 if convex else 10)  # kinks and valleys make the last digits slow
     start = np.concatenate([np.clip(init, 0, None), np.clip(-init, 0, None)]) if split else init
     minimum = minimize(

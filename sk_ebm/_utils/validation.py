@@ -1,4 +1,4 @@
-"""One way to check what a user gives."""
+"""Checks of numbers and weights that users give."""
 
 from numbers import Integral, Real
 
@@ -8,19 +8,22 @@ import numpy as np
 def check_number(name, value, low, high=np.inf, *, closed=False, kind=Real, other=()):
     """Raise a ValueError that names the parameter unless low < value < high.
 
-    ``closed`` includes the bounds, ``kind`` may be Integral, and ``other`` holds what else is
-    accepted.
+    ``closed`` includes the bounds, ``kind`` may be Integral, and ``other`` holds None or strings
+    that are accepted too.
     """
-    if (value is None or isinstance(value, str)) and value in other:
+    if isinstance(value, (str, type(None))) and value in other:
         return
-    number = isinstance(value, kind) and not isinstance(value, bool)
-    if number and (low <= value <= high if closed else low < value < high) and value < np.inf:
+    if _is_number(value, kind) and (low <= value <= high if closed else low < value < high):
         return
-    wanted = [repr(accepted) for accepted in other]
-    wanted.append("an integer" if kind is Integral else "a finite number")
-    bounds = f" {'>=' if closed else '>'} {low}"
-    bounds += f" and {'<=' if closed else '<'} {high}" if high < np.inf else ""
-    raise ValueError(f"{name} must be {' or '.join(wanted)}{bounds}, got {value!r}.")
+    accepted = [repr(choice) for choice in other]
+    accepted.append("an integer" if kind is Integral else "a finite number")
+    at_least, at_most = (">=", "<=") if closed else (">", "<")
+    bounds = f"{at_least} {low}" + (f" and {at_most} {high}" if high < np.inf else "")
+    raise ValueError(f"{name} must be {' or '.join(accepted)} {bounds}, got {value!r}.")
+
+
+def _is_number(value, kind):
+    return isinstance(value, kind) and not isinstance(value, bool) and value < np.inf
 
 
 def check_weighs(weights):

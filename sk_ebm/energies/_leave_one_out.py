@@ -14,7 +14,7 @@ def leave_one_out_pays(design, training):
     n, d = design.shape
     return (
         training.folds is None
-        and objective.loss.smooth
+        and objective.loss.second_derivatives == "continuous"
         and len(objective.answers) == n
         and training.penalty.l1_ratio == 0
         and hasattr(design, "leverages")

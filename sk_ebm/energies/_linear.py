@@ -42,7 +42,7 @@ class LinearEnergy(Energy):
         answers = training.answers
         design = self._design(inputs, training)
         init = np.zeros((design.shape[1] + 1, answers.n_outputs))
-        if not training.objective.loss.smooth:
+        if training.objective.loss.second_derivatives != "continuous":
             likelihood = training.as_likelihood()
             params, alpha = self._optimum(design, likelihood, init)[:2]
             init = _start(design, training.objective, params)
@@ -135,7 +135,7 @@ def _start(design, objective, params):
     Without a margin every scale has the same optimum, and the smaller the parameters, the more
     answers a step of the solver changes: then the start is a small multiple.
     """
-    if objective.loss.zero_margin:
+    if objective.loss.trivial_minimum == "equal":
         return _SMALL_START * params
     outputs, _ = design.vjp(params)
     scales = 0.5 ** np.arange(12)

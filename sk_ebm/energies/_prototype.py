@@ -132,7 +132,7 @@ class PrototypeEnergy(Energy):
 
 def _surprise(objective, answers):
     """-log of each class's share of the weight, at most 700; 0 where the loss only pulls."""
-    if objective.loss.only_pulls:
+    if objective.loss.trivial_minimum == "falling":
         return np.zeros(answers.n_classes)
     totals = np.bincount(answers.target, objective.weights, answers.n_classes)
     return -np.log(np.maximum(totals / totals.sum(), np.exp(-700.0)))

@@ -19,12 +19,13 @@ _ENOUGH_FOR_ONE_PART = 2000  # samples from which one held-out part of them is e
 _SHARE = 4.0  # of the columns for each tree, times the root of their number, and
 _SPARSE_SHARE = 0.3  # of sparse ones at least
 
+
 class TreesEnergy(Energy):
     """Outputs that are sums of boosted regression trees, one per output and round.
 
     Each round takes a Newton step of the objective in function space (Friedman, 2001): LightGBM
     (Ke et al., 2017) grows a tree for each output on its gradient and second derivatives. Losses
-    that are not curved have a constant second derivative, `Loss.steepness`. The penalty acts on
+    without second derivatives have a constant one, `Loss.second_derivative_bound`. The penalty acts on
     the values of the leaves: with ``alpha`` and n samples of weight 1, LightGBM's ``lambda_l2`` is
     ``alpha (1 - l1_ratio) n``. Needs the extra ``trees`` (LightGBM).
 
@@ -327,7 +328,7 @@ def _lightgbm():
 def _constant_outputs(training):
     """Outputs (o,), the same for all rows, of least objective, or likelihood if that is safer."""
     loss = training.objective.loss
-    if not (loss.curved and loss.exact):
+    if not (loss.second_derivatives and loss.exact):
         training = training.as_likelihood()
     objective = training.objective
     shape = len(objective.row_weights), objective.answers.n_outputs

@@ -1,4 +1,4 @@
-"""What every loss has in common."""
+"""The base class of losses."""
 
 from collections import namedtuple
 
@@ -7,64 +7,63 @@ from sklearn.base import BaseEstimator
 from sk_ebm._utils.validation import check_number
 
 Curvature = namedtuple("Curvature", ["diagonal", "product"])
-
-"""diagonal (n, k) of the matrix of second derivatives of each sample, and product(v): that
-matrix times v, both (n, k). Positive semi-definite."""
+"""Second derivatives of the loss of each sample by its energies, a positive semi-definite matrix:
+its diagonal (n, k), and product(v), the matrix times v, both (n, k)."""
 
 
 class Loss(BaseEstimator):
-    """Base class of losses.
+    """Base class of losses: functions of the energies of a sample's candidate answers.
 
-    ``loss(gibbs, target)`` returns values (n,) and slopes (n, k) = d values / d energies; the
-    slope of an absent candidate is 0. ``target`` is the index (n,) of the correct answer, or,
-    where several are correct, a distribution (n, k) over them, or a `RelevanceTarget` that holds
-    one. E+ is then their free energy, -log sum_y t(y) exp(-E(y)), t that distribution.
+    ``loss(gibbs, target)`` returns values (n,) and their gradient (n, k) by the energies, which is
+    0 for absent candidates. ``target`` is the index (n,) of the correct answer, or, where several
+    are correct, a distribution t (n, k) over them or a `RelevanceTarget`, which holds one. E+, the
+    energy of the correct answer, is then their free energy -log sum_y t(y) exp(-E(y)).
+
+    To write a loss, define ``__call__``, ``curvature(gibbs, target)`` where it has second
+    derivatives, and those of the attributes that differ from the defaults.
 
     Attributes
     ----------
-    curved : bool
-        Whether ``curvature(gibbs, target)`` exists: the loss is convex in the energies and its
-        second derivatives are not zero almost everywhere.
-    smooth : bool
-        Whether it is curved, and its slopes have no jump where another answer becomes the most
-        offending one.
-    zero_margin : bool
-        Whether energies that are all equal are a global minimum.
-    only_pulls : bool
-        Whether the loss only lowers the correct answer, with nothing that raises the others.
+    second_derivatives : {None, "jumping", "continuous"}
+        None: the loss is not convex in the energies, or its second derivatives are zero almost
+        everywhere. Otherwise ``curvature`` gives them. "jumping": the gradient may jump, for
+        example where another answer becomes the most offending one. Newton's method needs
+        "continuous".
+    trivial_minimum : {None, "equal", "falling"}
+        The minimum that says nothing about the answers. "equal": energies that are all equal.
+        "falling": energies that fall for all answers, as nothing raises those of incorrect ones.
     positive : bool
         Whether the loss is defined for positive energies only.
     shift_invariant : bool
         Whether adding one number to all energies of a sample changes nothing.
     exact : bool
-        Whether the slopes are those of the values: without it values may only be compared to
-        stop, not to search along a line.
+        Whether the gradient is that of the values. Without it a solver must not search along a
+        line; it may only compare values to stop.
     graded : bool
         Whether the target must be a `RelevanceTarget`, the items of a query.
-    steepness : float
-        Stands for the second derivative by an energy, for boosted trees, where the loss is not
-        curved: a bound of it or, where slopes jump, their jump over the width of the loss.
+    second_derivative_bound : float
+        What boosted trees use where ``second_derivatives`` is None: a bound of the second
+        derivative by an energy or, where the gradient jumps, its jump over the loss's width.
     """
 
-    curved = False
-    smooth = False
-    zero_margin = False
-    only_pulls = False
+    second_derivatives: str | None = None
+    trivial_minimum: str | None = None
     positive = False
     shift_invariant = True
     exact = True
     graded = False
-    steepness = 1.0
+    second_derivative_bound = 1.0
 
     def __call__(self, gibbs, target):
         raise NotImplementedError(f"{type(self).__name__} must define __call__.")
 
     def expansion(self, gibbs, target):
-        """Values, slopes and curvature, which is None where the loss is not curved."""
-        return *self(gibbs, target), self.curvature(gibbs, target) if self.curved else None
+        """Values, gradient and, None where the loss has no second derivatives, curvature."""
+        curvature = None if self.second_derivatives is None else self.curvature(gibbs, target)
+        return *self(gibbs, target), curvature
 
     def seeded(self, rng):
-        """Itself, or a clone that draws noise from the generator."""
+        """The loss itself, or a clone that draws noise from the generator."""
         return self
 
     def check(self):
@@ -75,5 +74,5 @@ class Loss(BaseEstimator):
 
 
 def shares_of(target):
-    """A target that is a distribution (n, k), from one or from a `RelevanceTarget`."""
+    """The distribution (n, k) over correct answers: the target itself, or that it holds."""
     return getattr(target, "shares", target)

@@ -7,108 +7,112 @@ from sk_ebm.losses._base import Curvature, Loss, shares_of
 
 
 class ContrastiveLoss(Loss):
-    """Base class of losses of the two numbers E+ and E-.
+    """Base class of losses of E+ and E-, the energy of the most offending incorrect answer.
 
-    A subclass defines ``pair(plus, minus)``, which returns values and the derivatives by E+ and
-    by E-, all (n,); if it is curved also ``second(plus, minus)``, which returns the second
-    derivatives (by E+ twice, mixed, by E- twice).
+    To write one, define ``pair(plus, minus)``, which returns values and the derivatives by E+ and
+    by E-, all (n,); where ``second_derivatives`` is not None also ``second(plus, minus)``, which
+    returns the second derivatives by E+, by both, and by E-.
     """
 
     def __call__(self, gibbs, target):
         correct, minus, offending = _contrast(gibbs, target)
         values, by_plus, by_minus = self.pair(correct.energy, minus)
-        return values, _add(correct.spread(by_plus), offending, by_minus)
+        return values, add_at(correct.gradient(by_plus), offending, by_minus)
 
     def pair(self, plus, minus):
         raise NotImplementedError(f"{type(self).__name__} must define pair.")
 
     def curvature(self, gibbs, target):
-        """Where several answers are correct, without the curvature of E+, which is concave."""
+        """Second derivatives; of E+ of several correct answers, which is concave, none."""
         correct, minus, offending = _contrast(gibbs, target)
-        twice_plus, mixed, twice_minus = self.second(correct.energy, minus)
+        plus_plus, plus_minus, minus_minus = self.second(correct.energy, minus)
 
         def product(v):
-            v_plus, v_minus = correct.along(v), _pick(v, offending)
-            along_plus = twice_plus * v_plus + mixed * v_minus
-            along_minus = mixed * v_plus + twice_minus * v_minus
-            return _add(correct.spread(along_plus), offending, along_minus)
+            v_plus, v_minus = correct.derivative(v), pick(v, offending)
+            by_plus = plus_plus * v_plus + plus_minus * v_minus
+            by_minus = plus_minus * v_plus + minus_minus * v_minus
+            return add_at(correct.gradient(by_plus), offending, by_minus)
 
-        diagonal = _add(correct.spread_squares(twice_plus), offending, twice_minus)
+        diagonal = add_at(correct.squared_gradient(plus_plus), offending, minus_minus)
         return Curvature(diagonal, product)
 
 
-class _One:
+class _OneCorrect:
     """One correct answer: E+ is its energy."""
 
     def __init__(self, gibbs, target):
         self.target = target
-        self.energies = gibbs.energies
-        self.energy = _pick(gibbs.energies, target)
+        self._energies = gibbs.energies
+        self.energy = pick(gibbs.energies, target)
 
-    def without(self, energies):
-        """A copy of the energies in which the correct answer is infinitely bad."""
+    def excluded(self, energies):
+        """A copy of the energies, infinite for correct answers."""
         xp = namespace(energies)
-        return _add(xp.asarray(energies, copy=True), self.target, xp.inf)
+        return add_at(xp.asarray(energies, copy=True), self.target, xp.inf)
 
-    def spread(self, amount):
-        """amount times the slopes of E+ by the energies, (n, k)."""
-        return _add(namespace(self.energies).zeros_like(self.energies), self.target, amount)
+    def gradient(self, factor):
+        """The gradient (n, k) of E+ by the energies, times a factor (n,)."""
+        return add_at(namespace(self._energies).zeros_like(self._energies), self.target, factor)
 
-    spread_squares = spread
+    squared_gradient = gradient
 
-    def along(self, v):
-        """The change of E+ (n,) with energies that change by v."""
-        return _pick(v, self.target)
+    def derivative(self, v):
+        """The derivative (n,) of E+ where the energies move along v (n, k)."""
+        return pick(v, self.target)
 
 
-class _Several:
-    """Several correct answers, by their shares: E+ is their free energy."""
+class _SeveralCorrect:
+    """Several correct answers with shares (n, k): E+ is their free energy, constant without any."""
 
     def __init__(self, gibbs, shares):
         xp = namespace(gibbs.energies)
-        self.known = xp.astype(xp.sum(shares, axis=1) > 0, gibbs.energies.dtype)
-        self.correct = shares > 0
-        any_ = self.correct | (self.known == 0)[:, None]  # so that nothing is infinite
-        log_shares = xp.where(any_, xp.log(xp.where(self.correct, shares, 1.0)), -xp.inf)
-        among = gibbs.under(log_shares)
-        self.energy = among.free_energy
-        self.slopes = among.probabilities * self.known[:, None]
+        self._correct = shares > 0
+        some_correct = xp.any(self._correct, axis=1)[:, None]
+        log_shares = xp.log(xp.where(self._correct, shares, 1.0))
+        finite = self._correct | ~some_correct  # so that E+ is finite where no answer is correct
+        among_correct = gibbs.under(xp.where(finite, log_shares, -xp.inf))
+        self.energy = among_correct.free_energy
+        weight = xp.astype(some_correct, gibbs.energies.dtype)
+        self._gradient = among_correct.probabilities * weight
 
-    def without(self, energies):
+    def excluded(self, energies):
         xp = namespace(energies)
-        return xp.where(self.correct, xp.inf, energies)
+        return xp.where(self._correct, xp.inf, energies)
 
-    def spread(self, amount):
-        return self.slopes * amount[:, None]
+    def gradient(self, factor):
+        return self._gradient * factor[:, None]
 
-    def spread_squares(self, amount):
-        return self.slopes**2 * amount[:, None]
+    def squared_gradient(self, factor):
+        return self._gradient**2 * factor[:, None]
 
-    def along(self, v):
-        return namespace(v).sum(self.slopes * v, axis=1)
+    def derivative(self, v):
+        return namespace(v).sum(self._gradient * v, axis=1)
 
 
-def _correct(gibbs, target):
-    """E+, and how it depends on the energies."""
-    return _One(gibbs, target) if target.ndim == 1 else _Several(gibbs, shares_of(target))
+def correct_answer(gibbs, target):
+    """E+ and its derivatives by the energies."""
+    if target.ndim == 1:
+        return _OneCorrect(gibbs, target)
+    return _SeveralCorrect(gibbs, shares_of(target))
 
 
 def _contrast(gibbs, target):
     """The correct answer, E- and the index of the most offending incorrect answer, both (n,)."""
     xp = namespace(gibbs.energies)
-    correct = _correct(gibbs, target)
-    others = correct.without(gibbs.present_energies)
-    far = xp.finfo(others.dtype).max ** 0.25  # stands for E- where there is no other answer
-    offending = xp.argmin(others, axis=1)
-    return correct, xp.clip(_pick(others, offending), max=far), offending
+    correct = correct_answer(gibbs, target)
+    incorrect = correct.excluded(gibbs.present_energies)
+    offending = xp.argmin(incorrect, axis=1)
+    # E- where there is no incorrect answer: squares and products of it are finite
+    huge = xp.finfo(incorrect.dtype).max ** 0.25
+    return correct, xp.clip(pick(incorrect, offending), max=huge), offending
 
 
-def _pick(a, index):
+def pick(a, index):
     """a[i, index[i]] for each row i."""
     return namespace(a).take_along_axis(a, index[:, None], axis=1)[:, 0]
 
 
-def _add(a, index, amount):
+def add_at(a, index, amount):
     """a with a[i, index[i]] += amount[i] for each row i; in place for numpy, a hot loop."""
     if isinstance(a, np.ndarray):
         a[np.arange(len(a)), index] += amount

@@ -1,28 +1,33 @@
-"""LambdaRank: pairs weighted by the NDCG that they move."""
+"""LambdaRank: pairs weighted by the change of NDCG if their items swapped ranks."""
 
 from functools import cached_property, lru_cache
 from numbers import Integral
 
 import numpy as np
 
+from sk_ebm._utils.ranks import ranges, ties
 from sk_ebm._utils.validation import check_number
 from sk_ebm.losses._base import Curvature
-from sk_ebm.losses._pairwise import GradedLoss, _expit
+from sk_ebm.losses._pairwise import GradedLoss, expit
+
+_NEAR = 0.01  # added to distances in energy, so that near items do not dominate: LightGBM's
 
 
 class Lambda(GradedLoss):
-    """LambdaRank (Burges, 2010): RankNet's slopes, each pair weighted by the NDCG that it moves.
+    """LambdaRank (Burges, 2010): RankNet's gradient, each pair weighted by a change of NDCG.
 
-    A pair's weight is the change of NDCG if the two items changed places, where the first of them
-    is among the first ``truncation``, over 0.01 + their distance in energy, and the slopes of
-    a query are scaled by log2(1 + their sum) / their sum, as in LightGBM. The weights are held
-    constant in differentiation, so that the slopes are not those of the value, which is
-    1 - NDCG of the first ``truncation`` places. Items of equal energy share their places, and
-    whatever its weight, an item has one.
+    The weight of a pair is the change of NDCG if its items swapped ranks, over 0.01 + their
+    distance in energy; pairs without an item among the first ``truncation`` have weight 0. The
+    gradient of a query is multiplied by log2(1 + s) / s, where s is the sum of the absolute
+    gradients of its pairs, by either item. All this is as in LightGBM. Weights are constants in
+    differentiation, so that the gradient is not that of the value, which is 1 - NDCG of the first
+    ``truncation`` ranks. Items of equal energy share the mean discount of their ranks. An item
+    takes one rank, whatever its sample weight.
 
     Parameters
     ----------
     truncation : int, default=30
+        LightGBM's ``lambdarank_truncation_level``.
     """
 
     exact = False
@@ -31,158 +36,138 @@ class Lambda(GradedLoss):
         self.truncation = truncation
 
     def check(self):
-        name = "truncation of Lambda"
-        check_number(name, self.truncation, 1, closed=True, kind=Integral)
+        check_number("truncation of Lambda", self.truncation, 1, closed=True, kind=Integral)
 
     def expansion(self, gibbs, target):
-        places = _Places(gibbs.present_energies, target, self.truncation)
-        shape = gibbs.energies.shape
-        total, dtype = np.zeros(shape[0]), gibbs.energies.dtype
-        slopes, diagonal = np.zeros(shape, dtype), np.zeros(shape, dtype)
-        for pairs in target.pairs():
-            gap, pull = places.between(pairs)
-            pull *= pairs.gain_like(gap)
-            p = _expit(gap)
-            pull *= p
-            pull /= places.distance(pairs, gap)
-            np.subtract(1, p, out=p)
-            p *= pull
-            of_better, of_worse = pairs.sums(pull)
-            total += of_better.sum(axis=1)
-            slopes += of_better
-            slopes -= of_worse
-            diagonal += np.add(*pairs.sums(p))
-        unit = target.n_pairs / places.ideal  # from mean pairs to changes of NDCG
+        ranks = _Ranks(gibbs.present_energies, self.truncation)
+        shape, dtype = gibbs.energies.shape, gibbs.energies.dtype
+        total, gradient, diagonal = (
+            np.zeros(shape[0]),
+            np.zeros(shape, dtype),
+            np.zeros(shape, dtype),
+        )
+        for pairs in target.pairs():  # in place: this is the hot loop of boosted trees
+            gap, first = ranks.compare(pairs)
+            first *= pairs.gain_like(gap)
+            p = expit(gap)
+            first *= p
+            distance = np.abs(gap)
+            distance += _NEAR
+            first /= distance
+            second = np.subtract(1, p, out=p)
+            second *= first
+            by_better, by_worse = pairs.sums(first)
+            total += by_better.sum(axis=1)
+            gradient += by_better
+            gradient -= by_worse
+            diagonal += np.add(*pairs.sums(second))
+        ideal = target.gains_in_order @ ranks.top_discounts
+        ideal = np.maximum(ideal, np.finfo(float).tiny)
+        ndcg = np.einsum("nk,nk->n", target.present_gains, ranks.top_discount) / ideal
+        unit = target.n_pairs / ideal  # from the mean over pairs to changes of NDCG
+        unit[ranks.all_tied] *= _NEAR  # no division by the distance there: LightGBM's
         total *= 2 * unit
         scale = (unit * np.log2(1 + total) / np.where(total > 0, total, 1.0))[:, None]
-        slopes *= scale
+        gradient *= scale
         diagonal *= scale
-        curvature = Curvature(diagonal, lambda v: diagonal * v)
-        return 1 - places.ndcg, slopes, curvature
+        return 1 - ndcg, gradient, Curvature(diagonal, lambda v: diagonal * v)
 
 
-class _Places:
-    """The places of the items of each query in the order of their energies, and their worth.
+class _Ranks:
+    """Discounts of the items of each query, in the order of their energies (n, k).
 
-    With places p from 0, discounts d_p = 1 / log2(2 + p) and T = ``truncation``, an item i before
-    j moves E[(d_i - d_j) 1(p_i < T)], over all orders of items of equal energy.
-
-    Parameters
-    ----------
-    energies : ndarray of shape (n, k)
-        Infinite where an item is absent.
+    Ranks r start at 0, d(r) = 1 / log2(2 + r), and t(r) is 1 for the first ``truncation`` ranks and
+    0 for others. Absent items have infinite energies. Means are over all orders of items of equal
+    energy.
     """
 
-    def __init__(self, energies, target, truncation):
+    def __init__(self, energies, truncation):
         n, k = energies.shape
-        order = np.argsort(energies, axis=1)
-        order += np.arange(0, n * k, k)[:, None]
-        self._order = order.ravel()
-        self._find_ties(energies.ravel()[self._order], k)
-        worth, self._sums = _worth_of_places(k, truncation)
-        self._worth = worth.astype(energies.dtype)
-        self._means = self._sums[:, self._lasts + 1] - self._sums[:, self._firsts]
-        self._means /= self._sizes
-        self._mean = self._top_mean = self._of_items(_DISCOUNT)
-        self._least_of_top = self._straddles = None
+        self._find_ties(energies)
+        self._table, self._sums = _rank_table(k, truncation)
+        self._means = (self._sums[:, self._ends] - self._sums[:, self._starts]) / self._sizes
+        self._dtype = energies.dtype
+        self._discount = top_discount = self._per_item(_DISCOUNT)
+        self._least_of_top = self._split = None
         if k > truncation:
-            self._least_of_top = self._worth[_DISCOUNT, truncation - 1]
-            self._top_mean = self._of_items(_TOP_DISCOUNT)
-            if np.any((self._firsts < truncation) & (self._lasts >= truncation)):
-                self._top_share = self._of_items(_TOP)
-                self._straddles = (self._top_share > 0) & (self._top_share < 1)
-        self._energies_and_means = 1j * self._mean  # so that pairs look up both at once
-        self._energies_and_means += energies.ravel()
-        best = target.gains_in_order @ self._worth[_TOP_DISCOUNT]
-        self.ideal = np.maximum(best, np.finfo(float).tiny)
-        top_mean = self._top_mean.reshape(n, k)
-        self.ndcg = np.einsum("nk,nk->n", target.present_gains, top_mean) / self.ideal
+            top_discount = self._per_item(_TOP_DISCOUNT)
+            self._least_of_top = self._table[_DISCOUNT, truncation - 1].astype(self._dtype)
+            if np.any((self._starts < truncation) & (self._ends > truncation)):
+                self._top = self._per_item(_TOP)
+                self._split = (self._top > 0) & (self._top < 1)
+        self._flat_top_discount = top_discount
+        self.top_discount = top_discount.reshape(n, k)
+        self.top_discounts = self._table[_TOP_DISCOUNT].astype(self._dtype)
+        self._discount_and_energy = 1j * self._discount  # one look-up of pairs for both
+        self._discount_and_energy += energies.ravel()
 
-    def _find_ties(self, ranked, k):
-        """First and last place of the items of each energy that several have, and these items."""
-        same = np.zeros(len(ranked) + 1, dtype=bool)  # as the item before, of the same query
-        np.equal(ranked[1:], ranked[:-1], out=same[1:-1])
-        same[1:-1] &= np.isfinite(ranked[1:])
-        same[::k] = False
-        ends = np.flatnonzero(same[1:] != same[:-1])
-        starts, ends = ends[::2], ends[1::2]
-        self._firsts, self._lasts = starts % k, ends % k
-        self._sizes = ends - starts + 1
-        self._tied = self._order[same[1:] | same[:-1]]
-        from_first = self._firsts == 0
-        queries = starts[from_first] // k
-        present = np.isfinite(ranked.reshape(-1, k)[queries])
-        self._spread_out = np.ones(len(ranked) // k, dtype=bool)
-        self._spread_out[queries] = self._sizes[from_first] < np.sum(present, axis=1)
+    def _find_ties(self, energies):
+        """Of the energies that several items share: first rank, end and number of the items."""
+        n, k = energies.shape
+        query_starts = np.arange(0, n * k, k)
+        order = np.argsort(energies, axis=1)
+        order += query_starts[:, None]
+        self._order = order.ravel()
+        ordered = energies.ravel()[self._order]
+        starts, sizes = ties(ordered, query_starts)
+        shared = (sizes > 1) & np.isfinite(ordered[starts])
+        starts, self._sizes = starts[shared], sizes[shared]
+        self._tied = self._order[ranges(starts, self._sizes)]
+        query, self._starts = np.divmod(starts, k)
+        self._ends = self._starts + self._sizes
+        n_present = np.count_nonzero(np.isfinite(energies), axis=1)
+        self.all_tied = query[self._sizes == n_present[query]]  # queries of one energy
 
-    def _of_items(self, kind):
-        """The worth of the place of each item, its mean where several share it, (n k,)."""
-        found = np.empty(self._order.size, self._worth.dtype)
-        found[self._order] = np.tile(self._worth[kind], len(self._spread_out))
-        self._share(found, self._means[kind])
-        return found
+    def _per_item(self, row):
+        """The entry of the table for the rank of each item, (n k,); of equal energies the mean."""
+        by_rank = self._table[row]
+        values = np.empty(self._order.size, self._dtype)
+        values[self._order] = np.tile(by_rank, len(values) // len(by_rank))
+        values[self._tied] = np.repeat(self._means[row], self._sizes)
+        return values
 
-    def _share(self, found, values):
-        """Gives all items that share their energy the value of this energy."""
-        found[self._tied] = np.repeat(values, self._sizes)
-
-    def between(self, pairs):
-        """Gap in energy of each pair, and what it moves."""
-        better = pairs.of_better(self._energies_and_means)
-        worse = pairs.of_worse(self._energies_and_means)
-        gap, moved = better.real - worse.real, better.imag - worse.imag
-        np.abs(moved, out=moved)
+    def compare(self, pairs):
+        """Gaps in energy of pairs, and the means of |d_i - d_j| max(t_i, t_j), both (P,)."""
+        better = pairs.of_better(self._discount_and_energy)
+        worse = pairs.of_worse(self._discount_and_energy)
+        gap, change = better.real - worse.real, better.imag - worse.imag
+        np.abs(change, out=change)
         if self._least_of_top is not None:
-            moved *= np.maximum(better.imag, worse.imag) >= self._least_of_top
-        if self._straddles is not None:
-            either = pairs.of_better(self._straddles) | pairs.of_worse(self._straddles)
-            either = np.flatnonzero(either)
-            a, b = pairs.better[either], pairs.worse[either]
-            moved[either] = np.maximum(self._first(a, b), self._first(b, a))
-        if len(self._firsts):
+            change *= np.maximum(better.imag, worse.imag) >= self._least_of_top
+        if self._split is not None:
+            split = np.flatnonzero(pairs.of_better(self._split) | pairs.of_worse(self._split))
+            a, b = pairs.better[split], pairs.worse[split]
+            change[split] = np.maximum(self._change_above(a, b), self._change_above(b, a))
+        if len(self._sizes):
             tied = np.flatnonzero(gap == 0)
-            if len(tied):
-                moved[tied] = self._within[pairs.better[tied]]
-        return gap, moved
+            change[tied] = self._change_within[pairs.better[tied]]
+        return gap, change
+
+    def _change_above(self, i, j):
+        """The mean of (d_i - d_j) t_i for i above j; at most 0 for i below j."""
+        return self._flat_top_discount[i] - self._top[i] * self._discount[j]
 
     @cached_property
-    def _within(self):
-        """What two items that share their energy move, (n k,)."""
-        _, top_discount, top, placed, after = self._means
-        until_last = self._sums[_DISCOUNT, self._lasts + 1]
-        moved = self._lasts * top_discount - placed - until_last * top + after
-        found = np.zeros(self._order.size, self._worth.dtype)
-        self._share(found, 2 * moved / (self._sizes - 1))
-        return found
-
-    def _first(self, a, b):
-        """What items a before b move; negative, or less, where b are before a."""
-        return self._top_mean[a] - self._top_share[a] * self._mean[b]
-
-    def distance(self, pairs, gap):
-        """0.01 + the distance of each pair in energy; 1 where all items of a query are tied."""
-        distance = np.abs(gap)
-        distance += 0.01
-        if not self._spread_out.all():
-            distance[~self._spread_out[pairs.sample]] = 1.0
-        return distance
+    def _change_within(self):
+        """The mean of |d_i - d_j| max(t_i, t_j) for two items of the same energy, (n k,)."""
+        _, top_discount, top, rank_discount, cumulated = self._means
+        total = (self._ends - 1) * top_discount - rank_discount
+        total += cumulated - self._sums[_DISCOUNT, self._ends] * top
+        change = np.zeros(self._order.size, self._dtype)
+        change[self._tied] = np.repeat(2 * total / (self._sizes - 1), self._sizes)
+        return change
 
 
-_DISCOUNT, _TOP_DISCOUNT, _TOP = range(3)  # first rows of what the next returns
+_DISCOUNT, _TOP_DISCOUNT, _TOP = range(3)  # the first rows of the table
 
 
-@lru_cache(maxsize=16)
-def _worth_of_places(k, truncation):
-    """What places p are worth, (5, k), and the sums of this before each place, (5, k + 1).
-
-    With discounts d, and t = 1 for the first ``truncation`` places, 0 for others: d, d t, t, p d t
-    and (d_0 + ... + d_p) t.
-    """
-    places = np.arange(k)
-    discounts, top = 1 / np.log2(2.0 + places), (places < truncation).astype(float)
-    top_discounts = discounts * top
-    after = np.cumsum(discounts) * top
-    worth = np.stack([discounts, top_discounts, top, places * top_discounts, after])
-    sums = np.zeros((5, k + 1))
-    np.cumsum(worth, axis=1, out=sums[:, 1:])
-    return worth, sums
+@lru_cache(maxsize=16)  # blocks of queries differ in their number of ranks
+def _rank_table(k, truncation):
+    """d, d t, t, r d t and (d(0) + ... + d(r)) t of each rank, (5, k); their sums before each rank,
+    (5, k + 1)."""
+    ranks = np.arange(k)
+    discount, top = 1 / np.log2(2.0 + ranks), (ranks < truncation).astype(float)
+    rows = [discount, discount * top, top, ranks * discount * top, np.cumsum(discount) * top]
+    sums = np.zeros((len(rows), k + 1))
+    np.cumsum(rows, axis=1, out=sums[:, 1:])
+    return np.array(rows), sums

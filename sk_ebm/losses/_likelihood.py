@@ -1,8 +1,8 @@
-"""Losses of the Gibbs distribution: the negative log-likelihood and the minimum empirical error."""
+"""Losses of the Gibbs distribution: negative log-likelihood and minimum empirical error."""
 
 from sk_ebm._utils.sklearn_private import namespace
 from sk_ebm.losses._base import Curvature, Loss, shares_of
-from sk_ebm.losses._contrast import _add, _pick
+from sk_ebm.losses._contrast import add_at, pick
 from sk_ebm.losses._table1 import MCE
 
 
@@ -12,19 +12,20 @@ class NLL(Loss):
     A target that is a distribution (n, k) gives the cross-entropy with it.
     """
 
-    curved = smooth = True
+    second_derivatives = "continuous"
 
     def __init__(self, beta=1.0):
         self.beta = beta
 
     def __call__(self, gibbs, target):
         gibbs = gibbs.at(self.beta)
-        slopes = -gibbs.probabilities
-        if target.ndim == 2:
-            target, xp = shares_of(target), namespace(gibbs.energies)
-            slopes += target
-            return xp.sum(target * gibbs.energies, axis=1) - gibbs.free_energy, slopes
-        return gibbs.surprise(target) / self.beta, _add(slopes, target, 1.0)
+        gradient = -gibbs.probabilities
+        if target.ndim == 1:
+            return gibbs.surprise(target) / self.beta, add_at(gradient, target, 1.0)
+        shares = shares_of(target)
+        gradient += shares
+        plus = namespace(gibbs.energies).sum(shares * gibbs.energies, axis=1)
+        return plus - gibbs.free_energy, gradient
 
     def curvature(self, gibbs, target):
         xp = namespace(gibbs.energies)
@@ -45,21 +46,21 @@ class MEE(Loss):
         self.beta = beta
 
     @property
-    def steepness(self):
-        return self.beta**2 * MCE.steepness
+    def second_derivative_bound(self):
+        return self.beta**2 * MCE.second_derivative_bound
 
     def __call__(self, gibbs, target):
         p = gibbs.at(self.beta).probabilities
         if target.ndim == 2:
-            return self._of_several(p, getattr(target, "gains", target))
-        correct = _pick(p, target)
-        slopes = -p * (self.beta * correct)[:, None]
-        return 1 - correct, _add(slopes, target, self.beta * correct)
+            return self._several_correct(p, getattr(target, "gains", target))
+        correct = pick(p, target)
+        gradient = -p * (self.beta * correct)[:, None]
+        return 1 - correct, add_at(gradient, target, self.beta * correct)
 
-    def _of_several(self, p, gains):
-        """Each correct answer counts by its gain, the best one fully."""
+    def _several_correct(self, p, gains):
+        """Each correct answer counts by its gain, relative to the best one."""
         xp = namespace(p)
         best = xp.max(gains, axis=1, keepdims=True)
-        worth = gains / xp.where(best > 0, best, 1.0)
-        correct = xp.sum(p * worth, axis=1)
-        return 1 - correct, self.beta * p * (worth - correct[:, None])
+        relative = gains / xp.where(best > 0, best, 1.0)
+        correct = xp.sum(p * relative, axis=1)
+        return 1 - correct, self.beta * p * (relative - correct[:, None])

@@ -44,14 +44,14 @@ class Pairs:
 
     def of_worse(self, values):
         """Values (n k,) of the worse candidates, (P,)."""
-        return values.take(self.worse, mode="clip")  # faster: all are within
+        return values.take(self.worse, mode="clip")  # all indices are valid: clip is the fastest
 
     def gain_like(self, values):
         """The gain, in the precision of the values."""
         return self.gain if values.dtype == self.gain.dtype else self._single_gain
 
     def sums(self, values):
-        """Values (P,) of pairs summed over the better candidates, and over the worse: (2, n, k)."""
+        """Values (P,) of pairs summed by better candidate, and by worse candidate: (2, n, k)."""
         return (self._summation @ values).reshape(2, *self.shape)
 
     @cached_property
@@ -60,16 +60,16 @@ class Pairs:
 
     @cached_property
     def _runs(self):
-        """The better candidate of each run of pairs, and how many pairs these are."""
+        """The better candidate of each run of pairs, and the lengths of the runs."""
         firsts = np.flatnonzero(np.diff(self.better, prepend=-1))
         return self.better[firsts], np.diff(firsts, append=len(self.better))
 
     @cached_property
     def _summation(self):
-        """One where a candidate is the better one of a pair; below, the worse: (2 n k, P)."""
-        P, size = len(self.worse), np.prod(self.shape)
-        index = np.int32 if 2 * max(P, size) <= np.iinfo(np.int32).max else np.int64
+        """1 where a candidate is the better one of a pair; below, the worse one: (2 n k, P)."""
+        n_pairs, size = len(self.worse), np.prod(self.shape)
+        index = np.int32 if 2 * max(n_pairs, size) <= np.iinfo(np.int32).max else np.int64
         rows = np.concatenate([self.better, self.worse + size], dtype=index)
-        columns = np.tile(np.arange(P, dtype=index), 2)
-        values = np.ones(2 * P, np.float32)
-        return sparse.csr_array((values, (rows, columns)), shape=(2 * size, P))
+        columns = np.tile(np.arange(n_pairs, dtype=index), 2)
+        values = np.ones(2 * n_pairs, np.float32)
+        return sparse.csr_array((values, (rows, columns)), shape=(2 * size, n_pairs))

@@ -6,10 +6,10 @@ from sk_ebm.losses._base import Curvature, Loss
 
 
 class GradedLoss(Loss):
-    """Base class of losses whose target must be a `RelevanceTarget`."""
+    """Base class of losses whose target must be a `RelevanceTarget`: define ``expansion``."""
 
     graded = True
-    curved = True
+    second_derivatives = "jumping"
 
     def __call__(self, gibbs, target):
         return self.expansion(gibbs, target)[:2]
@@ -21,30 +21,27 @@ class GradedLoss(Loss):
 class PairLoss(GradedLoss):
     """Base class of means over the pairs of a better and a worse item of a query.
 
-    A subclass defines ``pair(gap)``: values, first and second derivatives by the gap E+ - E-
-    between the energies of the better and the worse item.
+    To write one, define ``pair(gap)``, which returns values and their first and second
+    derivatives (P,) by the gap E+ - E- between the energies of the better and the worse item.
     """
 
     def expansion(self, gibbs, target):
         energies, shape = gibbs.energies.ravel(), gibbs.energies.shape
-        values, slopes, diagonal = np.zeros(len(target.gains)), np.zeros(shape), np.zeros(shape)
+        values, gradient, diagonal = np.zeros(len(target.gains)), np.zeros(shape), np.zeros(shape)
         for pairs in target.pairs():
-            parts = self.pair(pairs.gaps(energies))
-            value, first, second = (part * pairs.weight for part in parts)
+            value, first, second = (a * pairs.weight for a in self.pair(pairs.gaps(energies)))
             values += np.bincount(pairs.sample, value, minlength=len(values))
-            slopes += np.subtract(*pairs.sums(first))
+            gradient += np.subtract(*pairs.sums(first))
             diagonal += np.add(*pairs.sums(second))
 
         def product(v):
             moved = np.zeros(shape)
             for pairs in target.pairs():
-                bend = self.pair(pairs.gaps(energies))[2]
-                bend *= pairs.weight
-                bend *= pairs.gaps(v.ravel())
-                moved += np.subtract(*pairs.sums(bend))
+                second = self.pair(pairs.gaps(energies))[2] * pairs.weight
+                moved += np.subtract(*pairs.sums(second * pairs.gaps(v.ravel())))
             return moved
 
-        return values, slopes, Curvature(diagonal, product)
+        return values, gradient, Curvature(diagonal, product)
 
 
 class PairwiseLog(PairLoss):
@@ -54,8 +51,8 @@ class PairwiseLog(PairLoss):
     """
 
     def pair(self, gap):
-        probability = _expit(gap)
-        return np.logaddexp(0, gap), probability, probability * (1 - probability)
+        p = expit(gap)
+        return np.logaddexp(0, gap), p, p * (1 - p)
 
 
 class PairwiseHinge(PairLoss):
@@ -73,7 +70,7 @@ class PairwiseHinge(PairLoss):
         return (gap + self.margin) * violated, violated, violated / self.margin
 
 
-def _expit(a):
+def expit(a):
     """1 / (1 + exp(-a)), three times as fast as that of scipy."""
     p = np.negative(a)
     with np.errstate(over="ignore"):

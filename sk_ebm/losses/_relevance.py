@@ -1,4 +1,4 @@
-"""RelevanceTarget relevance: how good each candidate is, where several are correct."""
+"""Targets of graded relevance: how good each candidate is, where several are correct."""
 
 from functools import cached_property
 
@@ -7,9 +7,8 @@ import numpy as np
 from sk_ebm._utils.ranks import ranges, ties
 from sk_ebm.losses._pairs import Pairs
 
-_BLOCK = 1 << 21  # pairs that are made at once
-
-_KEPT = 1 << 22  # pairs up to which they are kept, about 60 bytes each
+_PAIRS_PER_BLOCK = 1 << 21  # temporary arrays of a block stay below 0.2 GB
+_STORED_PAIRS = 1 << 22  # of 60 bytes: 0.25 GB; more pairs are made anew in each pass
 
 
 class RelevanceTarget:
@@ -31,21 +30,21 @@ class RelevanceTarget:
 
     @cached_property
     def shares(self):
-        """The target distribution (n, k), proportional to the gains; zero where nothing is."""
-        worth = self.gains * self.counts
-        total = worth.sum(axis=1, keepdims=True)
-        return worth / np.where(total > 0, total, 1.0)
+        """The target distribution (n, k), proportional to the gains; zero without any gain."""
+        mass = self.gains * self.counts
+        total = mass.sum(axis=1, keepdims=True)
+        return mass / np.where(total > 0, total, 1.0)
 
-    def shares_with(self, more):
-        """The target distribution (n, k) of the gains and ``more`` > 0, among what is there."""
-        worth = self.gains + more
-        worth *= self.counts
-        worth /= worth.sum(axis=1, keepdims=True)
-        return worth
+    def shares_with(self, noise):
+        """The target distribution (n, k) of gains plus noise > 0, zero for absent candidates."""
+        mass = self.gains + noise
+        mass *= self.counts
+        mass /= mass.sum(axis=1, keepdims=True)
+        return mass
 
     @cached_property
     def half_shares(self):
-        """The target distribution (n, k) of the gains and a half."""
+        """The target distribution (n, k) of the gains plus a half, the mean of uniform noise."""
         return self.shares_with(0.5)
 
     @cached_property
@@ -59,35 +58,45 @@ class RelevanceTarget:
         return -np.sort(-self.present_gains, axis=1)
 
     @cached_property
-    def n_pairs(self):
-        """Number (n,) of pairs of a better and a worse candidate, copies counted."""
-        order = np.argsort(self.gains, axis=1)
-        gains, counts = (np.take_along_axis(a, order, axis=1) for a in (self.gains, self.counts))
-        before = np.cumsum(counts, axis=1) - counts
-        return np.sum(counts * np.take_along_axis(before, ties(gains)[0], axis=1), axis=1)
-
-    def pairs(self):
-        """Blocks of `Pairs`; kept where there are few."""
-        return self._kept or self._made()
+    def _order(self):
+        """Candidates in the flat (n k,) order, of each sample the best first and absent ones last,
+        and the index in this order of the first that is worse than each."""
+        n, k = self.gains.shape
+        gains = np.where(self.counts > 0, self.gains, -1.0)
+        sample_starts = np.arange(0, n * k, k)
+        order = np.argsort(-gains, axis=1, kind="stable")
+        order += sample_starts[:, None]
+        order = order.ravel()
+        starts, sizes = ties(gains.ravel()[order], sample_starts)
+        return order, np.repeat(starts + sizes, sizes)
 
     @cached_property
-    def _kept(self):
-        return list(self._made()) if np.sum(self.n_pairs) <= _KEPT else None
+    def n_pairs(self):
+        """Number (n,) of pairs of a better and a worse candidate, copies counted."""
+        order, first_worse = self._order
+        counts = self.counts.ravel()[order].reshape(self.counts.shape)
+        cumulated = np.cumsum(counts, axis=1)
+        as_good = cumulated.ravel()[first_worse - 1].reshape(counts.shape)  # or better
+        return np.sum(counts * (cumulated[:, -1:] - as_good), axis=1)
 
-    def _made(self):
+    def pairs(self):
+        """Blocks of `Pairs`; stored unless there are many."""
+        return self._stored_pairs or self._make_pairs()
+
+    @cached_property
+    def _stored_pairs(self):
+        return list(self._make_pairs()) if np.sum(self.n_pairs) <= _STORED_PAIRS else None
+
+    def _make_pairs(self):
         n, k = self.gains.shape
+        gains, counts = self.gains.ravel(), self.counts.ravel()
         total = np.maximum(self.n_pairs, np.finfo(float).tiny)
-        there = self.counts > 0
-        gains = np.where(there, self.gains, -1.0)
-        order = np.argsort(-gains, axis=1, kind="stable")
-        first_worse = ties(-np.take_along_axis(gains, order, axis=1))[1] + 1
-        n_worse = np.maximum(np.sum(there, axis=1, keepdims=True) - first_worse, 0).ravel()
-        samples_first = np.arange(0, n * k, k)[:, None]
-        order, first_worse = (order + samples_first).ravel(), (first_worse + samples_first).ravel()
-        gains, counts = gains.ravel(), self.counts.ravel()
-        ends, made = np.cumsum(n_worse), 0
-        while made < ends[-1]:
-            start, stop = np.searchsorted(ends, [made, made + _BLOCK], side="right")
+        order, first_worse = self._order
+        first_absent = np.arange(0, n * k, k) + np.count_nonzero(self.counts, axis=1)
+        n_worse = np.maximum(np.repeat(first_absent, k) - first_worse, 0)
+        ends, n_made = np.cumsum(n_worse), 0
+        while n_made < ends[-1]:
+            start, stop = np.searchsorted(ends, [n_made, n_made + _PAIRS_PER_BLOCK], side="right")
             stop = max(stop, start + 1)
             lengths = n_worse[start:stop]
             better = np.repeat(order[start:stop], lengths)
@@ -96,4 +105,4 @@ class RelevanceTarget:
             weight = counts[better] * counts[worse] / total[sample]
             gain = (gains[better] - gains[worse]) * weight
             yield Pairs((n, k), better, worse, sample, weight, gain)
-            made = ends[stop - 1]
+            n_made = ends[stop - 1]

@@ -2,29 +2,28 @@
 
 from sk_ebm._utils.sklearn_private import namespace
 from sk_ebm.losses._base import Loss
-from sk_ebm.losses._contrast import ContrastiveLoss, _correct
+from sk_ebm.losses._contrast import ContrastiveLoss, correct_answer
 
 
 class EnergyLoss(Loss):
-    """E+ (Table 1, "energy"): pulls the correct answer down and pushes nothing up."""
+    """E+ (Table 1, "energy"): lowers the correct answer and raises no other."""
 
-    only_pulls = True
+    trivial_minimum = "falling"
     shift_invariant = False
 
     def __call__(self, gibbs, target):
-        correct = _correct(gibbs, target)
-        return correct.energy, correct.spread(namespace(gibbs.energies).ones_like(correct.energy))
+        plus = correct_answer(gibbs, target)
+        return plus.energy, plus.gradient(namespace(gibbs.energies).ones_like(plus.energy))
 
 
 class Perceptron(ContrastiveLoss):
     """E+ - min E (Table 1, "perceptron"); a tie counts as violated."""
 
-    zero_margin = True
+    trivial_minimum = "equal"
 
     def pair(self, plus, minus):
-        xp = namespace(plus)
         gap = plus - minus
-        violated = xp.astype(gap >= 0, gap.dtype)
+        violated = namespace(plus).astype(gap >= 0, gap.dtype)
         return gap * violated, violated, -violated
 
 
@@ -35,30 +34,28 @@ class Hinge(ContrastiveLoss):
         self.margin = margin
 
     @property
-    def steepness(self):
+    def second_derivative_bound(self):
         return 1 / self.margin
 
     def pair(self, plus, minus):
-        xp = namespace(plus)
-        gap = plus - minus + self.margin
-        violated = xp.astype(gap > 0, gap.dtype)
-        return gap * violated, violated, -violated
+        short = plus - minus + self.margin
+        violated = namespace(plus).astype(short > 0, short.dtype)
+        return short * violated, violated, -violated
 
 
 class Log(ContrastiveLoss):
     """log(1 + exp(E+ - E-)) (Table 1, "log")."""
 
-    curved = True
+    second_derivatives = "jumping"
 
     def pair(self, plus, minus):
-        gap = plus - minus
-        probability = _sigmoid(gap)
-        return _softplus(gap), probability, -probability
+        p = _sigmoid(plus - minus)
+        return _softplus(plus - minus), p, -p
 
     def second(self, plus, minus):
-        probability = _sigmoid(plus - minus)
-        bend = probability * (1 - probability)
-        return bend, -bend, bend
+        p = _sigmoid(plus - minus)
+        second = p * (1 - p)
+        return second, -second, second
 
 
 class LVQ2(ContrastiveLoss):
@@ -67,7 +64,7 @@ class LVQ2(ContrastiveLoss):
     With ``relative=True``, min(1, max(0, (E+ - E-) / (delta E-))), for positive energies.
     """
 
-    zero_margin = True
+    trivial_minimum = "equal"
 
     def __init__(self, cap=1.0, relative=False, delta=1.0):
         self.cap = cap
@@ -79,17 +76,18 @@ class LVQ2(ContrastiveLoss):
         return self.relative
 
     @property
-    def steepness(self):
+    def second_derivative_bound(self):
         return 1.0 if self.relative else 1 / self.cap
 
     def pair(self, plus, minus):
         xp = namespace(plus)
-        if not self.relative:
-            gap, cap, by_plus, by_minus = plus - minus, self.cap, 1.0, -1.0
+        if self.relative:
+            # where E- is 0, a number whose inverse squared is finite
+            positive = xp.maximum(minus, minus * 0 + xp.finfo(minus.dtype).smallest_normal ** 0.25)
+            unit, cap = self.delta * positive, 1.0
+            gap, by_plus, by_minus = (plus - minus) / unit, 1 / unit, -(plus / positive) / unit
         else:
-            floor = xp.maximum(minus, minus * 0 + xp.finfo(minus.dtype).smallest_normal ** 0.25)
-            gap, cap = (plus - minus) / (self.delta * floor), 1.0
-            by_plus, by_minus = 1 / (self.delta * floor), -(plus / floor) / (self.delta * floor)
+            gap, by_plus, by_minus, cap = plus - minus, 1.0, -1.0, self.cap
         inside = xp.astype((gap >= 0) & (gap < cap), gap.dtype)
         return xp.clip(gap, 0, cap), inside * by_plus, inside * by_minus
 
@@ -97,18 +95,17 @@ class LVQ2(ContrastiveLoss):
 class MCE(ContrastiveLoss):
     """1 / (1 + exp(-(E+ - E-))) (Table 1, "MCE": minimum classification error)."""
 
-    steepness = 108**-0.5  # the largest second derivative of the logistic function
+    second_derivative_bound = 108**-0.5  # the largest second derivative of the logistic function
 
     def pair(self, plus, minus):
-        probability = _sigmoid(plus - minus)
-        bend = probability * (1 - probability)
-        return probability, bend, -bend
+        p = _sigmoid(plus - minus)
+        return p, p * (1 - p), -p * (1 - p)
 
 
 class SquareSquare(ContrastiveLoss):
     """E+^2 + max(0, margin - E-)^2 (Table 1, "square-square")."""
 
-    curved = True
+    second_derivatives = "jumping"
     shift_invariant = False
 
     def __init__(self, margin=1.0):
@@ -120,41 +117,43 @@ class SquareSquare(ContrastiveLoss):
 
     def second(self, plus, minus):
         xp = namespace(plus)
-        active = xp.astype(minus < self.margin, plus.dtype)
-        return xp.full_like(plus, 2.0), xp.zeros_like(plus), 2 * active
+        short = xp.astype(minus < self.margin, plus.dtype)
+        return xp.full_like(plus, 2.0), xp.zeros_like(plus), 2 * short
 
 
 class SquareExponential(ContrastiveLoss):
     """E+^2 + gamma exp(-E-) (Table 1, "square-exponential").
 
-    Below E- = -30 the exponential goes on as its tangent, which is convex and never overflows.
+    Below E- = -30 the exponential is continued as its tangent, which is convex and never overflows.
     """
 
-    curved = True
+    second_derivatives = "jumping"
     shift_invariant = False
-    _turn = 30.0
+    _tangent_below = -30.0  # exp(30) squared is finite in single precision
 
     def __init__(self, gamma=1.0):
         self.gamma = gamma
 
-    def _push(self, minus):
+    def _exponential(self, minus):
+        """gamma exp(-E-), at least at the tangent's point, and how far E- is below this point."""
         xp = namespace(minus)
-        push = self.gamma * xp.exp(xp.clip(-minus, max=self._turn))
-        return push, xp.clip(-minus - self._turn, min=0)
+        exponential = self.gamma * xp.exp(-xp.clip(minus, min=self._tangent_below))
+        return exponential, xp.clip(self._tangent_below - minus, min=0)
 
     def pair(self, plus, minus):
-        push, beyond = self._push(minus)
-        return plus**2 + push * (1 + beyond), 2 * plus, -push
+        exponential, below = self._exponential(minus)
+        return plus**2 + exponential * (1 + below), 2 * plus, -exponential
 
     def second(self, plus, minus):
         xp = namespace(plus)
-        push, beyond = self._push(minus)
-        return xp.full_like(plus, 2.0), xp.zeros_like(plus), xp.where(beyond > 0, 0.0, push)
+        exponential, below = self._exponential(minus)
+        return xp.full_like(plus, 2.0), xp.zeros_like(plus), xp.where(below > 0, 0.0, exponential)
 
 
 def _sigmoid(a):
     xp = namespace(a)
-    return xp.where(a < -80, 0.0, 1 / (1 + xp.exp(-xp.clip(a, min=-80))))
+    least = -80  # exp(80) is finite in single precision
+    return xp.where(a < least, 0.0, 1 / (1 + xp.exp(-xp.clip(a, min=least))))
 
 
 def _softplus(a):

@@ -11,8 +11,8 @@ class XENDCG(GradedLoss):
     """Cross-entropy that bounds NDCG (Bruch et al., 2020): targets 2^y - gamma, gamma uniform.
 
     The noise gamma in [0, 1) is drawn anew for each item whenever the loss is called, from
-    the estimator's ``random_state``, row after row, so that slopes are not those of the value,
-    which has the noise's mean. Gains other than 2^y - 1 take the place of these.
+    the estimator's ``random_state``, row after row. The gradient is therefore not that of the
+    value, which uses the mean of the noise. Other gains than 2^y - 1 are used in its place.
     """
 
     exact = False
@@ -26,10 +26,10 @@ class XENDCG(GradedLoss):
         return loss
 
     def __call__(self, gibbs, target):
-        slopes = target.shares_with(1 - self._rng.random(gibbs.energies.shape))
-        slopes -= gibbs.probabilities
-        expected = np.einsum("nk,nk->n", target.half_shares, gibbs.energies)
-        return expected - gibbs.free_energy, slopes
+        gradient = target.shares_with(1 - self._rng.random(gibbs.energies.shape))
+        gradient -= gibbs.probabilities
+        plus = np.einsum("nk,nk->n", target.half_shares, gibbs.energies)
+        return plus - gibbs.free_energy, gradient
 
     def curvature(self, gibbs, target):
         return NLL().curvature(gibbs, target)

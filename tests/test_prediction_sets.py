@@ -1,4 +1,4 @@
-"""EnergyClassifier's prediction sets and rejection: thresholds on energies out of sample."""
+"""EnergyClassifier's prediction sets and rejection: thresholds on held-out energies."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_sets_cover(coverage, calibrated, noisy):
     assert abs(covered(sets, y).mean() - coverage) < 0.035
 
 
-def test_sets_of_the_energies_out_of_sample_have_no_more_than_needed(calibrated, noisy):
+def test_sets_grow_with_coverage_and_hold_the_most_probable_class(calibrated, noisy):
     X = noisy[2][0]
     sizes = [calibrated.predict_set(X, c).sum() for c in (0.3, 0.6, 0.9)]
     assert sizes == sorted(sizes)
@@ -62,9 +62,11 @@ def test_coverage_of_each_class(rng):
     y = np.repeat([0, 1], [900, 100])
     X_new = np.r_[rng.standard_normal((2000, 2)), rng.normal(1.5, 1, (2000, 2))]
     classifier = EnergyClassifier(calibrate=True, random_state=0).fit(X, y)
-    common, own = (classifier.predict_set(X_new, 0.9, by_class=b)[2000:, 1] for b in (False, True))
+    common, by_class = (
+        classifier.predict_set(X_new, 0.9, by_class=b)[2000:, 1] for b in (False, True)
+    )
     assert common.mean() < 0.8
-    assert own.mean() > 0.84
+    assert by_class.mean() > 0.84
 
 
 def test_weights_stand_for_rows(noisy):
