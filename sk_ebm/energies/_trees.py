@@ -25,9 +25,9 @@ class TreesEnergy(Energy):
 
     Each round takes a Newton step of the objective in function space (Friedman, 2001): LightGBM
     (Ke et al., 2017) grows a tree for each output on its gradient and second derivatives. Losses
-    without second derivatives have a constant one, `Loss.second_derivative_bound`. The penalty acts on
-    the values of the leaves: with ``alpha`` and n samples of weight 1, LightGBM's ``lambda_l2`` is
-    ``alpha (1 - l1_ratio) n``. Needs the extra ``trees`` (LightGBM).
+    without second derivatives have a constant one, `Loss.second_derivative_bound`. The penalty acts
+    on the values of the leaves: with ``alpha`` and n samples of weight 1, LightGBM's ``lambda_l2``
+    is ``alpha (1 - l1_ratio) n``. Needs the extra ``trees`` (LightGBM).
 
     Frames are read as they are: columns of categories are split by subsets of their values, and
     missing values go to the side that lowers the objective.
