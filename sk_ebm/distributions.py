@@ -1,7 +1,6 @@
 """Predictive distributions: what `EnergyDensityEstimator.predict_distribution` returns.
 
-A base density corrected by an energy of its normal score, beside it point masses, and answers that
-are rounded to few values.
+A base density corrected by an energy of its normal score, perhaps with point masses, or rounded.
 """
 
 from functools import cached_property
@@ -122,15 +121,11 @@ class CorrectedDistribution(Distribution):
     def __init__(self, base, tilted):
         self.base = base
         self.tilted = tilted
-        self.n_rows = len(tilted.outputs)
+        self.n_rows, self.log_z = len(tilted.outputs), tilted.log_z
 
     @property
     def masses(self):
         return self.tilted.masses
-
-    @property
-    def log_z(self):
-        return self.tilted.log_z
 
     @cached_property
     def support(self):
@@ -224,12 +219,8 @@ class WithPointMasses(Distribution):
         self.points = points
         self.width = width
         self.log_masses = log_masses
-        self.n_rows = continuous.n_rows
+        self.n_rows, self.log_z = continuous.n_rows, continuous.log_z
         self._point_masses, self._share = np.hsplit(np.exp(log_masses), [-1])
-
-    @property
-    def log_z(self):
-        return self.continuous.log_z
 
     @cached_property
     def support(self):
@@ -302,12 +293,8 @@ class RoundedDistribution(Distribution):
     def __init__(self, unrounded, rounding):
         self.unrounded = unrounded
         self.rounding = rounding
-        self.n_rows = unrounded.n_rows
+        self.n_rows, self.log_z = unrounded.n_rows, unrounded.log_z
         self._values = rounding.values
-
-    @property
-    def log_z(self):
-        return self.unrounded.log_z
 
     @cached_property
     def support(self):

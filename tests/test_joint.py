@@ -157,7 +157,7 @@ def test_the_log_likelihood_of_other_orders_is_of_the_same_kind():
     X = np.round(load_iris().data[::3, :2], 1)
     joint = EnergyDensityEstimator("linear", conditional=False, n_orders=2, random_state=0).fit(X)
     joint.set_params(kind="mass")
-    (order, other), own = joint.reordered_chains_[0], joint._joint.chains[0][1]
+    (order, other), own = joint.reordered_chains_[0], joint._ordered_chains[0][1]
     expected = np.logaddexp(own.log_prob(X, "mass"), other.log_prob(X[:, order], "mass"))
     assert_allclose(joint.score_samples(X), expected - np.log(2))
 

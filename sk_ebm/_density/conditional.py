@@ -50,7 +50,7 @@ class Conditional:
     energy_: Energy
     beta_: float
     n_iter_: int = 0
-    loss_curve_: list = ()
+    loss_curve_: list | tuple = ()
     converged: bool = True
     value_sampler: RepeatedValueSampler | None = None
 

@@ -68,35 +68,20 @@ class JointChain:
         return draws
 
 
-class AveragedJoint:
-    """The average of joint densities with several orders of the columns.
+def averaged_log_prob(chains, X, measure):
+    """Log density or log mass (n,), averaged over pairs (order, `JointChain`)."""
+    logs = [joint.log_prob(X[:, list(order)], measure) for order, joint in chains]
+    return logsumexp(logs, axis=0) - np.log(len(logs))
 
-    Parameters
-    ----------
-    chains : list of (order, JointChain)
-        Orders are sequences of column indices, the first ascending.
-    """
 
-    def __init__(self, chains):
-        self.chains = chains
-
-    def log_prob(self, X, measure):
-        """Log density or log mass (n,) of rows, as ``measure`` says."""
-        logs = [joint.log_prob(X[:, list(order)], measure) for order, joint in self.chains]
-        return logsumexp(logs, axis=0) - np.log(len(logs))
-
-    def draws(self, n_draws, rng):
-        """Rows (n_draws, n_columns), each from the chain with a random order."""
-        chosen = rng.randint(len(self.chains), size=n_draws)
-        draws = np.empty((n_draws, len(self.chains[0][0])))
-        for i in np.unique(chosen):
-            rows, (order, joint) = np.flatnonzero(chosen == i), self.chains[i]
-            draws[np.ix_(rows, order)] = joint.draws(np.empty((len(rows), 0)), 1, rng)[:, 0]
-        return draws
-
-    def draws_given(self, first_columns, n_draws, rng):
-        """Draws (n, n_draws, n_columns) given the first columns (n, j), from the first chain."""
-        return self.chains[0][1].draws(first_columns, n_draws, rng)
+def draw_rows(chains, n_draws, rng):
+    """Rows (n_draws, n_columns), each from a random one of the pairs (order, `JointChain`)."""
+    chosen = rng.randint(len(chains), size=n_draws)
+    draws = np.empty((n_draws, len(chains[0][0])))
+    for i in np.unique(chosen):
+        rows, (order, joint) = np.flatnonzero(chosen == i), chains[i]
+        draws[np.ix_(rows, order)] = joint.draws(np.empty((len(rows), 0)), 1, rng)[:, 0]
+    return draws
 
 
 def column_transforms(X, roundings):
@@ -105,19 +90,7 @@ def column_transforms(X, roundings):
 
 
 def fit_joint_chain(fit, X, roundings, n_jobs):
-    """Fit the joint density of X (n, d), whose columns have such roundings.
-
-    Parameters
-    ----------
-    fit : ChainFit
-    X : ndarray of shape (n, d)
-    roundings : list of Rounding
-    n_jobs : int or None
-
-    Returns
-    -------
-    joint : JointChain
-    """
+    """Fit the joint density of X (n, d) by a `ChainFit`, given the `Rounding` of each column."""
     transforms = column_transforms(X, roundings)
     scaled = _transformed(transforms, X)
     scaled_roundings = [

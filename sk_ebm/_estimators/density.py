@@ -22,9 +22,10 @@ from sk_ebm._density.chain import (
 )
 from sk_ebm._density.checks import conditional_only, joint_only
 from sk_ebm._density.joint import (
-    AveragedJoint,
     JointChain,
+    averaged_log_prob,
     column_transforms,
+    draw_rows,
     fit_joint_chain,
     fit_joint_chains,
     other_orders,
@@ -319,10 +320,11 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         return tags
 
     @property
-    def _joint(self):
-        """The average over the orders of the columns, their own first."""
-        own = JointChain(self.chain_, self.column_transforms_, self.rounding_, self.atoms == "auto")
-        return AveragedJoint([(range(self.n_features_in_), own), *self.reordered_chains_])
+    def _ordered_chains(self):
+        """Pairs (order, JointChain), first of the columns as they are."""
+        has_masses = self.atoms == "auto"
+        joint = JointChain(self.chain_, self.column_transforms_, self.rounding_, has_masses)
+        return [(range(self.n_features_in_), joint), *self.reordered_chains_]
 
     def _validated_X(self, X):
         check_is_fitted(self)
@@ -382,7 +384,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         """
         X = self._validated_X(X)
         checks.check_kind(self.kind, self.rounding_)
-        return self._joint.log_prob(X, self.kind)
+        return averaged_log_prob(self._ordered_chains, X, self.kind)
 
     def score(self, X, y=None):
         """Mean of `log_prob`, or with ``conditional=False`` of `score_samples`, in nats.
@@ -623,5 +625,6 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             draws = ConditionalChain(self.chain_).draws(X, n_samples, rng)[:, :, X.shape[1] :]
             return draws[:, :, 0] if len(self.chain_) == 1 else draws
         if X is None or isinstance(X, Integral):
-            return self._joint.draws(n_samples if X is None else X, rng)
-        return self._joint.draws_given(check_array(X, dtype=np.float64), n_samples, rng)
+            return draw_rows(self._ordered_chains, n_samples if X is None else X, rng)
+        joint = self._ordered_chains[0][1]
+        return joint.draws(check_array(X, dtype=np.float64), n_samples, rng)
