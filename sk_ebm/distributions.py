@@ -1,312 +1,336 @@
-"""Predictive distributions: a base density corrected by an energy of its normal score, with atoms
-beside it, and rounded. All have one distribution for each row, and the same methods.
+"""Predictive distributions: what `EnergyDensityEstimator.predict_distribution` returns.
+
+A base density corrected by an energy of its normal score, perhaps with point masses, or rounded.
 """
 
 from functools import cached_property
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
+from sklearn.utils import check_random_state
 
 from sk_ebm._density.splines import masses_below
 
-_CERTAIN = 1e-8  # mass below which a difference of two cdfs is not accurate
-_FINER = 2  # values for each node among which the mode is looked for
-_CLOSE = 1e-7  # distance of normal scores to which it is found
+__all__ = ["CorrectedDistribution", "Distribution", "RoundedDistribution", "WithPointMasses"]
+
+_ACCURATE_MASS = 1e-8  # a difference of two cdfs has rounding errors of about 1e-16
+_POINTS_PER_NODE = 2  # among which the search for the mode begins
+_MODE_TOLERANCE = 1e-7  # of its normal score
+_N_INTERVALS = 201  # among which the shortest is chosen: their lower tails are 1/200 apart
+_LEAST_TAIL = 1e-9  # of these intervals, so that their ends are finite
+_LEAST_LEVEL, _GREATEST_LEVEL = 1e-300, 1 - 2**-53  # probabilities with finite quantiles
 
 
-class Predictive:
-    """p(y given x) = q(y given x) exp(<o, phi(z)>) / Z(x), z the normal score of y under q.
+class Distribution:
+    """Probability distributions of a number, one for each of n rows.
+
+    Methods take values y, or probabilities p: a number, (n,) with one for each row, or (n, k). They
+    return an array of that shape, (n,) for a number. Statistics have shape (n,).
+
+    A subclass defines ``n_rows``, ``support``, ``masses``, ``log_z``, ``mean``, ``mode``, and of
+    arrays (n, k) ``_logpdf``, ``_cdf``, ``_ppf`` and ``_log_mass``; ``_crps`` is of arrays (n,).
+
+    Attributes
+    ----------
+    n_rows : int
+    support : ndarray of shape (n, q)
+        Candidate values: quadrature nodes and point masses, or the values that y is rounded to.
+    masses : ndarray of shape (n, q)
+        Gibbs masses of these. Rows sum to one.
+    log_z : ndarray of shape (n,)
+        Log partition function: log p(y) = -E(y) - log Z.
+    """
+
+    def logpdf(self, y):
+        """log p(y) in nats: of a rounded answer before rounding; see `WithPointMasses`, too."""
+        return self._by_row(self._logpdf, y)
+
+    def log_mass(self, y, low, high):
+        """log P(low < Y < high) in nats of an interval around y, before rounding."""
+        return self._by_row(self._log_mass, y, low, high)
+
+    def energies(self, y):
+        """E(y) = -log p(y) - log Z."""
+        return self._by_row(lambda y: -self._logpdf(y) - self.log_z[:, None], y)
+
+    def cdf(self, y):
+        """P(Y <= y)."""
+        return self._by_row(self._cdf, y)
+
+    def ppf(self, p):
+        """Quantiles: the least values with cdf at least p, in (0, 1)."""
+        return self._by_row(self._ppf, p)
+
+    def crps(self, y):
+        """Continuous ranked probability score E|Y - y| - E|Y - Y'| / 2, in the unit of y [1]_.
+
+        References
+        ----------
+        .. [1] Gneiting and Raftery, "Strictly proper scoring rules, prediction, and estimation",
+           Journal of the American Statistical Association, 2007.
+        """
+        return self._by_row(lambda y: np.stack([self._crps(c) for c in y.T], axis=1), y)
+
+    def _by_row(self, method, *values):
+        """A method of arrays (n, k), for what users give."""
+        arrays = [np.asarray(value, dtype=np.float64) for value in values]
+        if all(array.ndim == 2 for array in arrays):
+            return method(*(np.broadcast_to(a, (self.n_rows, a.shape[1])) for a in arrays))
+        return method(*(np.broadcast_to(a, self.n_rows)[:, None] for a in arrays))[:, 0]
+
+    def median(self):
+        return self.ppf(0.5)
+
+    def rvs(self, size=1, random_state=None):
+        """Draws (n, size), by inverting the cdf."""
+        return self.ppf(check_random_state(random_state).uniform(size=(self.n_rows, size)))
+
+    def interval(self, coverage):
+        """Ends (n, 2) of the equal-tailed interval with that probability."""
+        ends = [(1 - coverage) / 2, (1 + coverage) / 2]
+        return self.ppf(np.tile(ends, (self.n_rows, 1)))
+
+    def shortest_interval(self, coverage):
+        """Ends (n, 2) of the shortest interval with that probability, of 201 with other tails.
+
+        Lengths are compared by a cdf that is linear between points, three for each of ``support``.
+        """
+        support = np.sort(self.support, axis=1)
+        steps = np.diff(support)[:, :, None] * np.arange(3) / 3
+        before_jumps = np.nextafter(support[:, 1:], -np.inf)[:, :, None]
+        values = np.concatenate([support[:, :-1, None] + steps, before_jumps], axis=2)
+        values = np.hstack([values.reshape(self.n_rows, -1), support[:, -1:]])
+        levels = np.maximum.accumulate(self.cdf(values), axis=1)
+        tails = np.linspace(_LEAST_TAIL, 1 - coverage - _LEAST_TAIL, _N_INTERVALS)
+        ends = np.stack([tails, tails + coverage])
+        quantiles = np.stack([np.interp(ends, *row) for row in zip(levels, values, strict=True)])
+        tail = tails[np.argmin(quantiles[:, 1] - quantiles[:, 0], axis=1)]
+        return self.ppf(np.stack([tail, tail + coverage], axis=1))
+
+
+class CorrectedDistribution(Distribution):
+    """p(y) = q(y) exp(<o, phi(z)>) / Z, with z the normal score of y under a base density q.
 
     Parameters
     ----------
-    base : distribution
+    base : base distribution
         As `sk_ebm._density.base_distributions` describes.
     tilted : TiltedNormal
-        The law of z.
+        The distribution of z.
     """
 
     def __init__(self, base, tilted):
         self.base = base
         self.tilted = tilted
-
-    @property
-    def n_rows(self):
-        return len(self.tilted.outputs)
+        self.n_rows, self.log_z = len(tilted.outputs), tilted.log_z
 
     @property
     def masses(self):
-        """Gibbs masses of the grid, (n, q)."""
         return self.tilted.masses
 
     @cached_property
-    def grid(self):
-        """Values of y at the nodes, (n, q)."""
+    def support(self):
         return self.base.from_normal_score(self.tilted.splines.nodes)
 
-    def logpdf(self, y):
-        """log p(y given x) at y (n, k), in nats."""
+    def _logpdf(self, y):
         return self.base.logpdf(y) + self.tilted.tilt(self.base.normal_score(y))
 
-    def log_mass(self, y, low, high):
-        """Log mass of a cell (low, high) around y, all (n, k); an end may be infinite."""
-        mass = self.cdf(high) - self.cdf(low)
-        width = 2 * np.minimum(high - y, y - low)
-        return np.where(
-            mass > _CERTAIN,
-            np.log(np.maximum(mass, _CERTAIN)),
-            self.logpdf(y) + np.log(width),
-        )
+    def _log_mass(self, y, low, high):
+        mass = self._cdf(high) - self._cdf(low)
+        width = 2 * np.minimum(high - y, y - low)  # an end may be infinite
+        exact = np.log(np.maximum(mass, _ACCURATE_MASS))
+        return np.where(mass > _ACCURATE_MASS, exact, self._logpdf(y) + np.log(width))
 
-    def energies(self, y):
-        """-log q(y given x) - <o, phi(z)> at y (n, k): log p = -E - log Z."""
-        return -self.logpdf(y) - self.log_z[:, None]
-
-    @property
-    def log_z(self):
-        return self.tilted.log_z
-
-    def cdf(self, y):
-        """P(Y <= y given x) at y (n, k)."""
+    def _cdf(self, y):
         return self.tilted.cdf(self.base.normal_score(y))
 
-    def quantile(self, p):
-        """Values of y with probability p (n, k) below."""
+    def _ppf(self, p):
         return self.base.from_normal_score(self.tilted.quantile(p))
 
     @cached_property
     def _breaks(self):
-        """Where values bend sharply between the nodes, normal scores (n, b), or None."""
+        """Normal scores (n, b) between the nodes at which values jump or bend, or None."""
         return getattr(self.base, "breaks", None)
 
     @cached_property
-    def _pieces(self):
-        """Values and their masses, (n, q) each, whose sums are integrals: those of the grid,
-        or, where there are breaks, of more between these."""
+    def _quadrature(self):
+        """Values and masses, (n, q) each; where there are breaks, of intervals between these."""
         if self._breaks is None:
-            return self.grid, self.masses
+            return self.support, self.masses
         nodes, masses = self.tilted.quadrature(self._breaks)
         return self.base.from_normal_score(nodes), masses
 
-    @cached_property
     def mean(self):
-        values, masses = self._pieces
+        values, masses = self._quadrature
         return np.sum(masses * values, axis=1)
 
-    @cached_property
     def mode(self):
-        """The value of greatest density: of many, then of closer and closer ones around it.
+        """The value of greatest density: of a grid, then of ever finer ones around the best.
 
-        No slopes are used: a base may have jumps.
+        Derivatives are not used: a base density may jump.
         """
         nodes = self.tilted.splines.nodes
-        z = np.tile(
-            np.interp(np.arange(0, len(nodes), 1 / _FINER), np.arange(len(nodes)), nodes),
-            (self.n_rows, 1),
-        )
+        steps = np.arange(0, len(nodes), 1 / _POINTS_PER_NODE)
+        z = np.tile(np.interp(steps, np.arange(len(nodes)), nodes), (self.n_rows, 1))
         while True:
-            best = np.argmax(self.logpdf(self.base.from_normal_score(z)), axis=1)
-            ends = np.stack([np.maximum(best - 1, 0), np.minimum(best + 1, z.shape[1] - 1)], axis=1)
-            low, high = np.take_along_axis(z, ends, axis=1).T
-            if (high - low).max() < _CLOSE:
-                return self.base.from_normal_score(np.take_along_axis(z, best[:, None], axis=1))[
-                    :, 0
-                ]
-            z = np.linspace(low, high, 4 * _FINER + 1, axis=1)
+            best = np.argmax(self._logpdf(self.base.from_normal_score(z)), axis=1)[:, None]
+            low = np.take_along_axis(z, np.maximum(best - 1, 0), axis=1)
+            high = np.take_along_axis(z, np.minimum(best + 1, z.shape[1] - 1), axis=1)
+            if (high - low).max() < _MODE_TOLERANCE:
+                return self.base.from_normal_score(np.take_along_axis(z, best, axis=1))[:, 0]
+            z = np.linspace(low[:, 0], high[:, 0], 4 * _POINTS_PER_NODE + 1, axis=1)
 
-    def crps(self, y):
-        """Continuous ranked probability score (Gneiting and Raftery, 2007) at y (n,).
+    def _crps(self, y):
+        return self.mean_distance(y) - self.half_mean_difference
 
-        It is E|Y - y| - E|Y - Y'| / 2.
-        """
-        return self.distance(y) - self.gini
-
-    def distance(self, y):
+    def mean_distance(self, y):
         """E|Y - y| = y (2 F(y) - 1) + E Y - 2 E[Y; Y <= y] at y (n,)."""
         y = y[:, None]
         z = self.base.normal_score(y)
         if self._breaks is not None:
             nodes, masses = self.tilted.quadrature(np.hstack([self._breaks, z]))
             return np.sum(masses * np.abs(self.base.from_normal_score(nodes) - y), axis=1)
-        below = self.tilted.partial_mean(z, self.base.from_normal_score)
-        twice = 2 * self.tilted.cdf(z) - 1
-        return (y * twice - 2 * below)[:, 0] + self.mean
+        partial_mean = self.tilted.partial_mean(z, self.base.from_normal_score)
+        return (y * (2 * self.tilted.cdf(z) - 1) - 2 * partial_mean)[:, 0] + self.mean()
 
     @cached_property
-    def gini(self):
+    def half_mean_difference(self):
         """E|Y - Y'| / 2 = E[Y (2 F(Y) - 1)], (n,)."""
-        values, masses = self._pieces
+        values, masses = self._quadrature
         return np.sum(masses * (2 * masses_below(masses) - 1) * values, axis=1)
 
-    def shortest(self, coverage):
-        """Ends (n, 2) of the shortest interval with that probability."""
-        lows = np.linspace(0, 1 - coverage, 201)
-        below = self.tilted.cdf_at_nodes
-        start = np.empty(len(below))
-        for i, (level, values) in enumerate(zip(below, self.grid, strict=True)):
-            level, first = np.unique(level, return_index=True)
-            quantile = PchipInterpolator(level, values[first], extrapolate=True)
-            start[i] = lows[np.argmin(quantile(lows + coverage) - quantile(lows))]
-        return self.quantile(np.stack([start, start + coverage], axis=1))
 
+class WithPointMasses(Distribution):
+    """A mixture of a continuous distribution and point masses.
 
-class Wrapped:
-    """Another form of a law of each row, with methods of the same names."""
-
-    def __init__(self, law):
-        self.law = law
-
-    @property
-    def n_rows(self):
-        return self.law.n_rows
-
-    @property
-    def log_z(self):
-        return self.law.log_z
-
-    def energies(self, y):
-        return -self.logpdf(y) - self.log_z[:, None]
-
-    def shortest(self, coverage):
-        lows = np.linspace(1e-9, 1 - coverage - 1e-9, 201)
-        ends = self.quantile(np.tile(np.append(lows, lows + coverage), (self.n_rows, 1)))
-        low, high = np.hsplit(ends, 2)
-        best = np.argmin(high - low, axis=1)[:, None]
-        return np.hstack([np.take_along_axis(end, best, axis=1) for end in (low, high)])
-
-
-class WithPointMasses(Wrapped):
-    """A law with atoms, each of which has a mass beside the density of the rest.
-
-    The density at an atom is its mass over the width of what is recorded as it.
+    The density at a point mass is its mass divided by a width.
 
     Parameters
     ----------
-    law : Predictive
-        That of the rest.
-    atoms : ndarray of shape (a,)
+    continuous : CorrectedDistribution
+    points : ndarray of shape (a,)
         Sorted.
     width : float
     log_masses : ndarray of shape (n, a + 1)
-        Logarithms of the masses of the atoms, and of the rest.
+        Logarithms of the masses of the points, and of the continuous part.
     """
 
-    def __init__(self, law, atoms, width, log_masses):
-        super().__init__(law)
-        self.atoms = atoms
+    def __init__(self, continuous, points, width, log_masses):
+        self.continuous = continuous
+        self.points = points
         self.width = width
         self.log_masses = log_masses
-        self._of_atoms, self._of_rest = np.hsplit(np.exp(log_masses), [-1])
+        self.n_rows, self.log_z = continuous.n_rows, continuous.log_z
+        self._point_masses, self._share = np.hsplit(np.exp(log_masses), [-1])
 
     @cached_property
-    def grid(self):
-        """Values at the nodes and then the atoms, (n, q + a)."""
-        return np.hstack([self.law.grid, np.tile(self.atoms, (self.n_rows, 1))])
+    def support(self):
+        return np.hstack([self.continuous.support, np.tile(self.points, (self.n_rows, 1))])
 
     @cached_property
     def masses(self):
-        return np.hstack([self._of_rest * self.law.masses, self._of_atoms])
+        return np.hstack([self._share * self.continuous.masses, self._point_masses])
 
-    @cached_property
     def mean(self):
-        return self._of_rest[:, 0] * self.law.mean + self._of_atoms @ self.atoms
+        return self._share[:, 0] * self.continuous.mean() + self._point_masses @ self.points
 
-    def logpdf(self, y):
-        found = self.log_masses[:, -1:] + self.law.logpdf(y)
-        for atom, log_mass in zip(self.atoms, self.log_masses.T, strict=False):
-            found = np.where(y == atom, log_mass[:, None] - np.log(self.width), found)
-        return found
+    def _logpdf(self, y):
+        logs = self.log_masses[:, -1:] + self.continuous.logpdf(y)
+        for point, log_mass in zip(self.points, self.log_masses.T, strict=False):
+            logs = np.where(y == point, log_mass[:, None] - np.log(self.width), logs)
+        return logs
 
-    def log_mass(self, y, low, high):
-        found = self.log_masses[:, -1:] + self.law.log_mass(y, low, high)
-        for atom, log_mass in zip(self.atoms, self.log_masses.T, strict=False):
-            inside = (low <= atom) & (atom <= high)
-            found = np.where(inside, np.logaddexp(found, log_mass[:, None]), found)
-        return found
+    def _log_mass(self, y, low, high):
+        logs = self.log_masses[:, -1:] + self.continuous.log_mass(y, low, high)
+        for point, log_mass in zip(self.points, self.log_masses.T, strict=False):
+            inside = (low <= point) & (point <= high)
+            logs = np.where(inside, np.logaddexp(logs, log_mass[:, None]), logs)
+        return logs
 
-    def cdf(self, y):
-        passed = (self.atoms <= y[:, :, None]) @ self._of_atoms[:, :, None]
-        return self._of_rest * self.law.cdf(y) + passed[:, :, 0]
+    def _cdf(self, y):
+        at_most_y = (self.points <= y[:, :, None]) @ self._point_masses[:, :, None]
+        return self._share * self.continuous.cdf(y) + at_most_y[:, :, 0]
 
-    def quantile(self, p):
-        after = self.cdf(np.tile(self.atoms, (self.n_rows, 1)))
-        before = after - self._of_atoms
-        passed = (p[:, :, None] > after[:, None]) @ self._of_atoms[:, :, None]
-        of_rest = (p - passed[:, :, 0]) / np.maximum(self._of_rest, np.finfo(float).tiny)
-        found = self.law.quantile(np.clip(of_rest, 1e-300, 1 - 2**-53))
-        for j, atom in enumerate(self.atoms):
-            found = np.where((p > before[:, [j]]) & (p <= after[:, [j]]), atom, found)
-        return found
+    def _ppf(self, p):
+        upper = self.cdf(np.tile(self.points, (self.n_rows, 1)))
+        lower = upper - self._point_masses
+        below = ((p[:, :, None] > upper[:, None]) @ self._point_masses[:, :, None])[:, :, 0]
+        level = (p - below) / np.maximum(self._share, np.finfo(float).tiny)
+        y = self.continuous.ppf(np.clip(level, _LEAST_LEVEL, _GREATEST_LEVEL))
+        for j, point in enumerate(self.points):
+            y = np.where((p > lower[:, [j]]) & (p <= upper[:, [j]]), point, y)
+        return y
 
-    @cached_property
     def mode(self):
-        """An atom if it has half of all mass, else the mode of the rest."""
-        top = np.argmax(self._of_atoms, axis=1)
-        return np.where(self._of_atoms.max(axis=1) >= 0.5, self.atoms[top], self.law.mode)
+        """A point with at least half of the mass, else the mode of the continuous part."""
+        heaviest = np.argmax(self._point_masses, axis=1)
+        is_point = self._point_masses.max(axis=1) >= 0.5
+        return np.where(is_point, self.points[heaviest], self.continuous.mode())
 
-    def crps(self, y):
-        """E|Y - y| - E|Y - Y'| / 2, of which each expectation is a sum over atoms and rest."""
-        of_rest, ones = self._of_rest[:, 0], np.ones(self.n_rows)
-        gini = of_rest**2 * self.law.gini
-        for atom, mass in zip(self.atoms, self._of_atoms.T, strict=True):
-            from_rest = of_rest * self.law.distance(atom * ones)
-            gini += mass * (from_rest + self._from_atoms(atom * ones) / 2)
-        return of_rest * self.law.distance(y) + self._from_atoms(y) - gini
+    def _crps(self, y):
+        """Each expectation is a sum over the points and the continuous part."""
+        share, ones = self._share[:, 0], np.ones(self.n_rows)
+        half_difference = share**2 * self.continuous.half_mean_difference
+        for point, mass in zip(self.points, self._point_masses.T, strict=True):
+            distance = share * self.continuous.mean_distance(point * ones)
+            half_difference += mass * (distance + self._distance_to_points(point * ones) / 2)
+        distance = share * self.continuous.mean_distance(y) + self._distance_to_points(y)
+        return distance - half_difference
 
-    def _from_atoms(self, y):
-        return np.sum(self._of_atoms * np.abs(self.atoms - y[:, None]), axis=1)
+    def _distance_to_points(self, y):
+        return np.sum(self._point_masses * np.abs(self.points - y[:, None]), axis=1)
 
 
-class Rounded(Wrapped):
-    """A law of values, each of which has the mass of its cell under another law.
+class RoundedDistribution(Distribution):
+    """A distribution on the values of a rounding grid, rounded to the nearest.
 
     Parameters
     ----------
-    law : Predictive or WithPointMasses
-    recording : Rounding
-        Has the values, and the edges between their cells.
+    unrounded : CorrectedDistribution or WithPointMasses
+    rounding : Rounding
+        Has the values, and the edges half-way between them.
     """
 
-    def __init__(self, law, recording):
-        super().__init__(law)
-        self.recording = recording
-        self._values = recording.values
+    def __init__(self, unrounded, rounding):
+        self.unrounded = unrounded
+        self.rounding = rounding
+        self.n_rows, self.log_z = unrounded.n_rows, unrounded.log_z
+        self._values = rounding.values
 
     @cached_property
-    def grid(self):
-        """The values, (n, n_values)."""
+    def support(self):
         return np.tile(self._values, (self.n_rows, 1))
 
     @cached_property
-    def _below(self):
-        """P(Y <= value), (n, n_values)."""
-        inner = self.law.cdf(np.tile(self.recording.edges, (self.n_rows, 1)))
-        return np.pad(inner, [(0, 0), (0, 1)], constant_values=1)
+    def _cdf_at_values(self):
+        below_edges = self.unrounded.cdf(np.tile(self.rounding.edges, (self.n_rows, 1)))
+        return np.pad(below_edges, [(0, 0), (0, 1)], constant_values=1)
 
     @cached_property
     def masses(self):
-        return np.maximum(np.diff(self._below, axis=1, prepend=0), 0)
+        return np.maximum(np.diff(self._cdf_at_values, axis=1, prepend=0), 0)
 
-    def logpdf(self, y):
-        return self.law.logpdf(y)
+    def _logpdf(self, y):
+        return self.unrounded.logpdf(y)
 
-    def cdf(self, y):
-        below = np.pad(self._below, [(0, 0), (1, 0)])
-        return np.take_along_axis(below, np.searchsorted(self._values, y, side="right"), axis=1)
+    def _log_mass(self, y, low, high):
+        return self.unrounded.log_mass(y, low, high)
 
-    def quantile(self, p):
-        return self.recording.nearest(self.law.quantile(p))
+    def _cdf(self, y):
+        levels = np.pad(self._cdf_at_values, [(0, 0), (1, 0)])
+        return np.take_along_axis(levels, np.searchsorted(self._values, y, side="right"), axis=1)
 
-    @cached_property
+    def _ppf(self, p):
+        return self.rounding.nearest(self.unrounded.ppf(p))
+
     def mean(self):
         return self.masses @ self._values
 
-    @cached_property
     def mode(self):
         return self._values[np.argmax(self.masses, axis=1)]
 
-    def crps(self, y):
+    def _crps(self, y):
         """The integral over t of (F(t) - 1[t >= y])^2, a sum over the gaps between values."""
-        gaps, below = np.diff(self._values), self._below[:, :-1]
-        short = np.clip(y[:, None] - self._values[:-1], 0, gaps)  # of each gap the part below y
-        inside = below**2 * short + (1 - below) ** 2 * (gaps - short)
+        gaps, levels = np.diff(self._values), self._cdf_at_values[:, :-1]
+        below_y = np.clip(y[:, None] - self._values[:-1], 0, gaps)  # the part of each gap
+        inside = levels**2 * below_y + (1 - levels) ** 2 * (gaps - below_y)
         return inside.sum(axis=1) + np.abs(y - np.clip(y, self._values[0], self._values[-1]))

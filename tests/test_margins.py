@@ -70,8 +70,8 @@ def test_cells_of_whole_numbers_on_normal_scores_meet(rng):
     assert len(model.column_transforms_[0].x) > 2
     step = model.rounding_[0].step
     whole = np.arange(X.min() - 200 * step, 1000 * step, step)
-    cells = model.rounding_[0].on(model.column_transforms_[0], False)
-    edges = cells.cells(model.column_transforms_[0](whole))
+    cells = model.rounding_[0].transformed(model.column_transforms_[0], False)
+    edges = cells.intervals(model.column_transforms_[0](whole))
     np.testing.assert_allclose(edges[0][1:], edges[1][:-1])
     assert np.exp(model.score_samples(whole[:, None])).sum() < 1
 

@@ -48,8 +48,8 @@ class Ours:
 
     def figures(self, X, y, step):
         smooth = self.smooth()
-        law = smooth.chain_[0].smooth(X)
-        low, high = law.quantile(np.tile([0.05, 0.95], (len(X), 1))).T
+        law = smooth.chain_[0].unrounded(X)
+        low, high = law.ppf(np.tile([0.05, 0.95], (len(X), 1))).T
         covered = np.mean((low <= y) & (y <= high))
         return -smooth.score(X, y), self.mass(X, y), self.model.crps(X, y).mean(), covered
 
@@ -58,12 +58,12 @@ class Ours:
 
     def smooth(self):
         """The model, or where it has atoms beside a density, one without; that costs no time."""
-        if len(self.model.rounding_[0].atoms) == 0:
+        if len(self.model.rounding_[0].point_masses) == 0:
             return self.model
         return clone(self.model).set_params(atoms=False).fit(*self.train)
 
     def mass(self, X, y):
-        if not self.model.rounding_[0].has_cells:
+        if not self.model.rounding_[0].has_intervals:
             return np.nan
         return -copy(self.model).set_params(kind="mass").score(X, y)
 
@@ -292,7 +292,7 @@ def spread(X, recordings, rng):
     """Rows whose atoms are spread over the width that ours gives them."""
     X = X.copy()
     for column, recording in zip(X.T, recordings, strict=True):
-        at = np.isin(column, recording.atoms)
+        at = recording.is_point_mass(column)
         column[at] += recording.width * rng.uniform(-0.5, 0.5, size=at.sum())
     return X
 

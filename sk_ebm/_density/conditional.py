@@ -1,105 +1,107 @@
-"""The fitted density of one answer given inputs."""
+"""The fitted density of one target given inputs."""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sk_ebm._density.point_masses import PointMassClassifier
 from sk_ebm._density.repeated_values import RepeatedValueSampler
-from sk_ebm._density.splines import TiltedNormal
-from sk_ebm.distributions import Predictive, Rounded, WithPointMasses
-
-_FARTHEST = 1e15  # that features are in single precision, in about their units
-
-
-def as_read(energy, features):
-    """Features of a base in the precision in which an energy reads them."""
-    if not energy.single_precision:
-        return features
-    return np.clip(features, -_FARTHEST, _FARTHEST).astype(np.float32)
+from sk_ebm._density.rounding import Rounding
+from sk_ebm._density.splines import NormalSplines, TiltedNormal
+from sk_ebm.distributions import CorrectedDistribution, RoundedDistribution, WithPointMasses
+from sk_ebm.energies import Energy
 
 
+@dataclass(frozen=True, eq=False)
 class Conditional:
-    """The fitted density of one answer given inputs.
-
-    Parameters
-    ----------
-    base : fitted base, see `sk_ebm._density.base_models`
-    splines : NormalSplines
-    recording : Rounding
-    rounds : bool
-        Whether answers take only the values of the recording.
-    gate : PointMassClassifier or None
-        The probabilities of atoms.
-    energy_, beta_, n_iter_, loss_curve_
-        As for `EnergyClassifier`.
+    """The fitted density of one target given inputs.
 
     Attributes
     ----------
-    recurring : RepeatedValueSampler or None
-        How draws of a column of a table are recorded, None as they are; a law that is spread over
-        the cells of few values needs none.
+    base : fitted base model
+        As `sk_ebm._density.base_models` describes.
+    splines : NormalSplines
+    rounding : Rounding
+    is_rounded : bool
+        Whether the target takes only the values of the rounding grid.
+    point_masses : PointMassClassifier or None
+    energy_, beta_, n_iter_, loss_curve_
+        As for `EnergyClassifier`.
+    converged : bool
+        Whether the fit of the energy reached ``tol``.
+    value_sampler : RepeatedValueSampler or None
+        Replaces draws of a column of a table by known values; None leaves draws as they are.
     """
 
-    def __init__(
-        self, base, splines, recording, rounds, gate, energy_, beta_, n_iter_=0, loss_curve_=()
-    ):
-        self.base = base
-        self.splines = splines
-        self.recording = recording
-        self.rounds = rounds
-        self.gate = gate
-        self.energy_ = energy_
-        self.beta_ = beta_
-        self.n_iter_ = n_iter_
-        self.loss_curve_ = loss_curve_
-        self.recurring = None
+    base: object
+    splines: NormalSplines
+    rounding: Rounding
+    is_rounded: bool
+    point_masses: PointMassClassifier | None
+    energy_: Energy
+    beta_: float
+    n_iter_: int = 0
+    loss_curve_: list | tuple = ()
+    converged: bool = True
+    value_sampler: RepeatedValueSampler | None = None
 
-    def smooth(self, inputs):
-        """Distributions of rows before rounding: `Predictive`, or `WithPointMasses` ones."""
+    @property
+    def unconverged_n_iter(self):
+        """Iterations of the longest fit that did not reach ``tol``, or 0."""
+        fits = [fit for fit in (self, self.point_masses) if fit is not None]
+        return max(0 if fit.converged else fit.n_iter_ for fit in fits)
+
+    def unrounded(self, inputs):
+        """Distributions of rows before rounding."""
         base, features = self.base.distribution(inputs)
-        features = as_read(self.energy_, features)
         outputs = self.energy_(features).astype(np.float64)
-        law = Predictive(base, TiltedNormal(self.splines, self.beta_ * outputs))
-        if self.gate is None:
-            return law
-        return WithPointMasses(
-            law, self.gate.atoms, self.recording.width, self.gate.log_masses(features)
-        )
+        corrected = CorrectedDistribution(base, TiltedNormal(self.splines, self.beta_ * outputs))
+        if self.point_masses is None:
+            return corrected
+        log_masses = self.point_masses.log_masses(features)
+        points, width = self.point_masses.points, self.rounding.width
+        return WithPointMasses(corrected, points, width, log_masses)
 
-    def __call__(self, inputs):
-        """The predictive distributions of rows."""
-        law = self.smooth(inputs)
-        return Rounded(law, self.recording) if self.rounds else law
+    def distribution(self, inputs):
+        """Distributions of rows."""
+        unrounded = self.unrounded(inputs)
+        return RoundedDistribution(unrounded, self.rounding) if self.is_rounded else unrounded
+
+    def log_prob(self, inputs, y, measure):
+        """Log density or log mass, as ``measure`` says, of y (n,)."""
+        unrounded, y = self.unrounded(inputs), y[:, None]
+        if measure == "mass":
+            return unrounded.log_mass(y, *self.rounding.intervals(y))[:, 0]
+        return unrounded.logpdf(y)[:, 0]
 
     def draws(self, inputs, p):
         """Draws (n, k) given inputs; p (n, k, 2) are uniform in (0, 1)."""
-        if self.recurring is None:
-            return self(inputs).quantile(p[..., 0])
-        return self._recorded(*self._candidates(inputs, p[..., 0]), p[..., 1])
+        if self.value_sampler is None:
+            return self.distribution(inputs).ppf(p[..., 0])
+        return self._choose_values(*self._candidates(self.value_sampler, inputs, p))
 
-    def _candidates(self, inputs, p):
-        """Draws that are not recorded yet, and the seen values next to them."""
-        law = self.smooth(inputs)
-        y = law.quantile(p)
-        return y, *self.recurring.candidates(law, y)
+    def _candidates(self, sampler, inputs, p):
+        """Draws from the density, the known values near them, and what decides among these."""
+        unrounded = self.unrounded(inputs)
+        y = unrounded.ppf(p[..., 0])
+        return y, *sampler.candidates(unrounded, y), p[..., 1]
 
-    def _recorded(self, y, indices, logs, p):
-        recorded = self.recording.nearest(self.recurring.recorded(y, indices, logs, p))
-        return np.where(np.isin(y, self.recording.atoms), y, recorded)
+    def _choose_values(self, y, *candidates):
+        chosen = self.rounding.nearest(self.value_sampler.choose(y, *candidates))
+        return np.where(self.rounding.is_point_mass(y), y, chosen)
 
-    def learn_recurring(self, blocks):
-        """Learn how draws are recorded, and return those (n, k) of blocks (inputs, p) of rows."""
-        if not (self.rounds and self.recording.spreads):
-            self.recurring = RepeatedValueSampler.of(self.recording)
-        if self.recurring is None:
-            return np.concatenate([self.draws(*block) for block in blocks])
-        found = [(*self._candidates(inputs, p[..., 0]), p[..., 1]) for inputs, p in blocks]
-        y, indices, logs, _ = found = [np.concatenate(part) for part in zip(*found, strict=True)]
-        of_rest = ~np.isin(y, self.recording.atoms)
-        self.recurring.fit(indices[of_rest], logs[of_rest])
-        return self._recorded(*found)
+    def with_value_sampler(self, blocks):
+        """This conditional with a fitted ``value_sampler``, if it needs one, and draws (n, k).
 
-    def log_prob(self, inputs, y, kind):
-        """Log density or mass of y (n,)."""
-        law, y = self.smooth(inputs), y[:, None]
-        if kind == "mass":
-            return law.log_mass(y, *self.recording.cells(y))[:, 0]
-        return law.logpdf(y)[:, 0]
+        ``blocks`` are pairs (inputs, p) of blocks of rows, as for `draws`. A density that is spread
+        over few rounding intervals needs no sampler: rounding repeats their values.
+        """
+        is_spread = self.is_rounded and self.rounding.spreads
+        sampler = None if is_spread else RepeatedValueSampler.of(self.rounding)
+        if sampler is None:
+            return self, np.concatenate([self.draws(*block) for block in blocks])
+        per_block = [self._candidates(sampler, *block) for block in blocks]
+        y, indices, logs, p = map(np.concatenate, zip(*per_block, strict=True))
+        others = ~self.rounding.is_point_mass(y)
+        fitted = replace(self, value_sampler=sampler.fit(indices[others], logs[others]))
+        return fitted, fitted._choose_values(y, indices, logs, p)

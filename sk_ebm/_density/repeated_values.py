@@ -1,90 +1,95 @@
-"""Values of a column that recur, which draws from a density never hit."""
+"""Draws that repeat values of the training rows, which draws from a density never hit."""
 
 import numpy as np
 from scipy.special import softmax
 
-_NEARBY = 16  # values seen once, and others, that a draw may be recorded as
-_LEAST_SHARE = 0.1  # of rows with a value seen before, below which draws are left as they are
-_STEPS = 6  # of proportional fitting
-_LEAST_COUNT = 0.05  # rows, that a value counts as having been drawn for in a step
-_PLAUSIBLE = 7.0  # nats below the density of a draw, at which a value may be recorded instead
+_N_CANDIDATES = 16  # of values that one row has, and of repeated ones, for each draw
+_LEAST_RECURRENCE = 0.1  # share of new rows with a known value, below which draws stay as they are
+_FITTING_STEPS = 6  # of proportional fitting: the frequencies then hardly change
+_LEAST_DRAWN = 0.05  # rows: the least expected count in a step, so that no bias becomes infinite
+_PLAUSIBLE = 7.0  # nats below the density of a draw, a factor of 1,000, within which values compete
 
 
 class RepeatedValueSampler:
-    """How draws from a density are recorded as values that were seen.
+    """Replaces draws from a density by values of the training rows, as often as these repeat.
 
-    A draw y from a density p(. given x) becomes one of the seen values v next to it, with the Gibbs
-    probability of a sum of energies, E(x, v) = -log p(v given x) - b(v). The biases b are such that
-    values are drawn as often as they were seen, by iterative proportional fitting (Deming and
-    Stephan, 1940). A value that was seen once stands for all those that have not been seen: where
-    it is drawn, and where no seen value is plausible beside y, y is kept.
+    A draw y from a density p(. given x) becomes one of the nearest known values v, with the Gibbs
+    probabilities of the energies E(x, v) = -log p(v given x) - b(v). The biases b make values as
+    frequent in draws as in the training rows, by iterative proportional fitting [1]_. A value of a
+    single training row stands for all new values: where it is chosen, and where no known value is
+    plausible, y is kept.
 
     Parameters
     ----------
     values : ndarray of shape (n_values,)
         Sorted.
     counts : ndarray of shape (n_values,)
-        How often each was seen.
+        How many training rows have each.
 
     Attributes
     ----------
     biases : ndarray of shape (n_values,)
         Zero before `fit`.
+
+    References
+    ----------
+    .. [1] Deming and Stephan, "On a least squares adjustment of a sampled frequency table when the
+       expected marginal totals are known", Annals of Mathematical Statistics, 1940.
     """
 
     def __init__(self, values, counts):
         self.values = values
         self.counts = counts
         self.biases = np.zeros(len(values))
-        self._kinds = np.flatnonzero(counts == 1), np.flatnonzero(counts > 1)
+        self._groups = np.flatnonzero(counts == 1), np.flatnonzero(counts > 1)
 
     @classmethod
-    def of(cls, recording):
-        """Of the values of a recording but its atoms; None where these hardly recur."""
-        rest = ~np.isin(recording.seen, recording.atoms)
-        values, counts = recording.seen[rest], recording.counts[rest]
-        return cls(values, counts) if recurrence(counts) >= _LEAST_SHARE else None
+    def of(cls, rounding):
+        """For the values of a `Rounding` except point masses; None where few of them repeat."""
+        others = ~rounding.is_point_mass(rounding.seen)
+        values, counts = rounding.seen[others], rounding.counts[others]
+        return cls(values, counts) if recurrence(counts) >= _LEAST_RECURRENCE else None
 
-    def candidates(self, law, y):
-        """Indices of the values next to draws y (n, k) from a law, and their log densities.
+    def candidates(self, distribution, y):
+        """Indices and log densities, (n, k, n_candidates) each, of the nearest values to draws y.
 
-        Both are (n, k, n_nearby); the latter are infinite where a value is not plausible.
+        The draws (n, k) are from the distribution; log densities of implausible values are -inf.
         """
-        indices = np.concatenate([self._nearest(kind, y) for kind in self._kinds], axis=-1)
+        indices = np.concatenate([self._nearest(group, y) for group in self._groups], axis=-1)
         points = np.concatenate([self.values[indices], y[..., None]], axis=-1)
-        logs = law.logpdf(points.reshape(len(y), -1)).reshape(points.shape)
-        logs, own = logs[..., :-1], logs[..., -1:]
-        return indices, np.where(logs > own - _PLAUSIBLE, logs, -np.inf)
+        logs = distribution.logpdf(points.reshape(len(y), -1)).reshape(points.shape)
+        logs, at_draw = logs[..., :-1], logs[..., -1:]
+        return indices, np.where(logs > at_draw - _PLAUSIBLE, logs, -np.inf)
 
-    def _nearest(self, kind, y):
-        """Indices (n, k, n_nearby) of the values of a kind that are next to y."""
-        nearby = np.arange(min(_NEARBY, len(kind)))
-        first = np.searchsorted(self.values[kind], y) - len(nearby) // 2
-        first = np.clip(first, 0, len(kind) - len(nearby))
-        return kind[first[..., None] + nearby]
+    def _nearest(self, group, y):
+        """Indices (n, k, n_nearest) of the values of a group that are nearest to y."""
+        nearest = np.arange(min(_N_CANDIDATES, len(group)))
+        first = np.searchsorted(self.values[group], y) - len(nearest) // 2
+        first = np.clip(first, 0, len(group) - len(nearest))
+        return group[first[..., None] + nearest]
 
     def fit(self, indices, logs):
-        """Learn the biases from candidates of draws, (n, n_nearby) each."""
+        """Learn the biases from the candidates of draws, (n, n_candidates) each."""
         plausible = np.isfinite(logs).any(axis=1)
         indices, logs = indices[plausible], logs[plausible]
-        rows = self.counts.sum()
-        for _ in range(_STEPS if len(logs) else 0):
+        n_rows = self.counts.sum()
+        for _ in range(_FITTING_STEPS if len(logs) else 0):
             masses = softmax(logs + self.biases[indices], axis=1)
-            drawn = np.bincount(indices.ravel(), masses.ravel(), minlength=len(self.values))
-            drawn *= rows / len(logs)
-            self.biases += np.log(self.counts / np.maximum(drawn, _LEAST_COUNT))
+            expected = np.bincount(indices.ravel(), masses.ravel(), minlength=len(self.values))
+            expected *= n_rows / len(logs)
+            self.biases += np.log(self.counts / np.maximum(expected, _LEAST_DRAWN))
         return self
 
-    def recorded(self, y, indices, logs, p):
-        """What draws y (n, k) with such candidates are recorded as; p (n, k) in (0, 1) decide."""
+    def choose(self, y, indices, logs, p):
+        """What replaces the draws y (n, k) with such candidates; p (n, k) in (0, 1) decide."""
         kept = np.isneginf(logs).all(axis=-1)
         logs = np.where(kept[..., None], 0, logs)
-        below = np.cumsum(softmax(logs + self.biases[indices], axis=-1), axis=-1)
-        chosen = np.sum(below[..., :-1] < p[..., None], axis=-1, keepdims=True)
+        levels = np.cumsum(softmax(logs + self.biases[indices], axis=-1), axis=-1)
+        chosen = np.sum(levels[..., :-1] < p[..., None], axis=-1, keepdims=True)
         chosen = np.take_along_axis(indices, chosen, axis=-1)[..., 0]
         return np.where(kept | (self.counts[chosen] == 1), y, self.values[chosen])
 
 
 def recurrence(counts):
-    """The share of new rows with a value seen before: Good and Turing's estimate."""
+    """The share of new rows with a known value: Good and Turing's estimate."""
     return 1 - np.count_nonzero(counts == 1) / counts.sum()

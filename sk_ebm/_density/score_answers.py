@@ -1,4 +1,4 @@
-"""Values of a continuous answer, by their normal scores."""
+"""Answers of a continuous target, by their normal scores."""
 
 import numpy as np
 
@@ -6,31 +6,31 @@ from sk_ebm._core.answers import Answers
 from sk_ebm.losses._base import Curvature
 
 
-class Grid(Answers):
-    """Values of a continuous answer, by their normal scores z: E(x, z) = -<outputs, phi(z)>.
+class NormalScoreAnswers(Answers):
+    """Values of a continuous target by their normal scores z: E(x, z) = -<outputs, phi(z)>.
 
-    The candidates are the nodes of a coarse quadrature, the same for every sample, with the
-    observed z beside them: correct, and of measure zero, so it counts in E+ and not in Z.
+    The candidates are the nodes of a coarse quadrature, the same for every sample, and the observed
+    z: the correct answer, of measure zero, which counts in E+ and not in Z.
 
     Parameters
     ----------
     z : ndarray of shape (n,) or (n, k)
-        Of several scores, over which an answer is spread, the mean of phi counts.
+        With k scores, over which an answer is spread, phi(z) is their mean.
     splines : NormalSplines
         phi, and its coarse nodes with their log weights.
-    trust : float, default=None
-        One virtual sample from the standard normal law stands beside the n samples, so that no
-        sharper law around few values is always better: phi has mean zero there, so it makes the
-        energy of an observed z n / (n + 1) times what it is. None means that; a part keeps it.
+    shrinkage : float, default=None
+        Factor of the energies of observed z; None means n / (n + 1). That equals one more sample
+        from the standard normal distribution, where phi has mean zero: without it a distribution
+        around few values could become ever narrower. `take` keeps it.
     """
 
-    def __init__(self, z, splines, trust=None):
+    def __init__(self, z, splines, shrinkage=None):
         self.z = z
         self.splines = splines
-        self.trust = len(z) / (len(z) + 1) if trust is None else trust
+        self.shrinkage = len(z) / (len(z) + 1) if shrinkage is None else shrinkage
         self.target = np.full(len(z), len(splines.at_coarse))
         self.log_measure = np.append(splines.coarse_log_weights, -np.inf)
-        self._at_z = self.trust * splines(z.reshape(len(z), -1)).mean(axis=1)
+        self._at_z = self.shrinkage * splines(z.reshape(len(z), -1)).mean(axis=1)
 
     def __len__(self):
         return len(self.z)
@@ -40,7 +40,7 @@ class Grid(Answers):
         return self.splines.n_basis
 
     def take(self, samples):
-        return Grid(self.z[samples], self.splines, self.trust)
+        return NormalScoreAnswers(self.z[samples], self.splines, self.shrinkage)
 
     def arrange(self, outputs):
         at_nodes, at_z = self.splines.at_coarse, self._at_z
@@ -48,21 +48,21 @@ class Grid(Answers):
         np.matmul(outputs, -at_nodes.T, out=energies[:, :-1])
         energies[:, -1] = -np.einsum("nk,nk->n", outputs, at_z)
 
-        def pullback(slopes):
-            return -slopes[:, :-1] @ at_nodes - slopes[:, -1:] * at_z
+        def pullback(gradients):
+            return -gradients[:, :-1] @ at_nodes - gradients[:, -1:] * at_z
 
         return energies, pullback
 
     def curvature(self, of_energies, outputs, pullback):
-        """There are more nodes than outputs: products are with matrices, which are made once."""
-        matrices = self._curvatures(of_energies, outputs)
+        """Products with matrices that are computed once: there are fewer outputs than nodes."""
+        matrices = self._second_derivatives(of_energies, outputs)
         diagonal = np.einsum("nkk->nk", matrices)
         return Curvature(diagonal, lambda v: np.matmul(matrices, v[..., None])[..., 0])
 
     def diagonal(self, curvature, outputs):
-        return np.einsum("nkk->nk", self._curvatures(curvature, outputs))
+        return np.einsum("nkk->nk", self._second_derivatives(curvature, outputs))
 
-    def _curvatures(self, curvature, outputs):
+    def _second_derivatives(self, curvature, outputs):
         """Second derivatives by the outputs of each sample, (n, o, o)."""
         columns = []
         for unit in np.eye(self.n_outputs):

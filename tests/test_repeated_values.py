@@ -1,3 +1,5 @@
+"""Draws that repeat the values of the training rows."""
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -9,7 +11,7 @@ from sk_ebm._density.rounding import Rounding
 
 
 class Normal:
-    """The law N(loc, scale) of each row."""
+    """The distribution N(loc, scale) of each row."""
 
     def __init__(self, loc, scale):
         self.loc, self.scale = loc[:, None], scale
@@ -28,21 +30,21 @@ def heaped(rng, n):
     return x, np.where(rng.uniform(size=n) < 0.3, 5 * np.rint(y / 5), y)
 
 
-def fitted(y, law, rng):
-    recurring = RepeatedValueSampler.of(Rounding.of(y))
-    indices, logs = recurring.candidates(law, law.draws(rng))
-    return recurring.fit(indices[:, 0], logs[:, 0])
+def fitted(y, distribution, rng):
+    sampler = RepeatedValueSampler.of(Rounding.of(y))
+    indices, logs = sampler.candidates(distribution, distribution.draws(rng))
+    return sampler.fit(indices[:, 0], logs[:, 0])
 
 
-def recorded(recurring, law, rng, k=1):
-    y = law.draws(rng, k)
-    return recurring.recorded(y, *recurring.candidates(law, y), rng.uniform(size=y.shape))
+def replaced(sampler, distribution, rng, k=1):
+    y = distribution.draws(rng, k)
+    return sampler.choose(y, *sampler.candidates(distribution, y), rng.uniform(size=y.shape))
 
 
-def test_values_are_drawn_as_often_as_they_were_seen_and_near_to_the_draw(rng):
+def test_values_are_as_frequent_as_in_training_and_near_to_the_draw(rng):
     x, y = heaped(rng, 4000)
-    law = Normal(x, 6.0)
-    drawn = recorded(fitted(y, law, rng), law, rng, k=20)
+    distribution = Normal(x, 6.0)
+    drawn = replaced(fitted(y, distribution, rng), distribution, rng, k=20)
     values, counts = np.unique(y, return_counts=True)
     frequent = counts >= 20
     shares = np.mean(drawn.ravel() == values[frequent, None], axis=1)
@@ -53,27 +55,27 @@ def test_values_are_drawn_as_often_as_they_were_seen_and_near_to_the_draw(rng):
 def test_new_values_are_drawn_as_often_as_rows_have_values_of_their_own(rng):
     y = rng.standard_normal(3000)
     y[:1500] = np.round(y[:1500], 1)
-    law = Normal(np.zeros(3000), 1.0)
-    drawn = recorded(fitted(y, law, rng), law, rng, k=10)
+    distribution = Normal(np.zeros(3000), 1.0)
+    drawn = replaced(fitted(y, distribution, rng), distribution, rng, k=10)
     assert_allclose(np.isin(drawn, y).mean(), 0.5, atol=0.05)
     assert kstest(drawn[~np.isin(drawn, y)], "norm").statistic < 0.03
 
 
 def test_a_draw_is_kept_where_no_value_is_plausible_beside_it():
-    recurring = RepeatedValueSampler(np.arange(20.0), np.full(20, 5))
-    law = Normal(np.array([3.5, 4.0]), 1e-3)
-    kept, moved = recorded(recurring, law, np.random.RandomState(0))
-    assert kept == law.draws(np.random.RandomState(0))[0]
+    sampler = RepeatedValueSampler(np.arange(20.0), np.full(20, 5))
+    distribution = Normal(np.array([3.5, 4.0]), 1e-3)
+    kept, moved = replaced(sampler, distribution, np.random.RandomState(0))
+    assert kept == distribution.draws(np.random.RandomState(0))[0]
     assert moved == 4
-    nothing = recurring.candidates(Normal(np.array([3.5]), 1e-3), np.array([[3.5]]))
-    assert_array_equal(recurring.fit(*(part[:, 0] for part in nothing)).biases, 0)
+    nothing = sampler.candidates(Normal(np.array([3.5]), 1e-3), np.array([[3.5]]))
+    assert_array_equal(sampler.fit(*(part[:, 0] for part in nothing)).biases, 0)
 
 
 def test_recurrence_and_what_has_none(rng):
     assert recurrence(np.array([3, 1, 4, 2])) == 0.9
     assert RepeatedValueSampler.of(Rounding.of(rng.standard_normal(100))) is None
     of_an_atom = Rounding.of(np.append(rng.standard_normal(100), np.zeros(100)))
-    assert len(of_an_atom.atoms) == 1
+    assert len(of_an_atom.point_masses) == 1
     assert RepeatedValueSampler.of(of_an_atom) is None
 
 
@@ -90,7 +92,7 @@ def joint(table, **params):
     return model.set_params(**params).fit(table)
 
 
-def test_draws_of_a_table_are_recorded_as_its_columns_were(table):
+def test_draws_of_a_table_repeat_the_values_of_its_columns(table):
     model = joint(table)
     drawn = model.sample(3000, random_state=0)
     for j in range(3):

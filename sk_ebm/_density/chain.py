@@ -1,0 +1,195 @@
+"""A chain of one-dimensional densities: each target given the inputs and the targets before it."""
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.random import RandomState
+from sklearn.dummy import DummyRegressor
+
+from sk_ebm._core.folds import Folds, shuffled_folds
+from sk_ebm._density.base_models import LocationScale, PredictedBase
+from sk_ebm._density.conditional import Conditional
+from sk_ebm._density.point_masses import PointMassClassifier
+from sk_ebm._density.score_answers import NormalScoreAnswers
+from sk_ebm._density.splines import NormalSplines
+from sk_ebm._utils.estimators import row_blocks
+from sk_ebm._utils.threads import one_blas_thread
+from sk_ebm.energies import Energy
+
+_ARRAYS_PER_BLOCK = 60  # of the quadrature's size, that the distributions of a block hold at once
+SMALL_TABLE = 2000  # rows with one BLAS thread: with more rows trees keep the cores busy
+
+
+def default_folds(n_samples, rng):
+    """Ten folds of few rows, whose models then see nearly all of them; five of many."""
+    n_splits = 10 if 50 <= n_samples < 1000 else 5
+    return shuffled_folds(n_samples, min(n_splits, n_samples), rng)
+
+
+class ConditionalChain:
+    """Fitted conditionals, each of one target given the inputs and the targets before it.
+
+    Parameters
+    ----------
+    conditionals : list of Conditional
+    """
+
+    def __init__(self, conditionals):
+        self.conditionals = conditionals
+
+    def single(self, method):
+        """The conditional of the one target, which the method needs."""
+        if len(self.conditionals) > 1:
+            raise ValueError(
+                f"{method} needs one target, got {len(self.conditionals)}: use sample, or ask the "
+                "chain_ one by one."
+            )
+        return self.conditionals[0]
+
+    def evaluate(self, method, question, X, *y):
+        """What ``question(distribution, *y)`` returns for rows of X, and of y, in blocks."""
+        conditional = self.single(method)
+        with one_blas_thread(len(X) <= SMALL_TABLE):
+            return np.concatenate(
+                [
+                    question(conditional.distribution(X[rows]), *(values[rows] for values in y))
+                    for rows in self.blocks(X)
+                ]
+            )
+
+    def blocks(self, inputs):
+        """Slices of rows whose distributions fit into scikit-learn's ``working_memory``."""
+        n_nodes = len(self.conditionals[0].splines.nodes)
+        n_values = max(len(conditional.rounding.values) for conditional in self.conditionals)
+        return row_blocks(inputs, _ARRAYS_PER_BLOCK * n_nodes + 4 * n_values)
+
+    def log_prob(self, X, targets, measure):
+        """Log density or log mass (n,) of targets (n, n_targets) given X, of all together."""
+        table, total = np.hstack([X, targets]), np.zeros(len(X))
+        with one_blas_thread(len(X) <= SMALL_TABLE):
+            for j, conditional in enumerate(self.conditionals, start=X.shape[1]):
+                for rows in self.blocks(table):
+                    total[rows] += conditional.log_prob(table[rows, :j], table[rows, j], measure)
+        return total
+
+    def draws(self, X, n_draws, rng):
+        """X and draws of the targets, (n, n_draws, n_columns + n_targets)."""
+        table, n_per_row = X, n_draws
+        for conditional in self.conditionals:
+            p = rng.uniform(size=(len(table), n_per_row, 2))
+            drawn = np.empty(p.shape[:2])
+            for rows in self.blocks(table):
+                drawn[rows] = conditional.draws(table[rows], p[rows])
+            table = np.column_stack([np.repeat(table, n_per_row, axis=0), drawn.ravel()])
+            n_per_row = 1
+        return table.reshape(len(X), n_draws, -1)
+
+
+def report_nothing(value, attributes):
+    """Report no iteration."""
+
+
+@dataclass(frozen=True)
+class ChainFit:
+    """The settings of one fit of a chain.
+
+    Parameters
+    ----------
+    energy : Energy
+        Unfitted.
+    fit_energy : callable
+        ``fit_energy(features, answers, weights, report)`` fits a clone of the energy and returns a
+        `FittedComponent`.
+    splines : NormalSplines
+    has_masses : bool
+        Whether point masses and rounded values have masses.
+    weights : ndarray of shape (n,)
+    folds : Folds
+        Of the cross-fitting of bases.
+    rng : RandomState
+    report : callable
+        ``report(value, attributes)`` is called after each iteration of an energy, ``attributes()``
+        making the estimator's attribute ``chain_`` with the conditionals that there are.
+    """
+
+    energy: Energy
+    fit_energy: Callable
+    splines: NormalSplines
+    has_masses: bool
+    weights: np.ndarray
+    folds: Folds
+    rng: RandomState
+    report: Callable
+
+    def chain(self, bases, X, targets, roundings):
+        """Conditionals of the targets (n, n_targets); bases, unfitted, are fitted in place."""
+        conditionals = []
+        for base, y, rounding in zip(bases, targets.T, roundings, strict=True):
+            inputs = np.hstack([X, targets[:, : len(conditionals)]])
+            conditionals.append(self._conditional(base, inputs, y, rounding, list(conditionals)))
+        return conditionals
+
+    def _conditional(self, base, inputs, y, rounding, earlier):
+        has_point_masses = self.has_masses and len(rounding.point_masses) > 0
+        weights = self.weights * ~rounding.is_point_mass(y) if has_point_masses else self.weights
+        base.fit(inputs, y, rounding.spread(y), weights, list(self.folds), self.rng)
+        features = base.features_
+        answers = NormalScoreAnswers(base.scores_, self.splines)
+        classifier = self._point_masses(features, y, rounding) if has_point_masses else None
+        is_rounded = self.has_masses and rounding.rounded
+        base = _without_features(base)
+        make = partial(Conditional, base, self.splines, rounding, is_rounded, classifier)
+
+        def report(value, attributes):
+            self.report(value, lambda: {"chain_": [*earlier, make(**attributes())]})
+
+        fitted = self.fit_energy(features, answers, weights, report)
+        return make(**fitted.attributes, converged=fitted.converged)
+
+    def _point_masses(self, features, y, rounding):
+        """The probabilities of point masses, by an energy of the same kind."""
+        points = rounding.point_masses
+        answers = PointMassClassifier.class_answers(y, points)
+        fitted = self.fit_energy(features, answers, self.weights, report_nothing)
+        return PointMassClassifier(points, **fitted.attributes, converged=fitted.converged)
+
+
+def _without_features(base):
+    """A copy of a fitted base without the features of the training rows, which only fits read."""
+    fitted = copy(base)
+    vars(fitted).pop("features_", None)
+    return fitted
+
+
+def make_bases(n_targets, base, location, power, n_jobs):
+    """Unfitted base models of the targets."""
+    if base is not None:
+        return [PredictedBase(base, n_jobs) for _ in range(n_targets)]
+    return [LocationScale(_regressors(location), power, n_jobs) for _ in range(n_targets)]
+
+
+def _regressors(location):
+    """A list of the regressors of the parameter ``location``, or "auto"."""
+    if location is None:
+        return [DummyRegressor(strategy="median")]
+    if isinstance(location, str) and location == "auto":
+        return location
+    return list(location) if isinstance(location, (list, tuple)) else [location]
+
+
+def unconverged_n_iter(chains, names, kind):
+    """Iterations of the longest fit that did not reach ``tol``, or 0, and what it was " for ...".
+
+    ``chains`` are pairs of an order and the conditionals in this order, which are of what ``kind``
+    says, by the names or, where there are none, by index.
+    """
+    n_iter = np.zeros(len(chains[0][0]), dtype=int)
+    for order, conditionals in chains:
+        for j, conditional in zip(order, conditionals, strict=True):
+            n_iter[j] = max(n_iter[j], conditional.unconverged_n_iter)
+    listed = [repr(names[j] if names else int(j)) for j in np.flatnonzero(n_iter)]
+    plural = "s" if len(listed) > 1 else ""
+    return n_iter.max(), f" for {kind}{plural} {', '.join(listed)}" if len(n_iter) > 1 else ""

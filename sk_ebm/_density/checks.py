@@ -1,0 +1,101 @@
+"""Checks of the parameters and data of a density, and which methods it has."""
+
+import numpy as np
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.metaestimators import available_if
+
+from sk_ebm._utils.validation import check_number, check_weighs
+
+_LARGEST_NUMBER = 1e150  # in absolute value: larger ones have squares that overflow
+_POINTS = ("mean", "median", "mode")
+
+
+def check_base(base, location, power):
+    """Raise a ValueError where one of the parameters of the base is out of range."""
+    locations = location if isinstance(location, (list, tuple)) else [location]
+    is_given = not (location is None or (isinstance(location, str) and location == "auto"))
+    if is_given and not (locations and all(map(_is_estimator, locations))):
+        raise ValueError(
+            f"location must be 'auto', a regressor, a list of regressors or None, got {location!r}."
+        )
+    check_number("power", power, -2, 3, closed=True, other=("auto", None))
+    if base is not None and not _is_estimator(base):
+        raise ValueError(f"base must be an estimator that predicts distributions, got {base!r}.")
+
+
+def _is_estimator(value):
+    return hasattr(value, "fit") and hasattr(value, "predict") and not isinstance(value, type)
+
+
+def check_choices(point, atoms):
+    """Raise a ValueError unless these parameters are among what is accepted."""
+    if point not in _POINTS:
+        raise ValueError(f"point must be one of {list(_POINTS)}, got {point!r}.")
+    if atoms is not False and atoms != "auto":
+        raise ValueError(f"atoms must be 'auto' or False, got {atoms!r}.")
+
+
+def check_kind(kind, roundings):
+    """Raise a ValueError unless the targets with these roundings have such a log-likelihood."""
+    if kind not in ("density", "mass"):
+        raise ValueError(f"kind must be 'density' or 'mass', got {kind!r}.")
+    if kind == "mass" and not all(rounding.has_intervals for rounding in roundings):
+        raise ValueError(
+            "kind='mass' needs answers that are repeated, or multiples of one number as rounded "
+            "ones are; use kind='density'."
+        )
+
+
+def check_squares(name, values):
+    """Raise a ValueError where squares of the values overflow."""
+    largest = np.abs(values).max()
+    if largest > _LARGEST_NUMBER:
+        raise ValueError(
+            f"{name} must be at most {_LARGEST_NUMBER:g} in absolute value, got {largest:g}, the "
+            "square of which overflows: use another unit."
+        )
+
+
+def check_data(X, targets, weights, conditional, point):
+    """Raise a ValueError unless targets (n, n_targets) with weights (n,) have a density."""
+    check_squares("X", X)
+    check_squares("y", targets)
+    check_weighs(weights)
+    if not conditional:
+        if np.ptp(weights) > 0:
+            raise ValueError("sample_weight is not taken with conditional=False: repeat rows.")
+        return
+    if point == "mode" and targets.shape[1] > 1:
+        raise ValueError("point='mode' needs one target; use 'mean' or 'median' for several.")
+    used = targets[weights > 0]
+    if (np.ptp(used, axis=0) == 0).any():
+        raise ValueError(
+            "y must take at least two values with positive weight, got only "
+            f"{used[0].tolist()}: a constant has no density."
+        )
+
+
+def validated_targets(X, y, n_targets):
+    """Targets (n, n_targets) of the rows of X."""
+    y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+    check_consistent_length(X, y)
+    targets = y.reshape(len(y), -1)
+    if targets.shape[1] != n_targets:
+        raise ValueError(f"y must have {n_targets} columns, got {targets.shape[1]}.")
+    return targets
+
+
+def _is_conditional(estimator):
+    if not estimator.conditional:
+        raise AttributeError("It is for densities of y given x, with conditional=True.")
+    return True
+
+
+def _is_joint(estimator):
+    if estimator.conditional:
+        raise AttributeError("It is for densities of x, with conditional=False; see log_prob.")
+    return True
+
+
+conditional_only = available_if(_is_conditional)
+joint_only = available_if(_is_joint)

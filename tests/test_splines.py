@@ -1,0 +1,67 @@
+"""Splines of a normal score, and normal distributions tilted by them."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import integrate, special, stats
+
+from sk_ebm._density.splines import NormalSplines, TiltedNormal
+
+SPLINES = NormalSplines(8)
+
+
+@pytest.fixture
+def tilted(rng):
+    return TiltedNormal(SPLINES, rng.standard_normal((6, 8)))
+
+
+def test_splines_end_above_zero_whatever_the_signs_of_eigenvectors():
+    assert (SPLINES(SPLINES.bound) > 0).all()
+
+
+def test_splines_are_orthogonal_and_ordered_by_roughness():
+    weights = np.exp(SPLINES.log_weights)
+    gram = SPLINES.at_nodes.T * weights @ SPLINES.at_nodes
+    assert_allclose(weights.sum(), 1, rtol=1e-14)
+    assert_allclose(gram - np.diag(np.diag(gram)), 0, atol=1e-12)
+    assert_allclose(weights @ SPLINES.at_nodes, 0, atol=1e-12)
+    assert (np.diff(np.diag(gram)) < 0).all()
+
+
+def test_splines_are_constant_beyond_the_knots():
+    assert_array_equal(SPLINES(np.array([-50.0, -np.inf])), SPLINES(np.array([-3.0, -3.0])))
+
+
+def test_tilted_density_integrates_to_one(tilted):
+    for i in range(len(tilted.outputs)):
+        one = TiltedNormal(SPLINES, tilted.outputs[i : i + 1])
+
+        def density(z, one=one):
+            return stats.norm.pdf(z) * np.exp(one.tilt(np.array([[z]]))[0, 0])
+
+        total = integrate.quad(density, -12, 12, points=SPLINES.knots, limit=200)[0]
+        assert_allclose(total, 1, atol=1e-9)
+
+
+def test_cdf_and_quantile_of_the_score_invert_each_other(tilted):
+    p = np.tile([1e-6, 0.01, 0.3, 0.5, 0.9, 1 - 1e-6], (6, 1))
+    assert_allclose(tilted.cdf(tilted.quantile(p)), p, atol=1e-9)
+
+
+def test_cdf_at_nodes_is_the_cdf(tilted):
+    inside = np.abs(SPLINES.nodes) < SPLINES.bound
+    nodes = np.tile(SPLINES.nodes[inside], (6, 1))
+    assert_allclose(tilted.cdf_at_nodes[:, inside], tilted.cdf(nodes), atol=1e-4)
+
+
+def test_the_coarse_quadrature_is_exact_enough_to_fit(rng):
+    assert_allclose(np.exp(SPLINES.coarse_log_weights).sum(), 1)
+    outputs = rng.standard_normal((50, 8)) / np.arange(1, 9)  # smooth, as fitted ones are
+    fine, coarse = (
+        special.logsumexp(outputs @ at.T + weights, axis=1)
+        for at, weights in (
+            (SPLINES.at_nodes, SPLINES.log_weights),
+            (SPLINES.at_coarse, SPLINES.coarse_log_weights),
+        )
+    )
+    assert_allclose(coarse, fine, atol=1e-3)
