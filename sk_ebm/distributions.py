@@ -20,7 +20,7 @@ class Predictive:
     Parameters
     ----------
     base : distribution
-        As `sk_ebm._density.base_distributions` describes.
+        As `sk_ebm._density.base_fit` describes.
     tilted : TiltedNormal
         The law of z.
     """

@@ -8,9 +8,10 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
 
 from sk_ebm import EnergyDensityEstimator
-from sk_ebm._density.base_distributions import Student
 from sk_ebm._density.rounding import PointMassClassifier, Rounding
-from sk_ebm._density.splines import NormalSplines, TiltedNormal
+from sk_ebm._density.splines import NormalSplines
+from sk_ebm._density.student import StudentDistribution
+from sk_ebm._density.tilted_normal import TiltedNormal
 from sk_ebm.distributions import Predictive, Rounded, WithPointMasses
 
 
@@ -102,7 +103,7 @@ def test_cells_of_values_not_seen():
 
 
 def laws(rng):
-    base = Student(rng.standard_normal(6), rng.uniform(0.5, 2, size=6), 4.0)
+    base = StudentDistribution(rng.standard_normal(6), rng.uniform(0.5, 2, size=6), 4.0)
     smooth = Predictive(base, TiltedNormal(NormalSplines(8), 0.5 * rng.standard_normal((6, 8))))
     gated = WithPointMasses(
         smooth, np.array([-0.5, 1.0]), 0.5, np.log(rng.dirichlet(np.ones(3), size=6))

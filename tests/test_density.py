@@ -23,10 +23,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyDensityEstimator
 from sk_ebm._core.objective import Objective
-from sk_ebm._density.base_distributions import Blended, MixtureRows, PredictedDistribution, Student
+from sk_ebm._density.blended import BlendedDistribution
 from sk_ebm._density.conditional import as_read
+from sk_ebm._density.mixture_distribution import MixtureDistribution
+from sk_ebm._density.predicted import PredictedDistribution
 from sk_ebm._density.score_answers import Grid
-from sk_ebm._density.splines import NormalSplines, TiltedNormal
+from sk_ebm._density.splines import NormalSplines
+from sk_ebm._density.student import StudentDistribution
+from sk_ebm._density.tilted_normal import TiltedNormal
 from sk_ebm._utils.roots import find_root
 from sk_ebm.distributions import Predictive
 from sk_ebm.energies import KernelEnergy, as_energy
@@ -77,15 +81,17 @@ def tilted(rng):
 def bases(rng):
     loc, scale = rng.standard_normal(6), rng.uniform(0.5, 2, size=6)
     shares = np.log(rng.dirichlet(np.ones(3), size=6))
-    student = Student(loc, scale, 4.0)
-    mixture = MixtureRows(shares, 3 * rng.standard_normal((6, 3)), np.tile([0.2, 0.5, 1], (6, 1)))
+    student = StudentDistribution(loc, scale, 4.0)
+    mixture = MixtureDistribution(
+        shares, 3 * rng.standard_normal((6, 3)), np.tile([0.2, 0.5, 1], (6, 1))
+    )
     of_cells = rng.dirichlet(np.ones(4), size=6)
     return {
         "student": student,
-        "blended": Blended(student, np.array([-1.0, 0.1, 2.0]), of_cells, 0.6),
+        "blended": BlendedDistribution(student, np.array([-1.0, 0.1, 2.0]), of_cells, 0.6),
         "normal": PredictedDistribution(stats.norm(loc, scale), np.array([-1.0, 1.0])),
         "mixture": mixture,
-        "blended mixture": Blended(mixture, np.array([-1.0, 0.1, 2.0]), of_cells, 0.6),
+        "blended mixture": BlendedDistribution(mixture, np.array([-1.0, 0.1, 2.0]), of_cells, 0.6),
     }
 
 
@@ -111,7 +117,7 @@ def test_roots_are_found_where_newton_steps_go_to_and_fro():
 def test_quantiles_of_mixtures_of_narrow_and_wide_components(rng):
     shares = np.log(rng.dirichlet(np.ones(8), size=2000))
     widths = np.tile(10 ** np.linspace(-3, 1, 8), (2000, 1))
-    mixture = MixtureRows(shares, rng.standard_normal((2000, 8)), widths)
+    mixture = MixtureDistribution(shares, rng.standard_normal((2000, 8)), widths)
     z = rng.standard_normal((2000, 5))
     assert_allclose(mixture.normal_score(mixture.from_normal_score(z)), z, atol=1e-6)
 
@@ -582,9 +588,9 @@ def test_columns_in_bands_are_seen_from_the_leaves_of_trees(rng):
 
     X[:, 4] = bands[(12 * X[:, 1]).astype(int)] + 0.1 * rng.standard_normal(600)
     joint = EnergyDensityEstimator("linear", conditional=False, random_state=0).fit(X)
-    assert joint.chain_[0].base.local_ is None
-    assert joint.chain_[1].base.local_ is None
-    assert joint.chain_[4].base.local_.weight_ > 0.5
+    assert joint.chain_[0].base.leaf_density_ is None
+    assert joint.chain_[1].base.leaf_density_ is None
+    assert joint.chain_[4].base.leaf_density_.weight > 0.5
     draws = joint.sample(1000, random_state=0)
     draws = draws[(draws[:, 1] > 0) & (draws[:, 1] < 1)]
     assert np.mean(off(draws) < 0.4) > 0.6

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sk_ebm._density.repeated_values import RepeatedValueSampler
-from sk_ebm._density.splines import TiltedNormal
+from sk_ebm._density.tilted_normal import TiltedNormal
 from sk_ebm.distributions import Predictive, Rounded, WithPointMasses
 
 _FARTHEST = 1e15  # that features are in single precision, in about their units
@@ -21,7 +21,7 @@ class Conditional:
 
     Parameters
     ----------
-    base : fitted base, see `sk_ebm._density.base_models`
+    base : fitted base, see `sk_ebm._density.base_fit`
     splines : NormalSplines
     recording : Rounding
     rounds : bool

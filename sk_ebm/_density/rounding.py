@@ -84,7 +84,7 @@ class Rounding:
     def on(self, margin, spreads):
         """The recording of what is on the scale of a margin, straight where there are atoms."""
         values, atoms, seen = (margin(of) for of in (self.values, self.atoms, self.seen))
-        width = self.width * margin.slopes[0]
+        width = self.width * margin.derivatives[0]
         return Rounding(values, atoms, self.step, width, seen, self.counts, spreads, margin)
 
     @property

@@ -15,10 +15,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sk_ebm._density.base_models import LocationScale, PredictedBase
 from sk_ebm._density.column_transform import ColumnTransform
 from sk_ebm._density.conditional import Conditional, as_read
-from sk_ebm._density.mixture import MixtureColumn, fit_mixture
+from sk_ebm._density.gaussian_mixture import fit_mixture
+from sk_ebm._density.location_scale import LocationScale
+from sk_ebm._density.mixture_column import MixtureColumn
+from sk_ebm._density.predicted import PredictedBase
 from sk_ebm._density.rounding import PointMassClassifier, Rounding
 from sk_ebm._density.score_answers import Grid
 from sk_ebm._density.splines import NormalSplines
@@ -406,19 +408,18 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         splines, gate = NormalSplines(self.n_basis), None
         has_gate = self.atoms == "auto" and len(recording.atoms) > 0
         of_rest = weights * ~np.isin(y, recording.atoms) if has_gate else weights
-        base = fit_base(weights=of_rest)
-        features = as_read(parts[0], base.features_)
-        del base.features_  # as long as the table, and only the fit reads them
+        base_fit = fit_base(weights=of_rest)
+        features = as_read(parts[0], base_fit.features)
         if has_gate:
             gate = self._fit_gate(parts, features, y, recording, weights, splits)
         rounds = self.atoms == "auto" and recording.rounded
-        make = partial(Conditional, base, splines, recording, rounds, gate)
+        make = partial(Conditional, base_fit.base, splines, recording, rounds, gate)
         earlier = list(self.chain_)
 
         def report_chain(value, attributes):
             report(value, lambda: {"chain_": [*earlier, make(**attributes())]})
 
-        answers = Grid(base.scores_, splines)
+        answers = Grid(base_fit.normal_scores, splines)
         fitted = self._fit_component(
             clone(parts[0]), parts[1], features, answers, of_rest, splits, report_chain
         )
@@ -545,7 +546,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         own = self._log_prob(self._on_margins(X), X.shape[1])
         if self.kind == "density":
             own += sum(
-                of.log_slope(column)
+                of.log_derivative(column)
                 for of, column in zip(self.column_transforms_, X.T, strict=True)
             )
         others = [
