@@ -1,9 +1,7 @@
 """Configuration of the documentation: sphinx-build -W docs docs/_build/html."""
 
 from importlib import import_module
-from inspect import isclass, isfunction
 
-from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 from sk_ebm._core.compatibility import compatible
@@ -34,39 +32,6 @@ class Registry(SphinxDirective):
             path = f"{module}.{component.__name__}"
             lines += [f'.. rubric:: "{key}"', "", f".. autoclass:: {path}", ""]
         return self.parse_text_to_nodes("\n".join(lines))
-
-
-class PublicNames(SphinxDirective):
-    """Documents the public classes and functions of a module, in the order of its source.
-
-    ``.. public-names:: sk_ebm.distributions``; the option ``except`` names those that are
-    documented elsewhere, and ``members`` shows the methods.
-    """
-
-    required_arguments = 1
-    option_spec = {"except": directives.unchanged, "members": directives.flag}
-
-    def run(self):
-        module = import_module(self.arguments[0])
-        elsewhere = self.options.get("except", "").split()
-        members = ["   :members:"] if "members" in self.options else []
-        lines = []
-        for name in public_names(module):
-            thing = getattr(module, name)
-            if name not in elsewhere and isclass(thing):
-                lines += [f".. autoclass:: {module.__name__}.{name}", *members, ""]
-            elif name not in elsewhere and isfunction(thing):
-                lines += [f".. autofunction:: {module.__name__}.{name}", ""]
-        return self.parse_text_to_nodes("\n".join(lines))
-
-
-def public_names(module):
-    """``__all__`` of a module, else the names without underscore that it defines."""
-    return getattr(module, "__all__", None) or [
-        name
-        for name, thing in vars(module).items()
-        if not name.startswith("_") and getattr(thing, "__module__", None) == module.__name__
-    ]
 
 
 class Compatibility(SphinxDirective):
@@ -107,6 +72,5 @@ def escape_bars(app, what, name, obj, options, lines):
 
 def setup(app):
     app.add_directive("registry", Registry)
-    app.add_directive("public-names", PublicNames)
     app.add_directive("compatibility", Compatibility)
     app.connect("autodoc-process-docstring", escape_bars, priority=900)

@@ -8,8 +8,6 @@ from functools import cached_property
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sk_ebm._density.splines import masses_below
-
 __all__ = ["CorrectedDistribution", "Distribution", "RoundedDistribution", "WithPointMasses"]
 
 _ACCURATE_MASS = 1e-8  # a difference of two cdfs has rounding errors of about 1e-16
@@ -113,7 +111,7 @@ class CorrectedDistribution(Distribution):
     Parameters
     ----------
     base : base distribution
-        As `sk_ebm._density.base_distributions` describes.
+        As `sk_ebm._density.base_fit` describes.
     tilted : TiltedNormal
         The distribution of z.
     """
@@ -196,7 +194,7 @@ class CorrectedDistribution(Distribution):
     def half_mean_difference(self):
         """E|Y - Y'| / 2 = E[Y (2 F(Y) - 1)], (n,)."""
         values, masses = self._quadrature
-        return np.sum(masses * (2 * masses_below(masses) - 1) * values, axis=1)
+        return np.sum(masses * (2 * self.tilted.masses_below(masses) - 1) * values, axis=1)
 
 
 class WithPointMasses(Distribution):

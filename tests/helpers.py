@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.groups import Groups
 from sk_ebm._core.training import Penalty, Training
-from sk_ebm._density.score_answers import Grid
+from sk_ebm._density.score_answers import NormalScoreAnswers
 from sk_ebm._density.splines import NormalSplines
 
 SPLINES = NormalSplines(4)
@@ -41,7 +41,7 @@ def groups(rng):
 def scores(rng):
     """Normal scores of a continuous answer."""
     X = rng.standard_normal((60, 3))
-    return X, Grid((X[:, 0] + 0.3 * rng.standard_normal(60)).clip(-3, 3), SPLINES)
+    return X, NormalScoreAnswers((X[:, 0] + 0.3 * rng.standard_normal(60)).clip(-3, 3), SPLINES)
 
 
 ANSWERS = {"classes": classes, "groups": groups, "scores": scores}

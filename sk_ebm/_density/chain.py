@@ -1,7 +1,6 @@
 """A chain of one-dimensional densities: each target given the inputs and the targets before it."""
 
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,9 +9,10 @@ from numpy.random import RandomState
 from sklearn.dummy import DummyRegressor
 
 from sk_ebm._core.folds import Folds, shuffled_folds
-from sk_ebm._density.base_models import LocationScale, PredictedBase
 from sk_ebm._density.conditional import Conditional
+from sk_ebm._density.location_scale import LocationScale
 from sk_ebm._density.point_masses import PointMassClassifier
+from sk_ebm._density.predicted import PredictedBase
 from sk_ebm._density.score_answers import NormalScoreAnswers
 from sk_ebm._density.splines import NormalSplines
 from sk_ebm._utils.estimators import row_blocks
@@ -135,18 +135,16 @@ class ChainFit:
     def _conditional(self, base, inputs, y, rounding, earlier):
         has_point_masses = self.has_masses and len(rounding.point_masses) > 0
         weights = self.weights * ~rounding.is_point_mass(y) if has_point_masses else self.weights
-        base.fit(inputs, y, rounding.spread(y), weights, list(self.folds), self.rng)
-        features = base.features_
-        answers = NormalScoreAnswers(base.scores_, self.splines)
-        classifier = self._point_masses(features, y, rounding) if has_point_masses else None
+        fit = base.fit(inputs, y, rounding.spread(y), weights, self.folds, self.rng)
+        answers = NormalScoreAnswers(fit.normal_scores, self.splines)
+        classifier = self._point_masses(fit.features, y, rounding) if has_point_masses else None
         is_rounded = self.has_masses and rounding.rounded
-        base = _without_features(base)
-        make = partial(Conditional, base, self.splines, rounding, is_rounded, classifier)
+        make = partial(Conditional, fit.base, self.splines, rounding, is_rounded, classifier)
 
         def report(value, attributes):
             self.report(value, lambda: {"chain_": [*earlier, make(**attributes())]})
 
-        fitted = self.fit_energy(features, answers, weights, report)
+        fitted = self.fit_energy(fit.features, answers, weights, report)
         return make(**fitted.attributes, converged=fitted.converged)
 
     def _point_masses(self, features, y, rounding):
@@ -155,13 +153,6 @@ class ChainFit:
         answers = PointMassClassifier.class_answers(y, points)
         fitted = self.fit_energy(features, answers, self.weights, report_nothing)
         return PointMassClassifier(points, **fitted.attributes, converged=fitted.converged)
-
-
-def _without_features(base):
-    """A copy of a fitted base without the features of the training rows, which only fits read."""
-    fitted = copy(base)
-    vars(fitted).pop("features_", None)
-    return fitted
 
 
 def make_bases(n_targets, base, location, power, n_jobs):

@@ -1,96 +1,94 @@
-"""Scales of the columns of a table, on which each is alike."""
+"""Monotone transforms that bring each column of a table to a standard normal scale."""
 
 import numpy as np
 from scipy.special import ndtri
 
 from sk_ebm._density.repeated_values import recurrence
 
-_RECURS = 0.8  # of new rows that hold a value seen before, above which a scale stays straight
-_ROWS = 2000  # below which an empirical distribution function is noise
-_VALUES = 10  # between two bends of a scale, at least, but none in a gap
-_BENDS = 2.0  # Kolmogorov and Smirnov's statistic, above which a scale is not straight
+_MAX_RECURRENCE = 0.8  # share of new rows that hold a value seen before
+_MIN_ROWS = 2000  # below which an empirical distribution function is noise
+_MIN_VALUES_APART = 10  # between two knots, but not at the ends of a gap
+_CRITICAL_STATISTIC = 2.0  # of Kolmogorov and Smirnov: by chance in 7 of 10,000 cases
 
 
 class ColumnTransform:
-    """A scale of a column, straight between knots and beyond them.
+    """A piecewise linear, increasing transform of a column, linear beyond the outer knots too.
 
     Parameters
     ----------
     x : ndarray of shape (n_knots,)
         Knots in the unit of the column, ascending; two at least.
     z : ndarray of shape (n_knots,)
-        The same on the scale, ascending.
+        Their transforms, ascending.
     """
 
     def __init__(self, x, z):
         self.x = x
         self.z = z
-        self.slopes = np.diff(z) / np.diff(x)
+        self.derivatives = np.diff(z) / np.diff(x)
 
     @classmethod
-    def of(cls, column, recording):
-        """The scale of a column (n,), recorded as ``recording`` says.
+    def of(cls, column, rounding):
+        """The transform of a column (n,) with this `Rounding`.
 
-        A column of 2,000 rows or more without masses, the values of which hardly recur, is read as
-        normal scores: of its empirical distribution function, at as many knots as the cube root of
-        its rows, and at others where it surely bends between two. The rest are in units of their
-        standard deviation.
+        A column of 2,000 rows or more without point masses, whose values hardly recur, becomes the
+        normal scores of its empirical distribution function, at as many knots as the cube root of
+        its rows, and at more where that function is significantly not linear between two. Other
+        columns are standardised.
         """
-        values, counts = recording.seen, recording.counts
-        smooth = len(recording.masses_at) == 0 and recurrence(counts) <= _RECURS
-        if smooth and len(column) >= _ROWS:
+        values, counts = rounding.seen, rounding.counts
+        smooth = len(rounding.masses_at) == 0 and recurrence(counts) <= _MAX_RECURRENCE
+        if smooth and len(column) >= _MIN_ROWS:
             ranks = np.cumsum(counts) - counts / 2
-            knots = _refined(values, ranks, _knots(ranks, len(column) ** (2 / 3)))
+            knots = _refined_knots(values, ranks, _even_knots(ranks, len(column) ** (2 / 3)))
             return cls(values[knots], ndtri(ranks[knots] / len(column)))
         mean, spread = np.mean(column), np.std(column) if len(values) > 1 else 0.0
         spread = next(unit for unit in (spread, 1.0, abs(mean)) if mean + unit > mean)
         return cls(np.array([mean, mean + spread]), np.array([0.0, 1.0]))
 
     def __call__(self, x):
-        """Values x on the scale."""
         piece = self._piece(self.x, x)
-        return self.z[piece] + self.slopes[piece] * (x - self.x[piece])
+        return self.z[piece] + self.derivatives[piece] * (x - self.x[piece])
 
     def inverse(self, z):
-        """Values z of the scale in the unit of the column."""
+        """The x of which z are the transforms."""
         piece = self._piece(self.z, z)
-        return self.x[piece] + (z - self.z[piece]) / self.slopes[piece]
+        return self.x[piece] + (z - self.z[piece]) / self.derivatives[piece]
 
-    def log_slope(self, x):
-        """Log derivative of the scale at x: what densities on the scale gain in the unit."""
-        return np.log(self.slopes[self._piece(self.x, x)])
+    def log_derivative(self, x):
+        """Logarithm of the derivative at x."""
+        return np.log(self.derivatives[self._piece(self.x, x)])
 
     @staticmethod
     def _piece(knots, values):
         return np.searchsorted(knots[1:-1], values, side="right")
 
 
-def _knots(ranks, rows):
-    """Indices of values, from the first to the last, apart by so many rows and a few values."""
-    found, last = [0], len(ranks) - 1
+def _even_knots(ranks, n_rows):
+    """Indices of values, from the first to the last, so many rows and some values apart."""
+    knots, last = [0], len(ranks) - 1
     while True:
-        later = np.searchsorted(ranks, ranks[found[-1]] + rows)
-        later = max(later, found[-1] + _VALUES)
-        if later > last - _VALUES:
-            return [*found, last]
-        found.append(later)
+        following = np.searchsorted(ranks, ranks[knots[-1]] + n_rows)
+        following = max(following, knots[-1] + _MIN_VALUES_APART)
+        if following > last - _MIN_VALUES_APART:
+            return [*knots, last]
+        knots.append(following)
 
 
-def _refined(values, ranks, knots):
-    """Knots, and others between two where ranks are no straight line of values.
-
-    That is where the distance of Kolmogorov and Smirnov is one of 7 in 10,000 by chance; then the
-    value at which it is reached is a knot too, and so on.
-    """
-    found, ends = knots[:1], knots[:0:-1]
+def _refined_knots(values, ranks, knots):
+    """Knots, and between two of them, again and again, the value at which the distance of
+    Kolmogorov and Smirnov between ranks and a linear function of values is significant."""
+    refined, ends = knots[:1], knots[:0:-1]
     while ends:
-        first, last = found[-1], ends[-1]
+        first, last = refined[-1], ends[-1]
         inner = np.arange(first + 1, last)
-        x, z = ((of[inner] - of[first]) / (of[last] - of[first]) for of in (values, ranks))
+        x, z = ((v[inner] - v[first]) / (v[last] - v[first]) for v in (values, ranks))
         apart = np.minimum(inner - first, last - inner)
-        distance = np.where((apart >= _VALUES) | (apart == 1), np.abs(z - x), 0)
-        if np.sqrt(ranks[last] - ranks[first]) * distance.max(initial=0) > _BENDS:
+        allowed = (apart >= _MIN_VALUES_APART) | (apart == 1)  # next to a knot: the end of a gap
+        distance = np.where(allowed, np.abs(z - x), 0)
+        statistic = np.sqrt(ranks[last] - ranks[first]) * distance.max(initial=0)
+        if statistic > _CRITICAL_STATISTIC:
             ends.append(inner[np.argmax(distance)])
         else:
-            found.append(ends.pop())
-    return found
+            refined.append(ends.pop())
+    return refined

@@ -7,7 +7,8 @@ import numpy as np
 from sk_ebm._density.point_masses import PointMassClassifier
 from sk_ebm._density.repeated_values import RepeatedValueSampler
 from sk_ebm._density.rounding import Rounding
-from sk_ebm._density.splines import NormalSplines, TiltedNormal
+from sk_ebm._density.splines import NormalSplines
+from sk_ebm._density.tilted_normal import TiltedNormal
 from sk_ebm.distributions import CorrectedDistribution, RoundedDistribution, WithPointMasses
 from sk_ebm.energies import Energy
 
@@ -19,7 +20,7 @@ class Conditional:
     Attributes
     ----------
     base : fitted base model
-        As `sk_ebm._density.base_models` describes.
+        See `BaseFit`.
     splines : NormalSplines
     rounding : Rounding
     is_rounded : bool

@@ -8,7 +8,8 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sk_ebm._density.chain import SMALL_TABLE, ConditionalChain
 from sk_ebm._density.column_transform import ColumnTransform
-from sk_ebm._density.mixture import MixtureColumn, fit_mixture
+from sk_ebm._density.gaussian_mixture import fit_mixture
+from sk_ebm._density.mixture_column import MixtureColumn
 from sk_ebm._utils.threads import one_blas_thread
 
 _FEW_ROUNDED_VALUES = 20  # up to which a rounded column is spread over its rounding intervals
@@ -42,7 +43,7 @@ class JointChain:
         total = chain.log_prob(no_inputs, _transformed(self.transforms, X), measure)
         if measure == "density":
             columns = zip(self.transforms, X.T, strict=True)
-            total += sum(transform.log_slope(column) for transform, column in columns)
+            total += sum(transform.log_derivative(column) for transform, column in columns)
         return total
 
     def draws(self, first_columns, n_draws, rng):

@@ -95,7 +95,7 @@ class Rounding:
             values=transform(self.values),
             point_masses=transform(self.point_masses),
             seen=transform(self.seen),
-            width=self.width * transform.slopes[0],
+            width=self.width * transform.derivatives[0],
             spreads=spreads,
             transform=transform,
         )

@@ -1,4 +1,4 @@
-"""How estimators of other libraries are given seeds and weights."""
+"""What the fits of other libraries' estimators are given: seeds, weights, rows."""
 
 import numpy as np
 from sklearn import get_config
@@ -9,7 +9,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 
 def seeded(estimator, rng):
-    """The estimator with seeds where it would have drawn them itself."""
+    """The estimator, with integers from rng for every ``random_state`` that is None."""
     if isinstance(estimator, FrozenEstimator):
         return estimator
     names = sorted(
@@ -22,16 +22,16 @@ def seeded(estimator, rng):
 
 
 def weight_arguments(estimator, weights):
-    """What carries the weights of the rows to the estimator's fit."""
+    """The keyword that passes weights (n,) to the estimator's fit; {} where they are equal."""
     if isinstance(estimator, FrozenEstimator) or (weights == 1).all():
         return {}
     if get_config()["enable_metadata_routing"]:
-        takes = get_routing_for_object(estimator).consumes("fit", ["sample_weight"])
+        takes_weights = get_routing_for_object(estimator).consumes("fit", ["sample_weight"])
     else:
-        takes = has_fit_parameter(estimator, "sample_weight")
+        takes_weights = has_fit_parameter(estimator, "sample_weight")
         if isinstance(estimator, Pipeline) and has_fit_parameter(estimator[-1], "sample_weight"):
             return {f"{estimator.steps[-1][0]}__sample_weight": weights}
-    if takes:
+    if takes_weights:
         return {"sample_weight": weights}
     if np.ptp(weights) == 0:
         return {}
@@ -39,3 +39,9 @@ def weight_arguments(estimator, weights):
         f"sample_weight or class_weight cannot be passed to {estimator!r}: its fit must take "
         "sample_weight and, with metadata routing, request it."
     )
+
+
+def fit_rows(estimator, X, y, weights, rows):
+    """The estimator, fitted on those of the rows that have a positive weight."""
+    rows = rows[weights[rows] > 0]
+    return estimator.fit(X[rows], y[rows], **weight_arguments(estimator, weights[rows]))

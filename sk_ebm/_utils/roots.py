@@ -3,18 +3,18 @@
 import numpy as np
 
 
-def find_root(value_and_slope, low, high, max_steps=80):
+def find_root(value_and_derivative, low, high, max_steps=80):
     """Where increasing functions vanish, by Newton steps inside of brackets.
 
-    Brackets are halved where such a step would leave them, or is not half as long as the step
-    before the last one: steps could go to and fro.
+    Brackets are halved where such a step would leave them, or where it is not half as long as the
+    last step but one: steps could alternate.
 
-    ``scipy.optimize.elementwise``, which came with scipy 1.15, has no method that takes slopes.
+    ``scipy.optimize.elementwise`` of scipy 1.15 has no method that takes derivatives.
 
     Parameters
     ----------
-    value_and_slope : callable
-        Of x (m, k) and indices of its rows among all, of those that are not found yet, to two
+    value_and_derivative : callable
+        Takes x (m, k) and the indices (m,) of those rows that have not converged; returns two
         arrays (m, k).
     low, high : ndarray of shape (n, k)
         Ends of the brackets.
@@ -23,22 +23,22 @@ def find_root(value_and_slope, low, high, max_steps=80):
     -------
     x : ndarray of shape (n, k)
     """
-    x, narrow = (low + high) / 2, 1e-12 * (1 + np.abs(low) + np.abs(high))
-    found, rows = np.empty_like(x), np.arange(len(x))
-    last = before_last = high - low  # lengths of steps
+    x, tol = (low + high) / 2, 1e-12 * (1 + np.abs(low) + np.abs(high))
+    roots, rows = np.empty_like(x), np.arange(len(x))
+    step_length = earlier_length = high - low
     for _ in range(max_steps):
-        found[rows] = x
-        value, slope = value_and_slope(x, rows)
+        roots[rows] = x
+        value, derivative = value_and_derivative(x, rows)
         low, high = np.where(value > 0, low, x), np.where(value > 0, x, high)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            step = value / slope
-        going = (np.fmin(np.abs(step), high - low) > narrow).any(axis=1)
-        if not going.any():
+            step = value / derivative
+        open_rows = (np.fmin(np.abs(step), high - low) > tol).any(axis=1)
+        if not open_rows.any():
             break
         newton = x - step
-        taken = (newton > low) & (newton < high) & (2 * np.abs(step) < before_last)
-        new = np.where(taken, newton, (low + high) / 2)
-        last, before_last = np.abs(new - x), last
-        state = new, low, high, narrow, rows, last, before_last
-        x, low, high, narrow, rows, last, before_last = (part[going] for part in state)
-    return found
+        accepted = (newton > low) & (newton < high) & (2 * np.abs(step) < earlier_length)
+        new = np.where(accepted, newton, (low + high) / 2)
+        step_length, earlier_length = np.abs(new - x), step_length
+        state = new, low, high, tol, rows, step_length, earlier_length
+        x, low, high, tol, rows, step_length, earlier_length = (part[open_rows] for part in state)
+    return roots

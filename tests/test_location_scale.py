@@ -1,4 +1,4 @@
-"""PowerTransform, and densities that stand on one."""
+"""Densities on the scale of a power of y, and how the scale is chosen."""
 
 from itertools import pairwise
 
@@ -12,72 +12,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import PredefinedSplit
 
 from sk_ebm import EnergyDensityEstimator
-from sk_ebm._density import base_models as bases
-from sk_ebm._density.transforms import PowerTransform
-
-BEYOND = np.array([-50.0, -1.0, 1e-3, 0.5, 3.0, 40.0, 1e4])
-
-
-@pytest.fixture(params=["positive", "both signs"])
-def y(request, rng):
-    y = rng.lognormal(sigma=0.8, size=400)
-    return y if request.param == "positive" else y - 2
-
-
-@pytest.mark.parametrize("exponent", [-1.5, 0, 0.4, 1, 2, 3])
-def test_a_power_maps_all_numbers_onto_themselves(y, exponent):
-    power = PowerTransform(exponent).fit(y, np.ones(400))
-    for values in (y, BEYOND):
-        assert_allclose(power.inverse(power(values)), values, rtol=1e-9, atol=1e-9)
-    assert (np.diff(power(np.sort(BEYOND))) > 0).all()
-    assert (np.diff(power(np.sort(y))) > 0).all()
-
-
-@pytest.mark.parametrize("exponent", [-1.5, 0, 0.4, 1, 2, 3])
-def test_the_slope_is_that_of_finite_differences(y, exponent):
-    power = PowerTransform(exponent).fit(y, np.ones(400))
-    values = np.concatenate([y[np.abs(y - y.min()) > 1e-3], [y.min() - 5, y.max() + 5]])
-    values = values[np.abs(values - y.max()) > 1e-3]
-    step = 1e-6 * (np.abs(values) + 1e-3)
-    slope = (power(values + step) - power(values - step)) / (2 * step)
-    assert_allclose(np.exp(power.log_slope(values)), slope, rtol=1e-4)
-
-
-def test_auto_finds_the_scale_on_which_values_are_normal(rng):
-    normal, weights = rng.standard_normal(2000), np.ones(2000)
-    assert abs(PowerTransform().fit(np.exp(normal), weights).exponent_) < 0.1
-    assert PowerTransform().fit((0.2 * normal + 3) ** 3, weights).exponent_ == pytest.approx(
-        1 / 3, abs=0.1
-    )
-    assert abs(PowerTransform().fit(normal, weights).exponent_ - 1) < 0.1
-    assert PowerTransform().fit(normal, weights).gain_ < 1e-2
-
-
-def test_the_unit_of_y_does_not_matter(y):
-    one, other = (PowerTransform().fit(unit * y, np.ones(400)) for unit in (1, 1e-5))
-    assert other.exponent_ == pytest.approx(one.exponent_, abs=1e-4)
-    assert other.gain_ == pytest.approx(one.gain_, abs=1e-8)
-
-
-def test_a_weight_of_two_is_two_rows(rng):
-    y, weights = rng.lognormal(size=50), rng.randint(3, size=50)
-    one = PowerTransform().fit(y, weights.astype(float))
-    two = PowerTransform().fit(np.repeat(y, weights), np.ones(weights.sum()))
-    assert one.exponent_ == pytest.approx(two.exponent_, abs=1e-6)
-
-
-def test_a_weight_of_two_is_two_rows_around_the_median(rng):
-    y, weights = rng.standard_normal(50), rng.randint(3, size=50)
-    one = PowerTransform().fit(y, weights.astype(float))
-    two = PowerTransform().fit(np.repeat(y, weights), np.ones(weights.sum()))
-    assert one.exponent_ == pytest.approx(two.exponent_, abs=1e-6)
-
-
-@pytest.mark.filterwarnings("error")
-def test_values_of_any_range_have_a_power():
-    y = np.array([1e-30, 1.0, 2.0, 1e30])
-    power = PowerTransform().fit(y, np.ones(4))
-    assert np.isfinite(power(y)).all() and (np.diff(power(y)) > 0).all()
+from sk_ebm._density import location_scale
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +33,7 @@ def on_auto(growing):
     return density().fit(*growing[:2])
 
 
-def test_auto_takes_a_power_where_unseen_rows_are_likelier(growing, on_auto):
+def test_auto_takes_a_power_where_held_out_rows_are_likelier(growing, on_auto):
     X, y, new_X, new_y = growing
     assert abs(on_auto.exponents_[0]) < 0.3
     plain = density(power=None).fit(X, y)
@@ -111,21 +46,21 @@ def test_auto_keeps_y_where_a_power_gains_nothing(rng):
     assert density().fit(X, X[:, 0] + 0.1 * rng.standard_normal(200)).exponents_ == [1]
 
 
-def test_a_part_of_many_rows_chooses(growing, monkeypatch):
-    monkeypatch.setattr(bases, "_CHOOSING", 140)
+def test_a_subset_of_many_rows_chooses(growing, monkeypatch):
+    monkeypatch.setattr(location_scale, "_MAX_ROWS_BOTH_SCALES", 140)
     fitted = density().fit(*growing[:2])
     assert abs(fitted.exponents_[0]) < 0.3
-    assert len(fitted.chain_[0].base.experts_) <= 4  # all of them of that power
+    assert len(fitted.chain_[0].base.regressors_) <= 4  # all of them of that power
 
 
-def test_a_part_chooses_whatever_the_folds(growing, monkeypatch):
-    monkeypatch.setattr(bases, "_CHOOSING", 80)
+def test_a_subset_chooses_whatever_the_folds(growing, monkeypatch):
+    monkeypatch.setattr(location_scale, "_MAX_ROWS_BOTH_SCALES", 80)
     halves = PredefinedSplit(np.arange(150) % 2)
     base = density(cv=halves).fit(*growing[:2]).chain_[0].base
-    assert base.power._ends[1] == base.power._argument(growing[1].max())  # of all rows
+    assert base.power._ends[1] == base.power._standardised(growing[1].max())  # of all rows
 
 
-def test_auto_leaves_y_to_regressors_of_ones_own(growing):
+def test_auto_leaves_y_to_given_regressors(growing):
     assert density(location=LinearRegression()).fit(*growing[:2]).exponents_ == [1]
 
 
@@ -150,7 +85,7 @@ def test_every_number_has_a_density(growing, on_auto):
     assert np.isfinite(on_auto.log_prob(X, [-100.0, 0.0, 1e-9, 1e6])).all()
 
 
-def test_regressors_of_ones_own_are_fitted_to_the_power(growing):
+def test_given_regressors_are_fitted_to_the_power(growing):
     X, y, new_X, new_y = growing
     own = density(location=LinearRegression(), power=0).fit(X, y)
     plain = density(location=LinearRegression()).fit(X, y)

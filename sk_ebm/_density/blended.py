@@ -1,0 +1,89 @@
+"""Distributions with the probabilities of a histogram blended in."""
+
+from functools import cached_property
+
+import numpy as np
+from scipy import special
+
+from sk_ebm._density.normal_scores import score_from_tails
+
+_MIN_MASS = 1e-12  # of a bin that can be reweighted: below, 1 - F loses its digits
+
+
+class BlendedDistribution:
+    """Distributions in which the probabilities of bins are blended with those of a histogram.
+
+    Within a bin the density keeps its form. Bins without probability get none.
+
+    Parameters
+    ----------
+    distribution : distributions
+    edges : ndarray of shape (n_bins - 1,)
+        Where the bins meet, in ascending order.
+    shares : ndarray of shape (n, n_bins)
+        The histogram.
+    weight : float
+        That of the histogram, in [0, 1].
+    """
+
+    def __init__(self, distribution, edges, shares, weight):
+        self.distribution, self.edges = distribution, edges
+        scores = distribution.normal_score(edges)
+        tail = special.ndtr(-np.abs(scores))
+        below, above = (
+            np.pad(np.where(side, tail, 1 - tail), [(0, 0), (1, 1)])
+            for side in (scores < 0, scores >= 0)
+        )
+        below[:, -1] = above[:, 0] = 1.0
+        masses = np.where(below[:, 1:] < 0.5, np.diff(below, axis=1), -np.diff(above, axis=1))
+        added = np.where(masses > _MIN_MASS, weight * shares, 0.0)
+        kept = 1 - added.sum(axis=1, keepdims=True)
+        self._ratios = kept + added / np.maximum(masses, _MIN_MASS)
+        blended = self._ratios * masses
+        self._tails = below[:, :-1], above[:, 1:]  # beyond the two ends of each bin
+        self._blended_tails = (
+            np.pad(np.cumsum(blended, axis=1), [(0, 0), (1, 0)])[:, :-1],
+            np.pad(np.cumsum(blended[:, ::-1], axis=1)[:, ::-1], [(0, 0), (0, 1)])[:, 1:],
+        )
+
+    @cached_property
+    def _edge_scores(self):
+        """Normal scores where bins meet, (n, n_bins - 1)."""
+        below, above = self._blended_tails
+        return score_from_tails(below[:, 1:], above[:, :-1])
+
+    @property
+    def breaks(self):
+        """Where bins meet, and the breaks of the distribution itself."""
+        if not hasattr(self.distribution, "breaks"):
+            return self._edge_scores
+        inner = self.normal_score(self.distribution.from_normal_score(self.distribution.breaks))
+        return np.hstack([self._edge_scores, inner])
+
+    def density_ratio(self, y):
+        """The density over that of the distribution, at y (n, k)."""
+        return np.take_along_axis(self._ratios, np.searchsorted(self.edges, y), axis=1)
+
+    def logpdf(self, y):
+        return self.distribution.logpdf(y) + np.log(self.density_ratio(y))
+
+    def normal_score(self, y):
+        scores = self.distribution.normal_score(y)
+        bins = np.broadcast_to(np.searchsorted(self.edges, y), scores.shape)
+        return _reweighted(scores, bins, self._tails, self._blended_tails, self._ratios)
+
+    def from_normal_score(self, z):
+        z = np.broadcast_to(z, (len(self._ratios), np.shape(z)[-1]))
+        bins = (z[:, :, None] > self._edge_scores[:, None]).sum(axis=2)
+        scores = _reweighted(z, bins, self._blended_tails, self._tails, 1 / self._ratios)
+        return self.distribution.from_normal_score(scores)
+
+
+def _reweighted(scores, bins, tails, new_tails, ratios):
+    """Normal scores (n, k) after the densities in bins have been multiplied by ratios."""
+    ratios = np.take_along_axis(ratios, bins, axis=1)
+    new = []
+    for side, before, after in zip((scores, -scores), tails, new_tails, strict=True):
+        before, after = (np.take_along_axis(tail, bins, axis=1) for tail in (before, after))
+        new.append(after + (special.ndtr(side) - before) * ratios)
+    return score_from_tails(*new)

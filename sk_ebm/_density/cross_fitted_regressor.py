@@ -1,0 +1,79 @@
+"""A regressor that is fitted once for each fold, with its held-out predictions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
+from sklearn.frozen import FrozenEstimator
+
+from sk_ebm._core.cross_fit import cross_fit
+from sk_ebm._density.transforms import PowerTransform
+from sk_ebm._utils.fit_arguments import fit_rows, seeded
+
+MIN_ROWS_ONE_MODEL = 2000  # from which one model of all rows predicts as well as the folds' mean
+
+
+@dataclass(frozen=True)
+class AveragedRegressor:
+    """Predicts y by the mean of its models, each fitted to y or to a power of it."""
+
+    models: list
+    power: PowerTransform | None = None
+
+    def predict(self, X):
+        predictions = [np.asarray(m.predict(X), np.float64).reshape(len(X)) for m in self.models]
+        return self.to_y(np.mean(predictions, axis=0))
+
+    def to_y(self, predictions):
+        """From the scale that the models are fitted on."""
+        return predictions if self.power is None else self.power.inverse(predictions)
+
+
+@dataclass(frozen=True)
+class CrossFittedRegressor:
+    """What `cross_fit_regressor` returns.
+
+    Attributes
+    ----------
+    regressor : AveragedRegressor
+        Predicts new rows.
+    fold_models : list
+    held_out : ndarray of shape (n,)
+        Predictions of each row by the model of its fold.
+    """
+
+    regressor: AveragedRegressor
+    fold_models: list
+    held_out: np.ndarray
+
+    @property
+    def is_forest(self):
+        """Whether predictions are means of the leaves' y; a subclass may predict anything."""
+        return type(self.fold_models[0]) in (RandomForestRegressor, ExtraTreesRegressor)
+
+
+def cross_fit_regressor(
+    regressor, X, y, weights, folds, rng, *, power=None, n_jobs=None, refit=True
+):
+    """Cross-fit a regressor, on the scale of a `PowerTransform` or of y.
+
+    New rows are predicted by the mean of the folds' models, or from 2,000 rows on, with ``refit``,
+    by one more model, fitted to all rows. A `FrozenEstimator` is neither fitted nor transformed.
+    """
+    if isinstance(regressor, FrozenEstimator):
+        frozen = AveragedRegressor([regressor])
+        return CrossFittedRegressor(frozen, [regressor], frozen.predict(X))
+    target = y if power is None else power(y)
+    unfitted = [seeded(clone(regressor), rng) for _ in folds]
+    crossed = cross_fit(
+        lambda k, train: fit_rows(unfitted[k], X, target, weights, train),
+        lambda model, test: AveragedRegressor([model], power).predict(X[test]),
+        folds,
+        n_jobs=n_jobs,
+    )
+    models = crossed.models
+    if refit and len(y) >= MIN_ROWS_ONE_MODEL:
+        model = seeded(clone(regressor), rng)
+        models = [fit_rows(model, X, target, weights, np.arange(len(y)))]
+    return CrossFittedRegressor(AveragedRegressor(models, power), crossed.models, crossed.in_order)

@@ -1,0 +1,133 @@
+"""Student's distributions around a regression of y: the base density of p(y given x)."""
+
+import numpy as np
+
+from sk_ebm._core.folds import Folds
+from sk_ebm._density.base_fit import BaseFit
+from sk_ebm._density.cross_fitted_regressor import cross_fit_regressor
+from sk_ebm._density.leaf_density import fit_leaf_density
+from sk_ebm._density.regressors import default_locations
+from sk_ebm._density.student_residuals import fit_student_residuals
+from sk_ebm._density.transforms import PowerTransform
+from sk_ebm._utils.weighted import significantly_positive
+
+_MAX_ROWS_BOTH_SCALES = 4000  # on which the scale is chosen where there are more rows
+# Nats a row that a power of y must add to a normal distribution of y to be tried, see
+# docs/benchmarks/density_ablation.py: powers gain .16 on the 3 sets above, -.004 on the 13 below.
+_MIN_GAIN = 0.1
+
+
+class LocationScale:
+    """Student's distributions around a weighted mean of regressors, as wide as their residuals.
+
+    Distributions are those of y, or of a power of y whenever this improves the held-out
+    log-likelihood by more than two standard errors. Regressors are fitted on both scales; above
+    4,000 rows only on the one that 4,000 of them choose.
+
+    Parameters
+    ----------
+    locations : list of regressors, or "auto"
+        "auto" stands for `default_locations`.
+    exponent : float, "auto" or None
+        Of the `PowerTransform`; None means y itself, as "auto" does where regressors are given.
+    n_jobs : int, default=None
+        Processes that fit the folds, as in joblib.
+
+    Attributes
+    ----------
+    regressors_ : list of AveragedRegressor
+    residuals_ : StudentResiduals
+    leaf_density_ : LeafDensity or None
+    """
+
+    def __init__(self, locations="auto", exponent=None, n_jobs=None):
+        self.locations = locations
+        self.exponent = exponent
+        self.n_jobs = n_jobs
+
+    def fit(self, X, y, points, weights, splits, rng):
+        folds = Folds(tuple(splits))
+        powers = self._candidate_powers(y, weights)
+        if len(powers) > 1 and len(y) > _MAX_ROWS_BOTH_SCALES:
+            powers = [powers[self._best_scale_of_subset(X, y, points, weights, folds, rng)]]
+        regressors, fits = self._fit_scales(powers, X, y, points, weights, folds, rng)
+        student = fits[_best_scale(fits, weights)]
+        self.residuals_ = student.residuals
+        self.regressors_ = [regressors[i].regressor for i in student.selected]
+        forest = next((r for r in regressors if r.is_forest), None)
+        held_out = [(np.arange(len(y)), student.distribution)]
+        self.leaf_density_, scores = fit_leaf_density(
+            forest, held_out, X, y, points, weights, folds
+        )
+        return BaseFit(self, scores, student.features)
+
+    def _candidate_powers(self, y, weights):
+        """The scales to try: a `PowerTransform`, or None for y itself."""
+        if self.exponent is None or (self.exponent == "auto" and self.locations != "auto"):
+            return [None]
+        power = PowerTransform(self.exponent).fit(y, weights)
+        if self.exponent != "auto":
+            return [power]
+        return [None, power] if power.gain_ > _MIN_GAIN else [None]
+
+    def _fit_scales(self, powers, X, y, points, weights, folds, rng):
+        """Regressors on all of the scales, and a `StudentFit` of all of them for each scale."""
+        regressors = []
+        for power in powers:
+            target = y if power is None else power(y)
+            for regressor in self._unfitted(X, target, weights, folds, forest=power is powers[0]):
+                crossed = cross_fit_regressor(
+                    regressor, X, y, weights, folds, rng, power=power, n_jobs=self.n_jobs
+                )
+                regressors.append(crossed)
+        predictions = np.stack([crossed.held_out for crossed in regressors], axis=1)
+        data = X, predictions, y, points, weights, folds, rng
+        return regressors, [
+            fit_student_residuals(*data, power=power, n_jobs=self.n_jobs) for power in powers
+        ]
+
+    def _unfitted(self, X, y, weights, folds, forest):
+        if self.locations != "auto":
+            return self.locations
+        n_train = min(np.count_nonzero(weights[train]) for train, _ in folds)
+        return default_locations(X, y, weights, n_train, forest=forest)
+
+    def _best_scale_of_subset(self, X, y, points, weights, folds, rng):
+        """The index of the best scale in a random subset of the rows; 0 where that is too small."""
+        rows = np.flatnonzero(weights)
+        rows = np.sort(rng.permutation(rows)[:_MAX_ROWS_BOTH_SCALES])
+        folds = _folds_within(folds, rows)
+        if not all(len(train) for train, _ in folds):
+            return 0
+        powers = self._candidate_powers(y[rows], weights[rows])
+        data = X[rows], y[rows], points[rows], weights[rows]
+        return _best_scale(self._fit_scales(powers, *data, folds, rng)[1], weights[rows])
+
+    @property
+    def power(self):
+        """The `PowerTransform` whose distributions these are, or None."""
+        return self.residuals_.power
+
+    def distribution(self, X):
+        leaves = self.leaf_density_
+        shares, by_forest = (None, None) if leaves is None else leaves.shares(X)
+        predictions = [
+            by_forest if leaves is not None and regressor is leaves.forest else regressor.predict(X)
+            for regressor in self.regressors_
+        ]
+        distribution, features = self.residuals_.distribution(X, np.stack(predictions, axis=1))
+        if leaves is not None:
+            distribution = leaves.blend(distribution, shares)
+        return distribution, features
+
+
+def _best_scale(fits, weights):
+    """1 if the last scale is significantly likelier than the first, else 0."""
+    gains = fits[-1].log_likelihoods - fits[0].log_likelihoods
+    return int(significantly_positive(gains, weights))
+
+
+def _folds_within(folds, rows):
+    """The folds of a sorted subset of the rows, but those that test none of it."""
+    pairs = [[np.searchsorted(rows, part[np.isin(part, rows)]) for part in fold] for fold in folds]
+    return Folds(tuple(pair for pair in pairs if len(pair[1])))

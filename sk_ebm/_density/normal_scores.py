@@ -1,0 +1,35 @@
+"""Normal scores Phi^-1(F(y)): from both tails of F, of which the smaller is accurate; inverted."""
+
+import numpy as np
+from scipy import special
+
+from sk_ebm._utils.roots import find_root
+
+LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
+
+
+def score_from_tails(below, above):
+    """Normal scores from the probabilities below and above."""
+    below, above = (np.clip(tail, np.finfo(float).tiny, 1.0) for tail in (below, above))
+    return np.where(below < above, special.ndtri(below), -special.ndtri(above))
+
+
+def score_from_log_tails(log_below, log_above):
+    """Normal scores from the logarithms of the probabilities below and above."""
+    lower = special.ndtri_exp(np.minimum(log_below, -np.log(2)))
+    upper = special.ndtri_exp(np.minimum(log_above, -np.log(2)))
+    return np.where(log_below < log_above, lower, -upper)
+
+
+def invert_normal_score(evaluate, z, low, high):
+    """The y (n, k) of which z are the normal scores, between low and high.
+
+    ``evaluate(y, rows)`` returns the normal score and log density at y of some of the rows.
+    """
+
+    def excess(y, rows):
+        score, log_density = evaluate(y, rows)
+        log_derivative = log_density + 0.5 * score * score + LOG_SQRT_2PI
+        return score - z[rows], np.exp(log_derivative)
+
+    return find_root(excess, low, high)

@@ -1,0 +1,13 @@
+"""Statistics of weighted samples."""
+
+import numpy as np
+
+
+def weighted_variance(values, weights):
+    return np.average((values - np.average(values, weights=weights)) ** 2, weights=weights)
+
+
+def significantly_positive(gains, weights):
+    """Whether a mean is more than two standard errors above zero."""
+    standard_error = np.sqrt(weighted_variance(gains, weights) / np.count_nonzero(weights))
+    return np.average(gains, weights=weights) > 2 * standard_error
