@@ -16,8 +16,8 @@ def names(n, forest=True):
     [
         (11, ["DummyRegressor"]),
         (25, ["RidgeCV"]),
-        (300, ["BoostedRegressor", "CentredKernelRidge", "ExtraTreesRegressor", "RidgeCV"]),
-        (1600, ["BoostedRegressor", "NystroemRidge", "ExtraTreesRegressor"]),
+        (300, ["LGBMRegressor", "CentredKernelRidge", "ExtraTreesRegressor", "RidgeCV"]),
+        (1600, ["LGBMRegressor", "NystroemRidge", "ExtraTreesRegressor"]),
     ],
 )
 def test_default_locations(n, expected):

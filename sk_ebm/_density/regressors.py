@@ -40,7 +40,7 @@ def boosted_trees(
 ):
     """LightGBM's trees where it is installed, else scikit-learn's."""
     try:
-        from sk_ebm._density.boosting import BoostedRegressor
+        from lightgbm import LGBMRegressor
     except ImportError:
         loss = {"loss": "gamma"} if objective else {}
         return HistGradientBoostingRegressor(
@@ -52,7 +52,7 @@ def boosted_trees(
             early_stopping=False,
             **loss,
         )
-    return BoostedRegressor(
+    return LGBMRegressor(
         n_estimators=n_estimators,
         num_leaves=num_leaves,
         learning_rate=learning_rate,
