@@ -73,7 +73,7 @@ class LocationScale:
         regressors = []
         for power in powers:
             target = y if power is None else power(y)
-            for regressor in self._unfitted(X, target, weights, folds, forest=power is powers[0]):
+            for regressor in self._unfitted(X, target, weights, folds, rng, power is powers[0]):
                 crossed = cross_fit_regressor(
                     regressor, X, y, weights, folds, rng, power=power, n_jobs=self.n_jobs
                 )
@@ -84,11 +84,11 @@ class LocationScale:
             fit_student_residuals(*data, power=power, n_jobs=self.n_jobs) for power in powers
         ]
 
-    def _unfitted(self, X, y, weights, folds, forest):
+    def _unfitted(self, X, y, weights, folds, rng, forest):
         if self.locations != "auto":
             return self.locations
         n_train = min(np.count_nonzero(weights[train]) for train, _ in folds)
-        return default_locations(X, y, weights, n_train, forest=forest)
+        return default_locations(X, y, weights, n_train, rng, forest=forest)
 
     def _best_scale_of_subset(self, X, y, points, weights, folds, rng):
         """The index of the best scale in a random subset of the rows; 0 where that is too small."""
