@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_ebm._density.kernel_ridge import kernel_ridge
 
+# docs/benchmarks/ablation.py: to be filled in, as the sizes of the trees below
 MIN_ROWS_NONLINEAR = 30  # below which only linear models are tried
 _MIN_ROWS_LINEAR = 10  # of a fold's training part, below which y is predicted by its mean
 _MAX_ROWS_LINEAR = 1000  # above which linear regression gets no weight
