@@ -1,7 +1,5 @@
 """The bilinear energy, and the best items of a catalogue."""
 
-import sys
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -9,7 +7,6 @@ from sklearn import config_context
 
 from sk_ebm import EnergyClassifier, EnergyRanker
 from sk_ebm.energies import BilinearEnergy
-from sk_ebm.energies._item_index import ItemIndex
 
 
 @pytest.fixture
@@ -124,9 +121,3 @@ def test_others_have_no_catalogue_and_classifiers_no_bilinear_energy(data):
         ranker.top_k(X[:, :3], items=X[:, 3:])
     with pytest.raises(ValueError, match="orders the items of a query"):
         EnergyClassifier(BilinearEnergy([0])).fit(X, y)
-
-
-def test_a_missing_faiss_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(ImportError, match=r"pip install sk-ebm\[index\]"):
-        ItemIndex().fit([[0.0], [1.0]])

@@ -7,7 +7,7 @@ from sk_ebm._density.blended import BlendedDistribution
 from sk_ebm._density.splines import NormalSplines
 from sk_ebm._density.student import StudentDistribution
 from sk_ebm._density.tilted_normal import TiltedNormal
-from sk_ebm.distributions import Predictive
+from sk_ebm.distributions import CorrectedDistribution
 
 EDGES = np.array([-1.0, 0.1, 2.0])
 
@@ -50,10 +50,10 @@ def test_bins_without_mass_get_none():
 def test_means_and_crps_of_bins_that_are_nearly_empty(rng):
     student = StudentDistribution(np.zeros(6), np.ones(6), 8.0)
     blend = BlendedDistribution(student, EDGES, np.tile([0.5, 0, 0, 0.5], (6, 1)), 0.95)
-    predictive = Predictive(blend, TiltedNormal(NormalSplines(8), rng.standard_normal((6, 8))))
+    predictive = CorrectedDistribution(blend, TiltedNormal(NormalSplines(8), rng.standard_normal((6, 8))))
     levels = (np.arange(20_000) + 0.5) / 20_000
-    draws = predictive.quantile(np.tile(levels, (6, 1)))
+    draws = predictive.ppf(np.tile(levels, (6, 1)))
     y = draws[:, 3000]
     gini = np.mean((2 * levels - 1) * draws, axis=1)
-    assert_allclose(predictive.mean, draws.mean(axis=1), atol=1e-3)
+    assert_allclose(predictive.mean(), draws.mean(axis=1), atol=1e-3)
     assert_allclose(predictive.crps(y), np.abs(draws - y[:, None]).mean(axis=1) - gini, rtol=1e-3)

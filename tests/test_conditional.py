@@ -6,8 +6,6 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
 
 from sk_ebm import EnergyDensityEstimator
-from sk_ebm._density.conditional import as_read
-from sk_ebm.energies import KernelEnergy, as_energy
 
 
 def simple(**params):
@@ -21,26 +19,6 @@ def simple(**params):
 def diabetes():
     X, y = load_diabetes(return_X_y=True)
     return X[:300], y[:300], X[300:], y[300:]
-
-
-@pytest.mark.parametrize("energy, dtype", [("kernel", np.float32), ("linear", np.float64)])
-def test_kernels_are_fitted_in_single_precision(diabetes, energy, dtype):
-    X, y = diabetes[:2]
-    conditional = simple(energy=energy).fit(X, np.maximum(y, 90)).chain_[0]
-    assert conditional.energy_.coef_.dtype == conditional.point_masses.energy_.coef_.dtype == dtype
-    assert conditional.unrounded(X).logpdf(y[:, None]).dtype == np.float64
-
-
-@pytest.mark.parametrize(
-    "energy, dtype",
-    [
-        (["kernel", "kernel"], np.float32),
-        (["kernel", "linear"], np.float64),
-        (KernelEnergy("fourier"), np.float64),
-    ],
-)
-def test_precision_that_energies_read(energy, dtype, rng):
-    assert as_read(as_energy(energy), rng.standard_normal((3, 2))).dtype == dtype
 
 
 @pytest.mark.parametrize("energy", ["kernel", ["kernel", "linear"]])

@@ -5,9 +5,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-from sk_ebm._density.base_distributions import Blended, MixtureRows, PredictedDistribution, Student
+from sk_ebm._density.blended import BlendedDistribution
+from sk_ebm._density.mixture_distribution import MixtureDistribution
+from sk_ebm._density.predicted import PredictedDistribution
 from sk_ebm._density.rounding import Rounding
-from sk_ebm._density.splines import NormalSplines, TiltedNormal
+from sk_ebm._density.splines import NormalSplines
+from sk_ebm._density.student import StudentDistribution
+from sk_ebm._density.tilted_normal import TiltedNormal
 from sk_ebm.distributions import CorrectedDistribution, RoundedDistribution, WithPointMasses
 
 SPLINES = NormalSplines(8)
@@ -24,15 +28,15 @@ def tilted(rng):
 def bases(rng):
     loc, scale = rng.standard_normal(6), rng.uniform(0.5, 2, size=6)
     shares = np.log(rng.dirichlet(np.ones(3), size=6))
-    student = Student(loc, scale, 4.0)
-    mixture = MixtureRows(shares, 3 * rng.standard_normal((6, 3)), np.tile([0.2, 0.5, 1], (6, 1)))
+    student = StudentDistribution(loc, scale, 4.0)
+    mixture = MixtureDistribution(shares, 3 * rng.standard_normal((6, 3)), np.tile([0.2, 0.5, 1], (6, 1)))
     of_leaves = rng.dirichlet(np.ones(4), size=6)
     return {
         "student": student,
-        "blended": Blended(student, np.array([-1.0, 0.1, 2.0]), of_leaves, 0.6),
+        "blended": BlendedDistribution(student, np.array([-1.0, 0.1, 2.0]), of_leaves, 0.6),
         "normal": PredictedDistribution(stats.norm(loc, scale), np.array([-1.0, 1.0])),
         "mixture": mixture,
-        "blended mixture": Blended(mixture, np.array([-1.0, 0.1, 2.0]), of_leaves, 0.6),
+        "blended mixture": BlendedDistribution(mixture, np.array([-1.0, 0.1, 2.0]), of_leaves, 0.6),
     }
 
 
@@ -79,7 +83,7 @@ def test_the_shortest_interval_is_shorter_than_the_equal_tailed_one(rng, tilted)
 
 
 def distributions(rng):
-    base = Student(rng.standard_normal(6), rng.uniform(0.5, 2, size=6), 4.0)
+    base = StudentDistribution(rng.standard_normal(6), rng.uniform(0.5, 2, size=6), 4.0)
     smooth = CorrectedDistribution(
         base, TiltedNormal(NormalSplines(8), 0.5 * rng.standard_normal((6, 8)))
     )

@@ -60,9 +60,9 @@ def test_leaves_of_trees_follow_bands_of_a_column(rng):
 
     X[:, 4] = bands[(12 * X[:, 1]).astype(int)] + 0.1 * rng.standard_normal(600)
     joint = EnergyDensityEstimator("linear", conditional=False, random_state=0).fit(X)
-    assert joint.chain_[0].base.local_ is None
-    assert joint.chain_[1].base.local_ is None
-    assert joint.chain_[4].base.local_.weight_ > 0.5
+    assert joint.chain_[0].base.leaf_density_ is None
+    assert joint.chain_[1].base.leaf_density_ is None
+    assert joint.chain_[4].base.leaf_density_.weight > 0.5
     draws = joint.sample(1000, random_state=0)
     draws = draws[(draws[:, 1] > 0) & (draws[:, 1] < 1)]
     assert np.mean(off(draws) < 0.4) > 0.6

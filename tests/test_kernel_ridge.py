@@ -40,7 +40,7 @@ def test_kernels_fit_what_is_smooth(n, rng):
     X = rng.uniform(-2, 2, size=(n + 500, 2))
     signal = 100 + 10 * np.sin(2 * X[:, 0]) * X[:, 1]
     y = signal + 0.1 * rng.standard_normal(len(X))
-    kernel = kernel_ridge(X[:n], y[:n], np.ones(n), n)
+    kernel = kernel_ridge(X[:n], y[:n], np.ones(n), n, rng)
     error = kernel.fit(X[:n], y[:n]).predict(X[n:]) - signal[n:]
     assert np.sqrt(np.mean(error**2)) < 0.1
 
@@ -48,13 +48,13 @@ def test_kernels_fit_what_is_smooth(n, rng):
 def test_kernel_ridge_where_most_answers_are_equal(rng):
     X, y = rng.standard_normal((600, 3)), np.zeros(600)
     y[np.random.RandomState(0).permutation(600)[300:325]] = np.arange(1, 26)
-    kernel = kernel_ridge(X, y, np.ones(600), 480)
+    kernel = kernel_ridge(X, y, np.ones(600), 480, np.random.RandomState(0))
     assert np.abs(kernel.fit(X, y).predict(X)).max() < 5
 
 
 def test_kernel_ridge_is_exact_up_to_1500_rows(rng):
     X, y = rng.standard_normal((2000, 2)), rng.standard_normal(2000)
-    kernels = [kernel_ridge(X[:n], y[:n], np.ones(n), 800) for n in (1000, 2000)]
+    kernels = [kernel_ridge(X[:n], y[:n], np.ones(n), 800, rng) for n in (1000, 2000)]
     assert [isinstance(k[-1], CentredKernelRidge) for k in kernels] == [True, False]
 
 

@@ -19,9 +19,9 @@ from sk_ebm._density import location_scale
 def growing():
     """Rows whose y is a size: errors are a share of it."""
     rng = np.random.RandomState(0)
-    X = rng.uniform(size=(300, 2))
-    y = np.exp(3 * X[:, 0] + 0.3 * rng.standard_normal(300))
-    return X[:150], y[:150], X[150:], y[150:]
+    X = rng.uniform(size=(600, 2))
+    y = np.exp(3 * X[:, 0] + 0.3 * rng.standard_normal(600))
+    return X[:300], y[:300], X[300:], y[300:]
 
 
 def density(**params):
@@ -47,15 +47,15 @@ def test_auto_keeps_y_where_a_power_gains_nothing(rng):
 
 
 def test_a_subset_of_many_rows_chooses(growing, monkeypatch):
-    monkeypatch.setattr(location_scale, "_MAX_ROWS_BOTH_SCALES", 140)
+    monkeypatch.setattr(location_scale, "_MAX_ROWS_BOTH_SCALES", 280)
     fitted = density().fit(*growing[:2])
     assert abs(fitted.exponents_[0]) < 0.3
     assert len(fitted.chain_[0].base.regressors_) <= 4  # all of them of that power
 
 
 def test_a_subset_chooses_whatever_the_folds(growing, monkeypatch):
-    monkeypatch.setattr(location_scale, "_MAX_ROWS_BOTH_SCALES", 80)
-    halves = PredefinedSplit(np.arange(150) % 2)
+    monkeypatch.setattr(location_scale, "_MAX_ROWS_BOTH_SCALES", 160)
+    halves = PredefinedSplit(np.arange(300) % 2)
     base = density(cv=halves).fit(*growing[:2]).chain_[0].base
     assert base.power._ends[1] == base.power._standardised(growing[1].max())  # of all rows
 

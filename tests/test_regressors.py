@@ -7,7 +7,7 @@ from sk_ebm._density.regressors import default_locations
 def names(n, forest=True):
     rng = np.random.RandomState(0)
     X, y = rng.standard_normal((n, 2)), rng.standard_normal(n)
-    regressors = default_locations(X, y, np.ones(n), n * 4 // 5, forest=forest)
+    regressors = default_locations(X, y, np.ones(n), n * 4 // 5, rng, forest=forest)
     return [type(r[-1] if hasattr(r, "steps") else r).__name__ for r in regressors]
 
 

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from sklearn.linear_model import GammaRegressor
 from sklearn.model_selection import KFold
 
 from sk_ebm._core.folds import Folds
@@ -13,31 +12,23 @@ def fit(X, sizes, rng):
     return fit_residual_scale(X, sizes, np.ones(len(X)), folds, rng)
 
 
-def models(scale):
-    return [
-        "linear" if isinstance(regressor.models[0], GammaRegressor) else "trees"
-        for regressor in scale.regressors
-    ]
-
-
 @pytest.mark.parametrize(
-    ("log_scale", "expected"),
+    "log_scale",
     [
-        pytest.param(lambda X: np.zeros(len(X)), [], id="constant"),
-        pytest.param(lambda X: 1.5 * X[:, 0], ["linear"], id="linear"),
-        pytest.param(lambda X: 2 * np.sign(X[:, 0] * X[:, 1]), ["trees"], id="interaction"),
+        pytest.param(lambda X: np.zeros(len(X)), id="constant"),
+        pytest.param(lambda X: 1.5 * X[:, 0], id="linear"),
+        pytest.param(lambda X: 2 * np.sign(X[:, 0] * X[:, 1]), id="interaction"),
     ],
 )
-def test_the_true_model_is_chosen(rng, log_scale, expected):
+def test_the_true_scale_is_found(rng, log_scale):
     X = rng.standard_normal((1500, 2))
     scale, held_out = fit(X, np.exp(log_scale(X)) * rng.exponential(size=1500), rng)
-    assert models(scale) == expected
-    assert np.mean(np.abs(held_out - log_scale(X))) < 0.4
-    assert np.mean(np.abs(scale.predict(X) - log_scale(X))) < 0.4
+    for found in (held_out, scale.predict(X)):
+        assert np.mean(np.abs(found - log_scale(X))) < 0.4
 
 
-def test_of_few_rows_it_is_the_mean(rng):
+def test_few_rows_have_the_mean_of_the_others(rng):
     sizes = rng.exponential(size=20)
     scale, held_out = fit(10 * sizes[:, None], sizes, rng)
-    assert_allclose(held_out, np.log(sizes.mean()))
+    assert_allclose(held_out[:4], np.log(sizes[4:].mean()))
     assert_allclose(scale.predict(np.zeros((3, 1))), np.log(sizes.mean()))

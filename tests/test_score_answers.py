@@ -29,14 +29,14 @@ def test_pullback_of_the_answers_is_the_adjoint_of_arrange(problem, rng):
 def test_gradients_of_the_answers_match_finite_differences(problem, rng, derivative):
     objective, outputs = problem
     along = rng.standard_normal(outputs.shape)
-    expected = derivative(lambda o: objective(o)[0], outputs, along)
-    assert_allclose(np.vdot(objective(outputs)[1], along), expected, rtol=1e-6)
+    expected = derivative(lambda o: objective.value_and_gradient(o)[0], outputs, along)
+    assert_allclose(np.vdot(objective.value_and_gradient(outputs)[1], along), expected, rtol=1e-6)
 
 
 def test_curvature_of_the_answers_matches_finite_differences(problem, rng, derivative):
     objective, outputs = problem
     along = rng.standard_normal(outputs.shape)
-    expected = derivative(lambda o: objective(o)[1], outputs, along)
+    expected = derivative(lambda o: objective.value_and_gradient(o)[1], outputs, along)
     assert_allclose(objective.curvature(outputs).product(along), expected, rtol=1e-5, atol=1e-9)
 
 

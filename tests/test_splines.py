@@ -5,7 +5,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import integrate, special, stats
 
-from sk_ebm._density.splines import NormalSplines, TiltedNormal
+from sk_ebm._density.splines import NormalSplines
+from sk_ebm._density.tilted_normal import TiltedNormal
 
 SPLINES = NormalSplines(8)
 

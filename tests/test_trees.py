@@ -1,14 +1,13 @@
 """Boosted trees: LightGBM's own where the loss is its own, and every objective beyond."""
 
 import builtins
-import os
 import pickle
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from helpers import fit
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
@@ -18,9 +17,7 @@ from sklearn.model_selection import train_test_split
 from sk_ebm import EnergyClassifier
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.objective import Objective
-from sk_ebm._density.regressors import boosted_trees
 from sk_ebm.energies import TreesEnergy
-from sk_ebm.energies._trees import _LOCKS, raw_outputs
 from sk_ebm.losses._registry import LOSSES
 
 lightgbm = pytest.importorskip("lightgbm")
@@ -87,7 +84,8 @@ def test_steps_are_bounded_where_second_derivatives_vanish(rng):
     y = np.arange(200) % 2
     answers, offset = Labels(y, 2), np.where(y, -7.0, 7.0)[:, None]
     objective = Objective(answers, LOSSES["nll"](), np.ones(200), offset=offset)
-    trees = TreesEnergy(1, early_stopping=False, learning_rate=1.0).fit(y[:, None], objective, rng)
+    trees = TreesEnergy(1, early_stopping=False, learning_rate=1.0)
+    trees = fit(trees, y[:, None], objective, rng).energy
     assert_allclose(np.abs(trees(y[:, None]) - trees.intercept_), 3)
 
 
@@ -167,18 +165,6 @@ def test_trees_of_many_columns_see_a_part_of_them(n_columns, form, share, rng):
     assert classifier.score(form(X), X[:, 0] > 0) > 0.9
 
 
-def test_second_order_sums_what_the_objective_averages(rng):
-    answers = Labels(rng.randint(3, size=50), 3)
-    objective = Objective(answers, LOSSES["nll"](), rng.uniform(0.5, 2, size=50))
-    outputs = rng.standard_normal((50, 3))
-    total = objective.weights.sum()
-    value, slopes, curvature = objective.second_order(outputs)
-    assert_allclose(value, objective(outputs)[0], rtol=1e-12)
-    assert_allclose(slopes, objective(outputs)[1] * total, rtol=1e-10)
-    expected = 1.5 * objective.curvature(outputs).diagonal * total
-    assert_allclose(curvature, expected, rtol=1e-10)
-
-
 @pytest.mark.parametrize(
     "loss",
     [
@@ -188,14 +174,16 @@ def test_second_order_sums_what_the_objective_averages(rng):
     ],
 )
 def test_the_bound_holds_for_second_derivatives(loss, rng, derivative):
-    """Of losses whose slopes do not jump; the others have jumps over their width."""
+    """Of losses whose gradients do not jump; the others have jumps over their width."""
     if type(loss).__name__ not in ("MCE", "MEE"):
         assert loss.second_derivative_bound == 1
         return
     objective = Objective(Labels(rng.randint(3, size=500), 3), loss, np.ones(500))
     outputs = 3 * rng.standard_normal((500, 3))
     for along in np.eye(3):
-        bend = derivative(lambda o: objective(o)[1] * 500, outputs, np.tile(along, (500, 1)))
+        bend = derivative(
+            lambda o: objective.value_and_gradient(o)[1] * 500, outputs, np.tile(along, (500, 1))
+        )
         assert (np.abs(bend @ along) <= loss.second_derivative_bound + 1e-6).all()
 
 
@@ -241,46 +229,3 @@ def test_pickled_trees_predict_the_same():
     classifier = EnergyClassifier("trees", random_state=0).fit(X_train, y_train)
     copied = pickle.loads(pickle.dumps(classifier))
     assert_array_equal(copied.energies(X_test), classifier.energies(X_test))
-
-
-@pytest.mark.parametrize("n_outputs", [1, 3])
-def test_blocks_of_trees_sum_to_all_of_them(n_outputs, rng):
-    X = rng.standard_normal((1200, 5))
-    y = np.digitize(X[:, 0] * X[:, 1], [0.0] if n_outputs == 1 else [-0.3, 0.3])
-    booster = lightgbm.LGBMClassifier(n_estimators=250, verbose=-1).fit(X, y).booster_
-    for rows, n_rounds in ((X, 250), (X, 120), (X[:10], 250), (sparse.csr_matrix(X), 250)):
-        expected = booster.predict(rows, raw_score=True, num_iteration=n_rounds)
-        for n_leaves in (31, 1500, 5000):
-            found = raw_outputs(booster, rows, n_rounds, n_leaves)
-            assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
-
-
-def test_threads_that_predict_at_once_do_not_disturb_each_other(rng):
-    X = rng.standard_normal((1000, 5))
-    booster = lightgbm.LGBMRegressor(n_estimators=300, verbose=-1).fit(X, X[:, 0]).booster_
-    expected = booster.predict(X)
-    with ThreadPoolExecutor(4) as pool:
-        for found in pool.map(lambda rows: raw_outputs(booster, rows, 300, 31), [X] * 20):
-            assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no such system call")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_forked_processes_wait_for_no_thread_of_their_parent(rng):
-    X = rng.standard_normal((100, 5))
-    booster = lightgbm.LGBMRegressor(n_estimators=2, verbose=-1).fit(X, X[:, 0]).booster_
-    raw_outputs(booster, X, 2, 31)
-    assert booster in _LOCKS
-    child = os.fork()
-    if not child:
-        os._exit(booster in _LOCKS)
-    assert os.waitpid(child, 0)[1] == 0
-
-
-@pytest.mark.parametrize("objective", [None, "gamma"])
-def test_regressors_that_go_by_blocks_predict_as_lightgbm_does(objective, rng):
-    X = rng.standard_normal((1200, 5))
-    y = np.exp(X[:, 0] + 0.1 * rng.standard_normal(1200))
-    found = boosted_trees(1200, objective=objective).fit(X, y)
-    peer = lightgbm.LGBMRegressor(**found.get_params()).fit(X, y)
-    assert_allclose(found.predict(X), peer.predict(X), rtol=1e-9)

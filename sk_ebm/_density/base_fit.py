@@ -7,7 +7,7 @@ rows and the features that energies read.
 
 Distributions have ``logpdf(y)`` in nats of y (n, k); the normal score ``normal_score(y)``, accurate
 in both tails, of y (n, k) or, the same in all rows, (k,); and its inverse ``from_normal_score(z)``.
-Where the latter bends sharply, ``breaks`` (n, b) are the normal scores at these places.
+Where the latter has kinks, ``breaks`` (n, b) are the normal scores at these places.
 """
 
 from dataclasses import dataclass

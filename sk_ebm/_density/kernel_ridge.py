@@ -18,14 +18,14 @@ _LENGTH_SCALES = 2.0 ** np.arange(-3, 5)  # over the root of the number of colum
 _PENALTIES = 10.0 ** np.arange(-6, 2.25, 0.5)
 
 
-def kernel_ridge(X, y, weights, n_train):
+def kernel_ridge(X, y, weights, n_train, rng):
     """Kernel ridge regression, exact up to 1,500 rows, above on a Nystroem map.
 
     Kernel, length scale and penalty are those of the Gaussian process of greatest evidence.
     """
     rows = np.flatnonzero(weights)
     if len(rows) > _MAX_ROWS_EVIDENCE:
-        rows = np.random.RandomState(0).permutation(rows)[:_MAX_ROWS_EVIDENCE]
+        rows = rng.permutation(rows)[:_MAX_ROWS_EVIDENCE]
     kernel, penalty = choose_kernel(StandardScaler().fit_transform(X[rows]), y[rows])
     if np.count_nonzero(weights) <= _MAX_ROWS_EXACT:
         return make_pipeline(StandardScaler(), CentredKernelRidge(penalty, kernel=kernel))

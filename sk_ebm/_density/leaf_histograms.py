@@ -7,7 +7,8 @@ import numpy as np
 
 from sk_ebm._utils.sklearn_private import count_threads
 
-_MAX_BINS = 32  # of about equal weight; to be measured in docs/benchmarks/ablation.py
+# docs/benchmarks/ablation.py: to be filled in
+_MAX_BINS = 32  # of about equal weight
 _UNITS = 2**16 - 1  # of shares in 16 bits
 _N_CHUNKS = 8  # of a forest's trees, for threads
 _MIN_ROWS_THREADS = 500  # below which the threads' start takes longer than the trees

@@ -11,10 +11,9 @@ from sk_ebm._density.student_residuals import fit_student_residuals
 from sk_ebm._density.transforms import PowerTransform
 from sk_ebm._utils.weighted import significantly_positive
 
+# docs/benchmarks/ablation.py: to be filled in
 _MAX_ROWS_BOTH_SCALES = 4000  # on which the scale is chosen where there are more rows
-# Nats a row that a power of y must add to a normal distribution of y to be tried, see
-# docs/benchmarks/density_ablation.py: powers gain .16 on the 3 sets above, -.004 on the 13 below.
-_MIN_GAIN = 0.1
+_MIN_GAIN = 0.01  # nats a row that a power of y must add to a normal distribution of y
 
 
 class LocationScale:
@@ -75,7 +74,7 @@ class LocationScale:
         regressors = []
         for power in powers:
             target = y if power is None else power(y)
-            for regressor in self._unfitted(X, target, weights, folds, forest=power is powers[0]):
+            for regressor in self._unfitted(X, target, weights, folds, rng, power is powers[0]):
                 crossed = cross_fit_regressor(
                     regressor, X, y, weights, folds, rng, power=power, n_jobs=self.n_jobs
                 )
@@ -86,11 +85,11 @@ class LocationScale:
             fit_student_residuals(*data, power=power, n_jobs=self.n_jobs) for power in powers
         ]
 
-    def _unfitted(self, X, y, weights, folds, forest):
+    def _unfitted(self, X, y, weights, folds, rng, forest):
         if self.locations != "auto":
             return self.locations
         n_train = min(np.count_nonzero(weights[train]) for train, _ in folds)
-        return default_locations(X, y, weights, n_train, forest=forest)
+        return default_locations(X, y, weights, n_train, rng, forest=forest)
 
     def _best_scale_of_subset(self, X, y, points, weights, folds, rng):
         """The index of the best scale in a random subset of the rows; 0 where that is too small."""
@@ -122,7 +121,7 @@ class LocationScale:
 
 
 def _best_scale(fits, weights):
-    """1 if the last scale is significantly likelier than the first, else 0."""
+    """1 if the last scale has a significantly higher held-out likelihood than the first, else 0."""
     gains = fits[-1].log_likelihoods - fits[0].log_likelihoods
     return int(significantly_positive(gains, weights))
 

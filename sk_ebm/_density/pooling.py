@@ -4,6 +4,7 @@ import numpy as np
 from scipy import special
 from scipy.optimize import minimize
 
+# docs/benchmarks/ablation.py: pooling gains .261 +- .124 nats over equal weights on 15 sets
 _MIN_WEIGHT = 0.02  # below, a regressor costs its time and moves the mean by little
 
 

@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_ebm._density.kernel_ridge import kernel_ridge
 
+# docs/benchmarks/ablation.py: to be filled in, as the sizes of the trees below
 MIN_ROWS_NONLINEAR = 30  # below which only linear models are tried
 _MIN_ROWS_LINEAR = 10  # of a fold's training part, below which y is predicted by its mean
 _MAX_ROWS_LINEAR = 1000  # above which linear regression gets no weight
@@ -16,7 +17,7 @@ _MIN_ROWS_LARGE = 8000  # from which forests stay small, boosted trees grow larg
 _PENALTIES = 10.0 ** np.arange(-4, 2)  # of linear ridge regression, for each row
 
 
-def default_locations(X, y, weights, n_train, forest=True):
+def default_locations(X, y, weights, n_train, rng, forest=True):
     """Boosted trees, kernel ridge, extremely randomised trees (the slowest, if wanted) and linear
     ridge regression, as far as there are rows for them."""
     n = int(np.count_nonzero(weights))
@@ -28,7 +29,7 @@ def default_locations(X, y, weights, n_train, forest=True):
     large = n >= _MIN_ROWS_LARGE
     size = {"n_estimators": 250, "num_leaves": 63, "learning_rate": 0.06} if large else {}
     trees = boosted_trees(n, min_child_samples=5, **size)
-    kernel = kernel_ridge(X, y, weights, n_train)
+    kernel = kernel_ridge(X, y, weights, n_train, rng)
     random_trees = ExtraTreesRegressor(
         60 if large else 100 if n >= 1000 else 50, min_samples_leaf=3 if large else 1
     )

@@ -1,5 +1,6 @@
 """Energy functions, by name."""
 
+from sk_ebm._core.training import FitResult
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._bilinear import BilinearEnergy
 from sk_ebm.energies._item_index import ItemIndex
@@ -29,6 +30,7 @@ __all__ = [
     "BilinearEnergy",
     "Energy",
     "ExpertEnergy",
+    "FitResult",
     "ForestEnergy",
     "GaussianEnergy",
     "InputEnergy",

@@ -1,6 +1,7 @@
-"""The approximate index of a catalogue, beside the exact search."""
+"""The approximate index of a catalogue, against the exact search."""
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -14,7 +15,14 @@ from sk_ebm.energies import BilinearEnergy
 from sk_ebm.energies._item_index import ItemIndex
 from sk_ebm.metrics import top_k_recall
 
+
 pytest.importorskip("faiss")
+
+
+def test_a_missing_faiss_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(ImportError, match=r"pip install sk-ebm\[index\]"):
+        ItemIndex().fit([[0.0], [1.0]])
 
 
 @pytest.fixture
