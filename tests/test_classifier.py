@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine, make_blobs
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, make_blobs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -51,11 +51,6 @@ def test_scikit_learn_checks(estimator, check):
 def split(load):
     X, y = load(return_X_y=True)
     return train_test_split(StandardScaler().fit_transform(X), y, random_state=0)
-
-
-@pytest.fixture
-def wine():
-    return split(load_wine)
 
 
 @pytest.mark.parametrize("load", [load_iris, load_breast_cancer], ids=["multiclass", "binary"])
@@ -281,6 +276,22 @@ def test_a_fit_that_stops_early_warns_what_to_change(wine):
         EnergyClassifier(alpha=1e-6, beta=1, max_iter=1).fit(wine[0], wine[2])
 
 
+@pytest.mark.parametrize("inside", [False, True], ids=["alone", "pipeline"])
+def test_the_warning_points_at_the_line_of_the_user(wine, inside):
+    classifier = EnergyClassifier(alpha=1e-6, beta=1, max_iter=1)
+    if inside:
+        classifier = make_pipeline(StandardScaler(), classifier)
+    with pytest.warns(ConvergenceWarning) as caught:
+        classifier.fit(wine[0], wine[2])
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_reports_of_a_fit_do_not_outlive_it(wine):
+    classifier = EnergyClassifier(alpha=0.1).fit(wine[0], wine[2])
+    assert len(classifier.loss_curve_) == classifier.n_iter_
+    assert pickle.loads(pickle.dumps(classifier)).loss_curve_ == classifier.loss_curve_
+
+
 def test_a_grid_search_may_stand_in_a_cross_validation(wine):
     search = GridSearchCV(EnergyClassifier(beta=1), {"alpha": [0.01, 100.0]}, cv=2)
     assert cross_val_score(search, wine[0], wine[2], cv=2).min() > 0.9
@@ -338,5 +349,5 @@ def test_a_fitted_model_survives_a_failed_fit(wine, bad):
 
 @pytest.mark.parametrize("params", [{"calibrate": True}, {"reject": "false_alarm"}])
 def test_what_needs_more_than_beta_is_learned_on_all_folds(params):
-    assert EnergyClassifier()._enough() == 1000
-    assert EnergyClassifier(**params)._enough() == np.inf
+    assert EnergyClassifier()._enough_held_out() == 1000
+    assert EnergyClassifier(**params)._enough_held_out() == np.inf

@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.covariance import EllipticEnvelope
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_blobs
 from sklearn.ensemble import IsolationForest
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -32,6 +33,7 @@ from sk_ebm.energies import (
     NeighborsEnergy,
     SumEnergy,
     SurvivalSum,
+    TreesEnergy,
 )
 from sk_ebm.thresholds import Contamination, Cost, FalseAlarm
 
@@ -532,5 +534,31 @@ def test_residual_sums_need_labels(contaminated):
 
 def test_folds_that_name_rows_do_not_go_with_a_held_out_part(contaminated):
     cv = [(np.arange(300), np.arange(300, 400))]
-    with pytest.raises(ValueError, match="cv must be None or an integer"):
+    with pytest.raises(ValueError, match="cv must then be None or an integer"):
         EnergyDetector("gaussian", calibration="split", cv=cv).fit(contaminated[0])
+
+
+@pytest.mark.parametrize(
+    "energy", ["auto", ["gaussian", "mixture", "marginal"], "gaussian"], ids=str
+)
+def test_where_nothing_iterates_there_is_one_iteration(energy, contaminated):
+    """However many terms there are."""
+    assert EnergyDetector(energy, random_state=0).fit(contaminated[0]).n_iter_ == 1
+
+
+def test_iterations_of_a_sum_are_the_most_of_its_terms(contaminated):
+    X, anomalous = contaminated
+    terms = ["gaussian", "mixture", "linear", TreesEnergy(7, early_stopping=False)]
+    detector = EnergyDetector(terms, labels="anomaly", random_state=0)
+    detector.fit(X, np.where(anomalous, -1, 1))
+    curves = detector.energy_.loss_curves_
+    assert detector.n_iter_ == max(map(len, curves.values())) >= 7
+    assert [len(curve) for curve in list(curves.values())[:2]] == [0, 0]
+
+
+def test_the_warning_points_at_the_line_of_the_user(contaminated):
+    X, anomalous = contaminated
+    detector = EnergyDetector("linear", labels="anomaly", alpha=1e-6, max_iter=1, random_state=0)
+    with pytest.warns(ConvergenceWarning) as caught:
+        detector.fit(X, np.where(anomalous, -1, 1))
+    assert [warning.filename for warning in caught] == [__file__]

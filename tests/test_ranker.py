@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import RandomForestRegressor
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_validate
@@ -381,8 +381,8 @@ def test_trees_stop_early_on_held_out_queries(train):
     assert fitted(EnergyRanker(trees, random_state=0), train).energy_.n_estimators_ < 100
 
 
-def test_trees_ask_lambda_for_slopes_in_their_rounds_only(train, monkeypatch):
-    """Not for the constant to start from, which no descent along its slopes finds."""
+def test_trees_ask_lambda_for_gradients_in_their_rounds_only(train, monkeypatch):
+    """Not for the constant to start from, which no descent along its gradients finds."""
     calls, expansion = [], Lambda.expansion
 
     def counted(self, gibbs, target):
@@ -559,11 +559,14 @@ def test_bad_data_is_named(changes, message, train):
 @pytest.mark.parametrize(
     "parameters, message",
     [
-        ({"energy": "prototype"}, "PrototypeEnergy.* is one of classes: a ranker takes 'linear'"),
-        ({"energy": LogisticRegression()}, "is one of classes: a ranker takes"),
+        (
+            {"energy": "prototype"},
+            "PrototypeEnergy.* is one of classes: EnergyRanker takes 'linear'",
+        ),
+        ({"energy": LogisticRegression()}, "is one of classes: EnergyRanker takes"),
         ({"loss": "ndcg"}, r"loss must be one of .*'lambda'.*'xendcg'.* got 'ndcg'"),
         ({"loss": "energy"}, "collapses with LinearEnergy"),
-        ({"loss": "lambda", "solver": "lbfgs"}, "slopes of Lambda are not those of its values"),
+        ({"loss": "lambda", "solver": "lbfgs"}, "gradients of Lambda are not those of its values"),
         ({"k": 0}, "k must be None or an integer >= 1, got 0"),
         ({"empty": "zero"}, "empty must be 'skip', 0 or 1, got 'zero'"),
         ({"gain": "log"}, "gain must be 'exp2', 'linear' or a function, got 'log'"),
@@ -579,6 +582,12 @@ def test_normalisation_refuses_sparse_rows(train):
     X, y, groups = train
     with pytest.raises(ValueError, match="normalize='query' needs dense numbers, got csr_"):
         EnergyRanker(normalize="query").fit(sparse.csr_matrix(X), y, groups=groups)
+
+
+def test_the_warning_points_at_the_line_of_the_user(train):
+    with pytest.warns(ConvergenceWarning) as caught:
+        fitted(EnergyRanker(alpha=1e-6, beta=1, max_iter=1), train)
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_an_unfitted_ranker_says_so():

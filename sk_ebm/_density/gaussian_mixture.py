@@ -64,7 +64,7 @@ def _choose_mixture(X, folds, seed):
         best = max(best, candidate, key=itemgetter(0))
     size, ridge = best[1].n_components, best[1].reg_covar
     restarts = [_evaluate(X, folds, size, ridge, seed + 1 + i) for i in range(_N_RESTARTS)]
-    return max(best, *restarts, key=itemgetter(0))[1]
+    return max([best, *restarts], key=itemgetter(0))[1]
 
 
 def _choose_size(X, folds, ridge, seed, last_best):
