@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from helpers import each_block
+from helpers import SPLINES, each_block, scores
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_ebm._core.answers import PassthroughAnswers
+from sk_ebm._core.gibbs import Gibbs
+from sk_ebm.losses import NLL
 
 
 def test_pullback_is_the_adjoint_of_arrange(problem, rng):
@@ -58,3 +60,14 @@ def test_answers_that_an_estimator_reads_are_taken_as_they_are(rng):
     assert_array_equal(np.sort(answers.folds(2, rng).samples), np.arange(4))
     with pytest.raises(AttributeError):
         answers.arrange(np.zeros((4, 1)))
+
+
+def test_an_observed_score_counts_in_its_energy_and_not_in_z(rng):
+    X, answers = scores(rng)
+    outputs = rng.standard_normal((len(X), answers.n_outputs))
+    energies, _ = answers.arrange(outputs)
+    values = NLL()(Gibbs(energies, answers.log_measure), answers.target)[0]
+    z = np.exp(outputs @ SPLINES.at_coarse.T) @ np.exp(SPLINES.coarse_log_weights)
+    at_observed = len(X) / (len(X) + 1) * SPLINES(answers.z)  # beside one pseudo-observation
+    expected = -np.sum(outputs * at_observed, axis=1) + np.log(z)
+    assert_allclose(values, expected, rtol=1e-10, atol=1e-12)

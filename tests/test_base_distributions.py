@@ -18,7 +18,9 @@ def test_quantiles_of_mixtures_of_narrow_and_wide_components(rng):
 
 def test_mixtures_of_rows_far_out(rng):
     shares = np.log(rng.dirichlet(np.ones(3), size=6))
-    mixture = MixtureDistribution(shares, 3 * rng.standard_normal((6, 3)), np.tile([0.2, 0.5, 1], (6, 1)))
+    mixture = MixtureDistribution(
+        shares, 3 * rng.standard_normal((6, 3)), np.tile([0.2, 0.5, 1], (6, 1))
+    )
     y = np.array([[-400.0, 55.0, 3e4]] * 6)
     widths = mixture.widths[:, None]
     t = (y[:, :, None] - mixture.means[:, None]) / widths

@@ -50,7 +50,9 @@ def test_bins_without_mass_get_none():
 def test_means_and_crps_of_bins_that_are_nearly_empty(rng):
     student = StudentDistribution(np.zeros(6), np.ones(6), 8.0)
     blend = BlendedDistribution(student, EDGES, np.tile([0.5, 0, 0, 0.5], (6, 1)), 0.95)
-    predictive = CorrectedDistribution(blend, TiltedNormal(NormalSplines(8), rng.standard_normal((6, 8))))
+    predictive = CorrectedDistribution(
+        blend, TiltedNormal(NormalSplines(8), rng.standard_normal((6, 8)))
+    )
     levels = (np.arange(20_000) + 0.5) / 20_000
     draws = predictive.ppf(np.tile(levels, (6, 1)))
     y = draws[:, 3000]

@@ -225,7 +225,10 @@ def test_grid_search_through_a_pipeline(diabetes):
         ({"beta": -1}, "beta must be"),
         ({"energy": "woods"}, "energy must be one of"),
         ({"energy": "prototype"}, "PrototypeEnergy.* is one of classes"),
-        ({"energy": ["linear", RandomForestRegressor()]}, "is one of classes|orders the items of a query"),
+        (
+            {"energy": ["linear", RandomForestRegressor()]},
+            "is one of classes|orders the items of a query",
+        ),
         ({"location": "ridge"}, "location must be 'auto', a regressor"),
         ({"location": []}, "location must be 'auto', a regressor"),
         ({"base": Ridge}, "base must be an estimator"),

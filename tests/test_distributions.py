@@ -29,7 +29,9 @@ def bases(rng):
     loc, scale = rng.standard_normal(6), rng.uniform(0.5, 2, size=6)
     shares = np.log(rng.dirichlet(np.ones(3), size=6))
     student = StudentDistribution(loc, scale, 4.0)
-    mixture = MixtureDistribution(shares, 3 * rng.standard_normal((6, 3)), np.tile([0.2, 0.5, 1], (6, 1)))
+    mixture = MixtureDistribution(
+        shares, 3 * rng.standard_normal((6, 3)), np.tile([0.2, 0.5, 1], (6, 1))
+    )
     of_leaves = rng.dirichlet(np.ones(4), size=6)
     return {
         "student": student,

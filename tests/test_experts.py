@@ -194,7 +194,7 @@ class Fails(ClassifierMixin, BaseEstimator):
 @pytest.mark.parametrize(
     "energy, error, message",
     [
-        (LinearRegression(), ValueError, "LinearRegression.* takes .*a classifier with predict_proba or"),
+        (LinearRegression(), ValueError, "LinearRegression.* takes .*a classifier with predict"),
         (IsolationForest(), ValueError, "classifier with predict_proba or .*IsolationForest"),
         (make_pipeline(StandardScaler()), ValueError, "classifier with predict_proba"),
         (LogisticRegression, ValueError, "energy must be one of"),

@@ -15,7 +15,6 @@ from sk_ebm.energies import BilinearEnergy
 from sk_ebm.energies._item_index import ItemIndex
 from sk_ebm.metrics import top_k_recall
 
-
 pytest.importorskip("faiss")
 
 

@@ -4,7 +4,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.ensemble import ExtraTreesRegressor
 
 from sk_ebm._density.leaf_histograms import LeafHistograms, bin_edges
-from sk_ebm._utils import sklearn_private as threads
 
 
 @pytest.mark.parametrize(
@@ -35,18 +34,6 @@ def test_leaves_hold_the_answers_of_their_rows(rng, weights_of):
     assert_allclose(shares, expected, rtol=0, atol=1.001 * half_unit)
     few, _ = leaves(X[:3])
     assert_array_equal(few, shares[:3])
-
-
-@pytest.mark.parametrize("n_threads", [2, 20])
-def test_threads_find_the_same_leaves(n_threads, rng, monkeypatch):
-    X, y = rng.uniform(size=(600, 3)), rng.randint(4, size=600)
-    forest = ExtraTreesRegressor(13, random_state=0).fit(X, y)
-    leaves = LeafHistograms(forest, X, y, np.ones(600), 4)
-    monkeypatch.setattr(threads, "_openmp_effective_n_threads", lambda: 1)
-    alone = leaves(X)
-    monkeypatch.setattr(threads, "_openmp_effective_n_threads", lambda: n_threads)
-    for found, expected in zip(leaves(X), alone, strict=True):
-        assert_array_equal(found, expected)
 
 
 def test_edges_are_between_values():

@@ -1,17 +1,9 @@
 """Histograms of y in the leaves of a forest, as in a quantile forest (Meinshausen, 2006)."""
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-
 import numpy as np
 
-from sk_ebm._utils.sklearn_private import count_threads
-
-# docs/benchmarks/ablation.py: to be filled in
-_MAX_BINS = 32  # of about equal weight
-_UNITS = 2**16 - 1  # of shares in 16 bits
-_N_CHUNKS = 8  # of a forest's trees, for threads
-_MIN_ROWS_THREADS = 500  # below which the threads' start takes longer than the trees
+_MAX_BINS = 32  # of about equal weight: a leaf of the default forests has few rows for each
+_UNITS = 2**16 - 1  # of shares in 16 bits, a quarter of the memory of floats
 
 
 class LeafHistograms:
@@ -37,34 +29,12 @@ class LeafHistograms:
     def __call__(self, X):
         """Shares of the bins (n, n_bins), and the forest's predictions (n,)."""
         X = X.astype(np.float32)
-        chunks = [self._trees[i::_N_CHUNKS] for i in range(min(_N_CHUNKS, len(self._trees)))]
-        n_threads = min(count_threads(), len(chunks)) if len(X) >= _MIN_ROWS_THREADS else 1
-        sums = _map_in_threads(n_threads, partial(self._sum, X), chunks)
-        shares, means = (sum(parts) for parts in zip(*sums, strict=True))
-        return shares / (len(self._trees) * _UNITS), means / len(self._trees)
-
-    def _sum(self, X, trees):
         shares, means = np.zeros((len(X), self._n_bins), np.uint32), np.zeros(len(X))
-        for tree, leaf_of_node, histograms in trees:
+        for tree, leaf_of_node, histograms in self._trees:
             nodes = tree.apply(X)
             shares += histograms.take(leaf_of_node.take(nodes), axis=0)
             means += tree.value[:, 0, 0].take(nodes)
-        return shares, means
-
-
-def _map_in_threads(n_threads, function, items):
-    """The function's results, of which this thread computes its part: others take time to wake."""
-    results = [None] * len(items)
-
-    def work(start):
-        for i in range(start, len(items), n_threads):
-            results[i] = function(items[i])
-
-    with ThreadPoolExecutor(max(n_threads - 1, 1)) as pool:
-        others = pool.map(work, range(1, n_threads))
-        work(0)
-        list(others)  # raises what they have raised
-    return results
+        return shares / (len(self._trees) * _UNITS), means / len(self._trees)
 
 
 def _histograms(tree, X, bins, weights, n_bins):

@@ -17,6 +17,7 @@ from sk_ebm._core.folds import user_folds
 from sk_ebm._core.objective import Objective
 from sk_ebm._core.training import Penalty, Training
 from sk_ebm._solvers.registry import SOLVERS
+from sk_ebm._utils.estimators import KeepsFitted
 from sk_ebm._utils.validation import check_number
 from sk_ebm._utils.warnings import warn_user
 from sk_ebm.energies import Energy, LinearEnergy, SumEnergy, as_energy
@@ -73,7 +74,7 @@ class FittedComponent(NamedTuple):
         }
 
 
-class EnergyEstimator(CallbackSupportMixin, BaseEstimator):
+class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
     """Base class of the estimators: an energy, a loss, and the Gibbs distribution."""
 
     _losses = LOSSES  # by name

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._estimators.base import EnergyEstimator
-from sk_ebm._utils.estimators import keep_fitted, row_blocks
+from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
 from sk_ebm._utils.validation import check_number, check_weighs
 from sk_ebm.thresholds import FalseAlarm, resolve_threshold
@@ -188,7 +188,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         ValueError
             If the data or a parameter are out of range. A fitted estimator stays as it was.
         """
-        with keep_fitted(self):
+        with self._keeping_fitted():
             energy, loss = self._resolved_components()
             self._rejects()
             X, y = self._validated(energy, X, y)

@@ -32,7 +32,6 @@ from sk_ebm._density.joint import (
 from sk_ebm._density.rounding import Rounding
 from sk_ebm._density.splines import NormalSplines
 from sk_ebm._estimators.base import EnergyEstimator
-from sk_ebm._utils.estimators import keep_fitted
 from sk_ebm._utils.sklearn_private import check_sample_weight
 from sk_ebm._utils.validation import check_number
 from sk_ebm.thresholds import FalseAlarm
@@ -227,7 +226,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         ValueError
             If the data or a parameter are out of range. A fitted estimator stays as it was.
         """
-        with keep_fitted(self):
+        with self._keeping_fitted():
             components = self._checked_components()
             names = list(getattr(y if self.conditional else X, "columns", ()))
             X, targets = self._validated_data(X, y)

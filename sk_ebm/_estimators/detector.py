@@ -2,7 +2,6 @@
 
 from importlib.util import find_spec
 from numbers import Integral
-from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit
@@ -25,7 +24,8 @@ from sk_ebm._core.cross_fit import cross_fit
 from sk_ebm._core.folds import DEFAULT_FOLDS, Folds
 from sk_ebm._core.temperature import learn_beta
 from sk_ebm._estimators.base import EnergyEstimator
-from sk_ebm._utils.estimators import keep_fitted, row_blocks
+from sk_ebm._estimators.row_labels import RowLabels
+from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
 from sk_ebm._utils.validation import check_number, check_weighs
 from sk_ebm.energies import (
@@ -205,7 +205,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             If the data or a parameter are out of range, or too few rows remain to calibrate on.
             A fitted detector stays as it was.
         """
-        with keep_fitted(self):
+        with self._keeping_fitted():
             energy, loss, threshold = self._resolved_settings(y)
             X, answers, labels = self._read(energy, X, y)
             check_consistent_length(X, groups)
@@ -274,8 +274,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         weights = check_sample_weight(sample_weight, X)
         check_weighs(weights)
         energies = self._all_energies(X, answers)
-        labels = _Labels.all_compatible(len(energies))
-        with keep_fitted(self):
+        labels = RowLabels.all_compatible(len(energies))
+        with self._keeping_fitted():
             self._set_thresholds(threshold, energies, weights, labels)
             self._set_reference(energies, weights, labels)
             self.guarantee_ = _guarantee(threshold, exact=True)
@@ -365,15 +365,15 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         """X, the answers that the energy learns from, and which rows are known to be what."""
         if self.labels is None:
             X, n_rows = self._validated(energy, X), count_rows(X)
-            answers, labels = Labels(np.ones(n_rows, int), 2), _Labels.all_compatible(n_rows)
+            answers, labels = Labels(np.ones(n_rows, int), 2), RowLabels.all_compatible(n_rows)
         else:
             X, y = self._validated(energy, X, y)
             y = np.asarray(y)
-            answers, labels = PassthroughAnswers(y), _Labels.all_compatible(len(y))
+            answers, labels = PassthroughAnswers(y), RowLabels.all_compatible(len(y))
         if count_rows(X) < 2:
             raise ValueError(f"X must have at least two rows, got {count_rows(X)} sample.")
         if self.labels == "anomaly":
-            labels = _Labels.of(y)
+            labels = RowLabels.of(y)
             answers = Labels((~labels.anomalous).astype(int), 2)
         return X, answers, labels
 
@@ -633,40 +633,6 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
                 "calibration='cv' or 'split', or call calibrate(X)."
             )
         return self._references[column]
-
-
-class _Labels(NamedTuple):
-    """Which rows are known to be compatible, and which to be anomalies: masks (n,)."""
-
-    compatible: np.ndarray
-    anomalous: np.ndarray
-
-    @classmethod
-    def all_compatible(cls, n_rows):
-        return cls(np.ones(n_rows, bool), np.zeros(n_rows, bool))
-
-    @classmethod
-    def of(cls, y):
-        """From y: 1 compatible, -1 anomalous, 0 unknown, or compatible where there is no 1."""
-        if not np.isin(y, (-1, 0, 1)).all():
-            raise ValueError(
-                "With labels='anomaly', y must be 1 (compatible), -1 (not) or 0 (unknown), got "
-                f"{np.unique(y)[:5].tolist()}."
-            )
-        anomalous = y == -1
-        if not anomalous.any() or anomalous.all():
-            raise ValueError(
-                "With labels='anomaly', y must hold -1 (anomalies) and 1 or 0 (others), got "
-                f"{np.unique(y).tolist()}. Without labelled anomalies, use labels=None."
-            )
-        return cls(y == 1 if (y == 1).any() else ~anomalous, anomalous)
-
-    @property
-    def known(self):
-        return self.compatible | self.anomalous
-
-    def take(self, rows):
-        return _Labels(self.compatible[rows], self.anomalous[rows])
 
 
 def _pair_columns(energy, X, answers):

@@ -16,7 +16,7 @@ from sk_ebm._core.groups import Groups
 from sk_ebm._core.queries import check_relevance, gains_of, query_codes
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._tables.columns import split_column
-from sk_ebm._utils.estimators import keep_fitted, row_blocks
+from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.ranks import rank_in_groups
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
 from sk_ebm._utils.validation import check_number, check_weighs
@@ -191,7 +191,7 @@ class EnergyRanker(EnergyEstimator):
         ValueError
             If the data or a parameter are out of range. A fitted estimator stays as it was.
         """
-        with keep_fitted(self):
+        with self._keeping_fitted():
             energy, loss = self._resolved_components()
             X, (_, codes) = self._read_queries(X, groups, qid)
             X, y = self._validated(energy, X, y)

@@ -30,26 +30,17 @@ def adam(
     the averaged perceptron. The l1 term is descended along its sign. Where equal energies are a
     minimum, the rate stays constant: it is what keeps the scale of the energies.
     """
-    anneal = objective.loss.trivial_minimum != "equal"
-    params, average, moments = init.copy(), np.zeros_like(init), _Moments(init)
-    n_epochs = min(max_iter, n_epochs)
-    samples = np.flatnonzero(objective.weights)
-    if held_out is not None:
-        samples = np.setdiff1d(samples, held_out)
-        evaluation = objective.take(held_out)
-    n_batches = max(len(samples) // batch_size, 1)
+    samples, evaluation = _training_samples(objective, held_out)
+    n_epochs, n_batches = min(max_iter, n_epochs), max(len(samples) // batch_size, 1)
+    anneals = objective.loss.trivial_minimum != "equal"
+    moments = _Moments(init, learning_rate, n_epochs * n_batches if anneals else np.inf)
+    params, average = init.copy(), np.zeros_like(init)
     best, best_epoch, best_params = np.inf, 0, params
     for epoch in range(n_epochs):
         for batch in np.array_split(rng.permutation(samples), n_batches):
             outputs, pullback = vjp(params, objective.answers.rows(batch))
             loss, by_outputs = objective.take(batch).value_and_gradient(outputs)
-            gradient = pullback(by_outputs)
-            gradient += l2 * params
-            if np.any(l1):
-                gradient += l1 * np.sign(params)
-            progress = (moments.count + 1) / (n_epochs * n_batches)
-            annealed = 0.5 * (1 + np.cos(np.pi * progress)) if anneal else 1.0
-            params -= moments.step(gradient, learning_rate * annealed)
+            params -= moments.step(pullback(by_outputs) + l2 * params + l1 * np.sign(params))
         if held_out is None:
             average += (params - average) / max(epoch - n_epochs // 2 + 1, 1)
             report(loss, average)
@@ -63,16 +54,26 @@ def adam(
     return Result(average if held_out is None else best_params, True)
 
 
+def _training_samples(objective, held_out):
+    """Samples of positive weight that are not held out, and the objective of those that are."""
+    samples = np.flatnonzero(objective.weights)
+    if held_out is None:
+        return samples, None
+    return np.setdiff1d(samples, held_out), objective.take(held_out)
+
+
 class _Moments:
     """Running means of gradients and of their squares, with the paper's decay rates."""
 
-    def __init__(self, params):
+    def __init__(self, params, learning_rate, n_steps):
         self.mean, self.square = np.zeros_like(params), np.zeros_like(params)
-        self.count = 0
+        self.learning_rate, self.n_steps, self.count = learning_rate, n_steps, 0
 
-    def step(self, gradient, rate):
+    def step(self, gradient):
+        """The next step of the parameters; its rate falls along a cosine to the last one."""
         self.count += 1
         self.mean += 0.1 * (gradient - self.mean)
         self.square += 0.001 * (gradient * gradient - self.square)
+        rate = self.learning_rate * 0.5 * (1 + np.cos(np.pi * self.count / self.n_steps))
         rate *= np.sqrt(1 - 0.999**self.count) / (1 - 0.9**self.count)
         return rate * self.mean / (np.sqrt(self.square) + 1e-8)

@@ -14,13 +14,16 @@ def row_blocks(X, n_candidates):
     return gen_batches(count_rows(X), max(n_rows, 1))
 
 
-@contextmanager
-def keep_fitted(estimator):
-    """Restores all attributes if what is inside fails."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
+class KeepsFitted:
+    """Mixin of estimators that stay as they were if a fit fails."""
+
+    @contextmanager
+    def _keeping_fitted(self):
+        """Restores all attributes if what is inside fails."""
+        attributes = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(attributes)
+            raise

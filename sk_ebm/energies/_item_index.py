@@ -8,11 +8,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import validate_data
 
-from sk_ebm._utils.estimators import keep_fitted
+from sk_ebm._utils.estimators import KeepsFitted
 from sk_ebm._utils.validation import check_number
 
 
-class ItemIndex(BaseEstimator):
+class ItemIndex(KeepsFitted, BaseEstimator):
     """Finds most of the items of largest inner product with a query, looking at few of them.
 
     It is given as ``items`` to `EnergyRanker.top_k`. A graph joins each item to others of large
@@ -79,7 +79,7 @@ class ItemIndex(BaseEstimator):
         check_number("n_links", self.n_links, 2, closed=True, kind=Integral)
         check_number("n_build", self.n_build, 1, closed=True, kind=Integral)
         check_number("n_search", self.n_search, 1, closed=True, kind=Integral)
-        with keep_fitted(self):
+        with self._keeping_fitted():
             self.items_ = validate_data(self, items, dtype=[np.float64, np.float32], order="C")
             self.scaler_ = StandardScaler().fit(self.items_)
             n_columns = self.items_.shape[1]

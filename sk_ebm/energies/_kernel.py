@@ -111,14 +111,15 @@ class KernelEnergy(LinearEnergy):
 
 
 def _gaussian(inputs, landmarks, gamma):
-    """exp(-gamma |x - x'|^2) of rows (n, d) and landmarks (m, d): (n, m).
+    """exp(-gamma |x - x'|^2) of rows (n, d) and landmarks (m, d): (n, m) of the rows' dtype.
 
     Dense rows are moved towards the origin first, far from which distances would be rounded.
     """
-    if not sparse.issparse(inputs):
+    rows, landmarks = (X.astype(np.float64, copy=False) for X in (inputs, landmarks))
+    if not sparse.issparse(rows):
         centre = landmarks.mean(axis=0)
-        inputs, landmarks = inputs - centre, landmarks - centre
-    return rbf_kernel(inputs, landmarks, gamma=gamma)
+        rows, landmarks = rows - centre, landmarks - centre
+    return rbf_kernel(rows, landmarks, gamma=gamma).astype(inputs.dtype, copy=False)
 
 
 def _scale_gamma(inputs, weights):

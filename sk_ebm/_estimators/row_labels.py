@@ -1,0 +1,39 @@
+"""Which rows of a detector are known to be compatible, and which to be anomalies."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class RowLabels(NamedTuple):
+    """Masks (n,) of the rows that are known to be compatible, and to be anomalies."""
+
+    compatible: np.ndarray
+    anomalous: np.ndarray
+
+    @classmethod
+    def all_compatible(cls, n_rows):
+        return cls(np.ones(n_rows, bool), np.zeros(n_rows, bool))
+
+    @classmethod
+    def of(cls, y):
+        """From y: 1 compatible, -1 anomalous, 0 unknown, or compatible where there is no 1."""
+        if not np.isin(y, (-1, 0, 1)).all():
+            raise ValueError(
+                "With labels='anomaly', y must be 1 (compatible), -1 (not) or 0 (unknown), got "
+                f"{np.unique(y)[:5].tolist()}."
+            )
+        anomalous = y == -1
+        if not anomalous.any() or anomalous.all():
+            raise ValueError(
+                "With labels='anomaly', y must hold -1 (anomalies) and 1 or 0 (others), got "
+                f"{np.unique(y).tolist()}. Without labelled anomalies, use labels=None."
+            )
+        return cls(y == 1 if (y == 1).any() else ~anomalous, anomalous)
+
+    @property
+    def known(self):
+        return self.compatible | self.anomalous
+
+    def take(self, rows):
+        return RowLabels(self.compatible[rows], self.anomalous[rows])
