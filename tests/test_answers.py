@@ -67,7 +67,7 @@ def test_an_observed_score_counts_in_its_energy_and_not_in_z(rng):
     outputs = rng.standard_normal((len(X), answers.n_outputs))
     energies, _ = answers.arrange(outputs)
     values = NLL()(Gibbs(energies, answers.log_measure), answers.target)[0]
-    z = np.exp(outputs @ SPLINES.at_coarse.T) @ np.exp(SPLINES.coarse_log_weights)
+    z = np.exp(outputs @ SPLINES.at_nodes.T) @ np.exp(SPLINES.log_weights)
     at_observed = len(X) / (len(X) + 1) * SPLINES(answers.z)  # beside one pseudo-observation
     expected = -np.sum(outputs * at_observed, axis=1) + np.log(z)
     assert_allclose(values, expected, rtol=1e-10, atol=1e-12)

@@ -223,15 +223,3 @@ def test_the_held_out_loss_without_a_margin_does_not_depend_on_the_scale(objecti
     found = [objective.held_out_loss(scale * outputs) for scale in (1.0, 100.0)]
     assert_allclose(found[1], found[0], rtol=1e-6)
     assert_allclose(found[0], least, rtol=1e-2)
-
-
-def test_samples_that_are_sure_and_wrong_choose_beta_for_a_likelihood_only(rng):
-    outputs = rng.standard_normal((1000, 3))
-    target = outputs.argmax(axis=1)
-    outputs[:50] *= 5
-    target[:100] = outputs[:100].argmin(axis=1)
-    likelihood, hinge = (
-        Objective(Labels(target, 3), loss, np.ones(1000)).learn_beta(outputs)
-        for loss in (NLL(), Hinge())
-    )
-    assert hinge > 1.5 * likelihood

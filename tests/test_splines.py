@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import integrate, special, stats
+from scipy import integrate, stats
 
 from sk_ebm._density.splines import NormalSplines
 from sk_ebm._density.tilted_normal import TiltedNormal
@@ -53,16 +53,3 @@ def test_cdf_at_nodes_is_the_cdf(tilted):
     inside = np.abs(SPLINES.nodes) < SPLINES.bound
     nodes = np.tile(SPLINES.nodes[inside], (6, 1))
     assert_allclose(tilted.cdf_at_nodes[:, inside], tilted.cdf(nodes), atol=1e-4)
-
-
-def test_the_coarse_quadrature_is_exact_enough_to_fit(rng):
-    assert_allclose(np.exp(SPLINES.coarse_log_weights).sum(), 1)
-    outputs = rng.standard_normal((50, 8)) / np.arange(1, 9)  # smooth, as fitted ones are
-    fine, coarse = (
-        special.logsumexp(outputs @ at.T + weights, axis=1)
-        for at, weights in (
-            (SPLINES.at_nodes, SPLINES.log_weights),
-            (SPLINES.at_coarse, SPLINES.coarse_log_weights),
-        )
-    )
-    assert_allclose(coarse, fine, atol=1e-3)

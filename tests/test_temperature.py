@@ -19,12 +19,11 @@ def drawn(energies, rng):
     return (cumulative < rng.uniform(size=(len(energies), 1))).sum(axis=1)
 
 
-@pytest.mark.parametrize("power", [0.0, 0.2])
 @pytest.mark.parametrize("beta", [0.2, 1.0, 3.0])
-def test_learn_beta_recovers_the_beta_of_a_gibbs_distribution(rng, beta, power):
+def test_learn_beta_recovers_the_beta_of_a_gibbs_distribution(rng, beta):
     energies = rng.standard_normal((20000, 4))
     target = drawn(beta * energies, rng)
-    found = learn_beta(energies, target, np.ones(20000), power=power)
+    found = learn_beta(energies, target, np.ones(20000))
     assert_allclose(found, beta, rtol=0.05)
 
 
@@ -87,79 +86,33 @@ def test_learn_beta_of_equal_energies_is_one():
     assert learn_beta(np.ones((5, 3)), np.zeros(5, dtype=int), np.ones(5)) == 1
 
 
-@pytest.mark.parametrize("power", [0.0, 0.5])
 @pytest.mark.parametrize("factor", [1e-8, 0.3, 1e8])
-def test_learn_beta_undoes_the_scale_of_the_energies(energies, rng, factor, power):
+def test_learn_beta_undoes_the_scale_of_the_energies(energies, rng, factor):
     target = np.where(rng.uniform(size=20) < 0.7, energies.argmin(axis=1), 0)
-    expected = learn_beta(energies, target, np.ones(20), power=power) / factor
-    scaled = learn_beta(factor * energies, target, np.ones(20), power=power)
+    expected = learn_beta(energies, target, np.ones(20)) / factor
+    scaled = learn_beta(factor * energies, target, np.ones(20))
     assert_allclose(scaled, expected, rtol=1e-8)
 
 
-@pytest.mark.parametrize("power", [0.0, 0.5])
-def test_learn_beta_weights_equal_repetition(energies, rng, power):
+def test_learn_beta_weights_equal_repetition(energies, rng):
     target = np.where(rng.uniform(size=20) < 0.7, energies.argmin(axis=1), 0)
     weights = rng.randint(4, size=20)
     repeated = np.repeat(np.arange(20), weights)
     ones = np.ones(len(repeated))
-    expected = learn_beta(energies[repeated], target[repeated], ones, power=power)
-    beta = learn_beta(energies, target, weights.astype(float), power=power)
+    expected = learn_beta(energies[repeated], target[repeated], ones)
+    beta = learn_beta(energies, target, weights.astype(float))
     assert_allclose(beta, expected, rtol=1e-8)
 
 
-@pytest.mark.parametrize("power", [0.2, 1.0])
-def test_beta_has_the_least_divergence(rng, power):
-    """Brier's score is the one of power 1. The virtual sample is nothing beside 1e4."""
-    energies = 2 * rng.standard_normal((10_000, 4))
-    target = drawn(energies, rng)
-    target[:1500] = energies[:1500].argmax(axis=1)
-
-    def divergence(beta):
-        p = Gibbs(energies, beta=beta).probabilities
-        correct = p[np.arange(len(target)), target]
-        return np.mean(np.sum(p ** (1 + power), axis=1) / (1 + power) - correct**power / power)
-
-    beta = learn_beta(energies, target, np.ones(len(target)), power=power)
-    assert beta > learn_beta(energies, target, np.ones(len(target)))
-    assert divergence(beta) < min(divergence(0.97 * beta), divergence(1.03 * beta))
-
-
-def test_with_a_divergence_few_samples_that_are_sure_and_wrong_count_little(rng):
-    energies = rng.standard_normal((2000, 4))
-    target = drawn(energies, rng)
-    wrong = rng.uniform(size=2000) < 0.05
-    energies[wrong] *= 8
-    target[wrong] = energies[wrong].argmax(axis=1)
-    likeliest, robust = (learn_beta(energies, target, np.ones(2000), power=a) for a in (0.0, 0.2))
-    assert likeliest < 0.4 < 0.6 < robust < 1.1
-
-
-def test_a_divergence_takes_no_smaller_beta_than_the_likelihood(energies, rng):
-    """Where all are right it would: little is gained by being surer."""
-    target = energies.argmin(axis=1)
-    likeliest, robust = (learn_beta(energies, target, np.ones(20), power=a) for a in (0.0, 0.2))
-    assert_allclose(robust, likeliest, rtol=1e-3)
-
-
-def test_absent_answers_have_no_divergence(energies, rng):
-    target = np.where(rng.uniform(size=20) < 0.6, energies.argmin(axis=1), 0)
-    expected = learn_beta(energies, target, np.ones(20), power=0.2)
-    beside = np.hstack([energies, np.full((20, 1), -50.0)])
-    measure = np.append(np.zeros(energies.shape[1]), -np.inf)
-    shares = np.eye(beside.shape[1])[target]
-    assert_allclose(learn_beta(beside, shares, np.ones(20), measure, 0.2), expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize("power", [0.0, 0.2])
-def test_blocks_of_samples_have_the_beta_of_all(energies, rng, power):
+def test_blocks_of_samples_have_the_beta_of_all(energies, rng):
     """Also where they differ in how many candidates there are."""
     target = np.where(rng.uniform(size=20) < 0.7, energies.argmin(axis=1), 0)
     weights = rng.uniform(0.5, 2, size=20)
-    expected = learn_beta(energies, target, weights, power=power)
+    expected = learn_beta(energies, target, weights)
     absent = np.hstack([energies[8:], rng.standard_normal((12, 1))])
     measure = np.append(np.zeros(4), -np.inf)
     blocks = [
         BetaProblem(energies[:8], target[:8], weights[:8]),
         BetaProblem(absent, np.eye(5)[target[8:]], weights[8:], measure),
     ]
-    assert_allclose(learn_beta_of_blocks(blocks, power), expected, rtol=1e-6)
+    assert_allclose(learn_beta_of_blocks(blocks), expected, rtol=1e-6)

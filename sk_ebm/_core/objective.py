@@ -12,9 +12,6 @@ from sk_ebm._core.temperature import BetaProblem, learn_beta_of_blocks
 from sk_ebm.losses import NLL, Curvature, Loss
 from sk_ebm.losses._base import shares_of
 
-# Density power of the divergence by which beta is learned for losses other than the likelihood.
-_DIVERGENCE_POWER = 0.2
-
 
 @dataclass(frozen=True, eq=False)
 class Objective:
@@ -184,11 +181,7 @@ class Objective:
         return likelihood.value_and_gradient(beta * outputs)[0]
 
     def learn_beta(self, outputs):
-        """The best inverse temperature for outputs of held-out samples.
-
-        Losses other than the likelihood leave some samples confident and wrong; the density power
-        divergence bounds their influence.
-        """
+        """The inverse temperature of greatest likelihood for outputs of held-out samples."""
         blocks = self.replace(offset=None)._blocks(outputs)
         problems = [
             BetaProblem(
@@ -199,8 +192,7 @@ class Objective:
             )
             for samples, _, answers, gibbs, _ in blocks
         ]
-        power = 0.0 if isinstance(self.loss, NLL) else _DIVERGENCE_POWER
-        return learn_beta_of_blocks(problems, power=power)
+        return learn_beta_of_blocks(problems)
 
 
 def _weighted(curvature, shares):

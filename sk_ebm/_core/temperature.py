@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq, minimize_scalar
+from scipy.optimize import brentq
 
 from sk_ebm._core.gibbs import Gibbs
 
@@ -33,7 +33,7 @@ class BetaProblem(NamedTuple):
     log_measure: np.ndarray | None = None
 
 
-def learn_beta(energies, target, sample_weight, log_measure=None, power=0.0):
+def learn_beta(energies, target, sample_weight, log_measure=None):
     """The beta that minimises the mean negative log-likelihood of the correct answers.
 
     The problem is convex in beta. One pseudo-observation, whose answer is drawn from the base
@@ -42,27 +42,20 @@ def learn_beta(energies, target, sample_weight, log_measure=None, power=0.0):
     gaps are clipped at ten times the 99th percentile of the row ranges, so that outliers cannot
     determine beta.
 
-    With ``power`` a > 0 the criterion is the density power divergence (Basu, Harris, Hjort and
-    Jones, 1998), the mean of sum_y p(y)^(1 + a) / (1 + a) - p(correct)^a / a, where that asks for
-    a larger beta. It is least at the true distribution too, but a sample that is confident and
-    wrong costs at most 1 / a more than one that is confident and right.
-
     Parameters
     ----------
     energies, target, sample_weight, log_measure
         See `BetaProblem`.
-    power : float, default=0.0
-        >= 0; for finite sets of answers.
 
     Returns
     -------
     beta : float
         Between 1e-12 and 1e12 times the inverse scale of the energies.
     """
-    return learn_beta_of_blocks([BetaProblem(energies, target, sample_weight, log_measure)], power)
+    return learn_beta_of_blocks([BetaProblem(energies, target, sample_weight, log_measure)])
 
 
-def learn_beta_of_blocks(problems, power=0.0):
+def learn_beta_of_blocks(problems):
     """`learn_beta` of samples in several blocks, with different numbers of candidates."""
     total = sum(problem.weights.sum() for problem in problems)
     blocks = [_BetaLikelihood(problem, total) for problem in problems]
@@ -75,11 +68,7 @@ def learn_beta_of_blocks(problems, power=0.0):
     scale = sum(block.scale for block in blocks)
     if scale == 0:
         return 1.0
-    beta = _most_likely_beta(blocks, scale)
-    return _least_divergent_beta(blocks, beta, power) if power > 0 else beta
 
-
-def _most_likely_beta(blocks, scale):
     def derivative(log_beta):
         return sum(block.derivative(np.exp(log_beta) / scale) for block in blocks) / scale
 
@@ -91,20 +80,6 @@ def _most_likely_beta(blocks, scale):
     if derivative(low) > 0 or derivative(high) < 0:
         return float(np.exp(low if derivative(low) > 0 else high) / scale)
     return float(np.exp(brentq(derivative, low, high, xtol=1e-11)) / scale)
-
-
-def _least_divergent_beta(blocks, beta, power):
-    """The minimum of the divergence at or above beta."""
-
-    def divergence(log_ratio):
-        return sum(block.divergence(np.exp(log_ratio) * beta, power) for block in blocks)
-
-    steps = np.arange(0, 4.1, 0.5)
-    best = steps[np.argmin([divergence(step) for step in steps])]
-    minimum = minimize_scalar(
-        divergence, bounds=(max(best - 0.5, 0), best + 0.5), options={"xatol": 1e-4}
-    )
-    return float(np.exp(minimum.x) * beta)
 
 
 class _BetaLikelihood:
@@ -140,15 +115,6 @@ class _BetaLikelihood:
         """d NLL / d beta = E+ - <E>."""
         p = Gibbs(self.energies, self.log_measure, beta).probabilities
         return float(self.shares @ (self.smoothed - np.sum(p * self.energies, axis=1)))
-
-    def divergence(self, beta, power):
-        """Of the data, with the negative log-likelihood of the pseudo-observation."""
-        gibbs = Gibbs(self.energies, self.log_measure, beta)
-        powers = np.exp(power * gibbs.log_probabilities)
-        data = np.sum(gibbs.probabilities * powers, axis=1) / (1 + power)
-        data -= _expected(powers, self.target) / power
-        pseudo = beta * self.by_chance + gibbs.log_z
-        return float(self.shares @ (data + pseudo / (self.total + 1.0)))
 
 
 def _expected(values, target):

@@ -16,11 +16,9 @@ from sk_ebm._density.predicted import PredictedBase
 from sk_ebm._density.score_answers import NormalScoreAnswers
 from sk_ebm._density.splines import NormalSplines
 from sk_ebm._utils.estimators import row_blocks
-from sk_ebm._utils.threads import one_blas_thread
 from sk_ebm.energies import Energy
 
 _ARRAYS_PER_BLOCK = 60  # of the quadrature's size, that the distributions of a block hold at once
-SMALL_TABLE = 2000  # rows with one BLAS thread: with more rows trees keep the cores busy
 
 
 def default_folds(n_samples, rng):
@@ -52,13 +50,12 @@ class ConditionalChain:
     def evaluate(self, method, question, X, *y):
         """What ``question(distribution, *y)`` returns for rows of X, and of y, in blocks."""
         conditional = self.single(method)
-        with one_blas_thread(len(X) <= SMALL_TABLE):
-            return np.concatenate(
-                [
-                    question(conditional.distribution(X[rows]), *(values[rows] for values in y))
-                    for rows in self.blocks(X)
-                ]
-            )
+        return np.concatenate(
+            [
+                question(conditional.distribution(X[rows]), *(values[rows] for values in y))
+                for rows in self.blocks(X)
+            ]
+        )
 
     def blocks(self, inputs):
         """Slices of rows whose distributions fit into scikit-learn's ``working_memory``."""
@@ -69,10 +66,9 @@ class ConditionalChain:
     def log_prob(self, X, targets, measure):
         """Log density or log mass (n,) of targets (n, n_targets) given X, of all together."""
         table, total = np.hstack([X, targets]), np.zeros(len(X))
-        with one_blas_thread(len(X) <= SMALL_TABLE):
-            for j, conditional in enumerate(self.conditionals, start=X.shape[1]):
-                for rows in self.blocks(table):
-                    total[rows] += conditional.log_prob(table[rows, :j], table[rows, j], measure)
+        for j, conditional in enumerate(self.conditionals, start=X.shape[1]):
+            for rows in self.blocks(table):
+                total[rows] += conditional.log_prob(table[rows, :j], table[rows, j], measure)
         return total
 
     def draws(self, X, n_draws, rng):

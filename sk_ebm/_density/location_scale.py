@@ -9,7 +9,6 @@ from sk_ebm._density.leaf_density import fit_leaf_density
 from sk_ebm._density.regressors import default_locations
 from sk_ebm._density.student_residuals import fit_student_residuals
 from sk_ebm._density.transforms import PowerTransform
-from sk_ebm._utils.weighted import significantly_positive
 
 _MAX_ROWS_BOTH_SCALES = 4000  # on which the scale is chosen where there are more rows: half the fit
 # Nats a row that a power of y must add to a normal distribution of y to be tried. Without powers
@@ -22,8 +21,8 @@ class LocationScale:
     """Student's distributions around a weighted mean of regressors, as wide as their residuals.
 
     Distributions are those of y, or of a power of y whenever this improves the held-out
-    log-likelihood by more than two standard errors. Regressors are fitted on both scales; above
-    4,000 rows only on the one that 4,000 of them choose.
+    log-likelihood. Regressors are fitted on both scales; above 4,000 rows only on the one that
+    4,000 of them choose.
 
     Parameters
     ----------
@@ -123,9 +122,9 @@ class LocationScale:
 
 
 def _best_scale(fits, weights):
-    """1 if the last scale has a significantly higher held-out likelihood than the first, else 0."""
+    """1 if the last scale has the greater held-out log-likelihood, 0 if the first has."""
     gains = fits[-1].log_likelihoods - fits[0].log_likelihoods
-    return int(significantly_positive(gains, weights))
+    return int(np.average(gains, weights=weights) > 0)
 
 
 def _folds_within(folds, rows):

@@ -1,33 +1,66 @@
 """How large residuals are, given x."""
 
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import GammaRegressor
 
-from sk_ebm._density.cross_fitted_regressor import AveragedRegressor, cross_fit_regressor
+from sk_ebm._density.cross_fitted_regressor import cross_fit_regressor
 from sk_ebm._density.regressors import MIN_ROWS_NONLINEAR, boosted_trees
 
 
 @dataclass(frozen=True)
 class ResidualScale:
-    """log s(x), by a regression of the sizes of residuals, at least that of the smallest."""
+    """log s(x): the mean of regressions of the sizes of residuals, at least of the smallest."""
 
-    regressor: AveragedRegressor
+    regressors: list
     least: float
 
     def predict(self, features):
-        return np.log(np.maximum(self.regressor.predict(features), self.least))
+        return _mean_log([r.predict(features) for r in self.regressors], self.least)
 
 
 def fit_residual_scale(features, sizes, weights, folds, rng, n_jobs=None):
     """A `ResidualScale`, and held-out log scales (n,); of few rows it is constant.
 
-    Boosted trees maximise gamma's likelihood of the sizes (n,), which for residuals is Laplace's.
+    Boosted trees, alone or averaged with a linear model, maximise gamma's likelihood of the sizes
+    (n,), which for residuals is Laplace's; held-out rows choose. Over 16 sets the average gains .006
+    +- .005 nats over trees, which gain .037 +- .017 over a constant (density_ablation.py).
     """
-    model = DummyRegressor()
+    models = [DummyRegressor()]
     if len(sizes) >= MIN_ROWS_NONLINEAR:
-        model = boosted_trees(len(sizes), n_estimators=60, num_leaves=6, objective="gamma")
-    crossed = cross_fit_regressor(model, features, sizes, weights, folds, rng, n_jobs=n_jobs)
-    held_out = np.log(np.maximum(crossed.held_out, sizes.min()))
-    return ResidualScale(crossed.regressor, sizes.min()), held_out
+        trees = boosted_trees(len(sizes), n_estimators=60, num_leaves=6, objective="gamma")
+        models = [_linear_scale(features, sizes, weights), trees]
+    with np.errstate(over="ignore", invalid="ignore"):  # of steps that the linear fit takes back
+        crossed = [
+            cross_fit_regressor(model, features, sizes, weights, folds, rng, n_jobs=n_jobs)
+            for model in models
+        ]
+    least = sizes.min()
+    candidates = []
+    for chosen in (crossed, crossed[-1:]):
+        held_out = _mean_log([fit.held_out for fit in chosen], least)
+        cost = np.average(held_out + sizes * np.exp(-held_out), weights=weights)
+        candidates.append((cost, ResidualScale([fit.regressor for fit in chosen], least), held_out))
+    return min(candidates, key=itemgetter(0))[1:]
+
+
+def _mean_log(sizes, least):
+    return np.log(np.maximum(sizes, least)).mean(axis=0)
+
+
+def _linear_scale(features, sizes, weights):
+    """The linear model of log sizes whose penalty is best on every fifth row."""
+    rows = np.flatnonzero(weights)
+    features, sizes, weights = features[rows], sizes[rows], weights[rows]
+    test, costs = np.arange(len(sizes)) % 5 == 0, []
+    with np.errstate(over="ignore", invalid="ignore"):
+        for alpha in 10.0 ** np.arange(-3, 1.5, 0.5):
+            model = GammaRegressor(alpha=alpha, solver="newton-cholesky")
+            model.fit(features[~test], sizes[~test], weights[~test])
+            log_scale = np.log(model.predict(features[test]))
+            cost = np.average(log_scale + sizes[test] / np.exp(log_scale), weights=weights[test])
+            costs.append((cost, alpha))
+    return GammaRegressor(alpha=min(costs)[1], solver="newton-cholesky")

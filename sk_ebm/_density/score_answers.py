@@ -9,7 +9,7 @@ from sk_ebm.losses._base import Curvature
 class NormalScoreAnswers(Answers):
     """Values of a continuous target by their normal scores z: E(x, z) = -<outputs, phi(z)>.
 
-    The candidates are the nodes of a coarse quadrature, the same for every sample, and the observed
+    The candidates are the quadrature nodes, the same for every sample, and the observed
     z: the correct answer, of measure zero, which counts in E+ and not in Z.
 
     Parameters
@@ -17,7 +17,7 @@ class NormalScoreAnswers(Answers):
     z : ndarray of shape (n,) or (n, k)
         With k scores, over which an answer is spread, phi(z) is their mean.
     splines : NormalSplines
-        phi, and its coarse nodes with their log weights.
+        phi, and its nodes with their log weights.
     shrinkage : float, default=None
         Factor of the energies of observed z; None means n / (n + 1). That equals one more sample
         from the standard normal distribution, where phi has mean zero: without it a distribution
@@ -28,8 +28,8 @@ class NormalScoreAnswers(Answers):
         self.z = z
         self.splines = splines
         self.shrinkage = len(z) / (len(z) + 1) if shrinkage is None else shrinkage
-        self.target = np.full(len(z), len(splines.at_coarse))
-        self.log_measure = np.append(splines.coarse_log_weights, -np.inf)
+        self.target = np.full(len(z), len(splines.at_nodes))
+        self.log_measure = np.append(splines.log_weights, -np.inf)
         self._at_z = self.shrinkage * splines(z.reshape(len(z), -1)).mean(axis=1)
 
     def __len__(self):
@@ -43,7 +43,7 @@ class NormalScoreAnswers(Answers):
         return NormalScoreAnswers(self.z[samples], self.splines, self.shrinkage)
 
     def arrange(self, outputs):
-        at_nodes, at_z = self.splines.at_coarse, self._at_z
+        at_nodes, at_z = self.splines.at_nodes, self._at_z
         energies = np.empty((len(outputs), len(at_nodes) + 1))
         np.matmul(outputs, -at_nodes.T, out=energies[:, :-1])
         energies[:, -1] = -np.einsum("nk,nk->n", outputs, at_z)

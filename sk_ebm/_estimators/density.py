@@ -58,7 +58,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
       each is given x and the targets before it, in the order of the columns of y.
     - ``conditional=False``: p(x) is a chain of the columns of X, each given those before it (as in
       [1]_), on the conditionals of a Gaussian mixture, blended with the leaves of extremely
-      randomised trees where this has a significantly higher held-out likelihood. y is ignored.
+      randomised trees where this has a higher held-out likelihood. y is ignored.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         randomised trees, kernel ridge regression (exact up to 1,500 rows, above on a Nystroem map)
         and, below 1,000 rows, linear ridge regression. None means a constant. The answers in the
         leaves of a forest among them, as in a quantile forest [2]_, are blended with Student's t
-        distribution where this has a significantly higher held-out likelihood.
+        distribution where this has a higher held-out likelihood.
     base : estimator, default=None
         Predicts distributions in place of the regressors: through ``pred_dist(X)``, as NGBoost;
         through ``predict(X, return_std=True)``, as `GaussianProcessRegressor`; or its
@@ -85,7 +85,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         Johnson of the distance from the median; 1 is linear, 0 the logarithm. Beyond the training
         values the power is continued linearly; with an exponent far from 1 a mean may lie far
         outside of them, but not a median. "auto" takes the exponent that suits y best, where this
-        has a significantly higher held-out likelihood and ``location="auto"``; regressors that are
+        has a higher held-out likelihood and ``location="auto"``; regressors that are
         given are fitted to y. None means y. Densities are those of y, whatever the power. ``base``
         and ``conditional=False`` use none.
     atoms : "auto" or False, default="auto"

@@ -8,6 +8,6 @@ def weighted_variance(values, weights):
 
 
 def significantly_positive(gains, weights):
-    """Whether a mean is more than two standard errors above zero."""
+    """Whether a mean is more than two standard errors above zero, by chance in 1 of 44 cases."""
     standard_error = np.sqrt(weighted_variance(gains, weights) / np.count_nonzero(weights))
     return np.average(gains, weights=weights) > 2 * standard_error
