@@ -187,7 +187,7 @@ def main():
         rows += ablate(part, sets, names, options.rows)
     if options.csv:
         with open(options.csv, "w", newline="") as file:
-            head = ["mechanism", "nats", "standard_error", "second_percent", "second_error"]
+            head = ["part", "nats", "+-", "second %", "+-"]
             csv.writer(file, lineterminator="\n").writerows([[*head, "sets", "fit"], *rows])
 
 

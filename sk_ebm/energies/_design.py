@@ -10,9 +10,9 @@ from copy import copy
 import numpy as np
 from scipy import linalg, sparse
 
-_BLOCK = 2048  # rows per block where a weighted copy of the rows is needed
-_ALIKE = 0.5  # least ratio of an output, above which one inverse is for all
-_LARGEST = 1000  # parameters up to which all second derivatives are held
+_BLOCK_ROWS = 2048  # of a weighted copy, which stays in the cache for a hundred columns
+_LEAST_RATIO = 0.5  # of the outputs' curvatures, above which one inverse preconditions all well
+_MOST_COUPLED = 1000  # parameters up to which all second derivatives are held: 8 MB
 
 
 def make_design(inputs, weights, *, rotate, centred=False):
@@ -148,7 +148,7 @@ class DenseDesign(Design):
         """
         top = diagonal.max(axis=1)
         ratios = diagonal.sum(axis=0) / max(top.sum(), 1e-300)
-        if ratios.min() > _ALIKE or not top.any():
+        if ratios.min() > _LEAST_RATIO or not top.any():
             inverse = _inverse(self.columns, top, l2)
             return lambda r: inverse @ r
         matrix = _squares(self.columns, top)
@@ -164,7 +164,7 @@ class DenseDesign(Design):
     def coupled_cost(self, n_outputs):
         n, d = self.columns.shape
         size = n_outputs * (d + 1)
-        if n_outputs == 1 or size > _LARGEST:
+        if n_outputs == 1 or size > _MOST_COUPLED:
             return np.inf
         return 5 + n_outputs * ((d + 1) ** 2 * (1 + 2 * size / n) + 60) / (4 * d + 30)
 
@@ -314,4 +314,4 @@ def _with_ones(block):
 
 
 def _blocks(n):
-    return (slice(start, start + _BLOCK) for start in range(0, n, _BLOCK))
+    return (slice(start, start + _BLOCK_ROWS) for start in range(0, n, _BLOCK_ROWS))

@@ -56,6 +56,7 @@ class KernelEnergy(LinearEnergy):
         objective, rng = training.objective, training.rng
         self.gamma_ = float(self.gamma or _scale_gamma(inputs, objective.row_weights))
         least = max(200, 8 * objective.answers.n_outputs)
+        # classification, 10 sets: half as many lose .004 +- .002 nats, twice as many take 1.7 x
         size = self.n_components or max(least, int(4 * np.sqrt(inputs.shape[0])))
         if self.approximation == "fourier":
             self.sampler_ = RBFSampler(gamma=self.gamma_, n_components=size, random_state=rng)

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-_LARGEST_COST = 5e8  # multiplications per penalty up to which leave-one-out beats folds
+_LARGEST_COST = 5e8  # multiplications per penalty: above, fits on folds take less time
 _LARGEST_COUPLED_COST = 1e8  # up to which second derivatives between two outputs count,
 _ROWS_PER_PARAMETER = 10  # unless there are more rows than this for each parameter
-_LEAST_REST = 1e-3  # of 1 - leverage, for rows that determine their own output
+_LEAST_REST = 1e-3  # of 1 - leverage: a row that determines its own output has no finite one
 
 
 def leave_one_out_pays(design, training):

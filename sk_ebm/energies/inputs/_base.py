@@ -6,8 +6,7 @@ from sk_ebm._core.training import FitResult
 from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm.energies._base import Energy
 
-# The energy of what has density zero, for want of an infinite one.
-_OF_ZERO_DENSITY = 1e9
+_OF_ZERO_DENSITY = 1e9  # energy of density zero: finite, and above all others
 
 
 class InputEnergy(Energy):

@@ -11,8 +11,7 @@ from sk_ebm.energies._base import Energy
 from sk_ebm.energies.experts._input_expert import InputExpert
 from sk_ebm.energies.inputs._standardised import _some_rows
 
-# Rows that the trees of a forest draw from.
-_MAX_DRAWN = 20_000
+_MAX_DRAWN = 20_000  # rows that trees of 256 draw from: drawing takes time for each row
 
 
 class ForestEnergy(InputExpert):

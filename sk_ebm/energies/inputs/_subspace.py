@@ -4,7 +4,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.decomposition import PCA, TruncatedSVD
 
-# Columns that a covariance is estimated of; more are projected on their principal components.
+# Columns that a covariance is estimated of; more are projected on their principal components, as
+# the time of an estimate grows with the square of their number.
 _MAX_COLUMNS = 60
 
 
