@@ -70,7 +70,7 @@ def five_folds(n_samples, rng):
 # What replaces a part: (module, name, value), or a parameter of the estimator.
 CONDITIONAL = {
     "powers of y": {"power": None},
-    "powers of y that gain .01 to .1 nats": [(location_scale, "_MIN_GAIN", 0.01)],
+    "powers of y that gain less than .1 nats": [(location_scale, "_MIN_GAIN", 0.1)],
     "leaf densities": [(location_scale, "fit_leaf_density", no_leaves)],
     "correction by an energy": {"beta": 1e-9},
     "temperature of the correction": {"beta": 1.0},
