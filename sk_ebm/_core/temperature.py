@@ -67,9 +67,10 @@ def learn_beta_of_blocks(problems):
     percentile = ranges[order][min(index, len(order) - 1)]
     blocks = [block.clipped(_CLIPPED_RANGES * percentile or np.inf) for block in blocks]
     scale = sum(block.scale for block in blocks)
-    if scale == 0:
-        return 1.0
+    return _most_likely_beta(blocks, scale) if scale else 1.0
 
+
+def _most_likely_beta(blocks, scale):
     def derivative(log_beta):
         return sum(block.derivative(np.exp(log_beta) / scale) for block in blocks) / scale
 

@@ -296,10 +296,11 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         params, fits = self.get_params(deep=False), []  # clones would have the callbacks, too
         for _ in orders:
             model = type(self)(**params | {"random_state": rng.randint(_MAX_SEED)})
-            own_rng = check_random_state(model.random_state)
-            fits.append(
-                model._chain_fit(model._resolved_components(), weights, user_folds, own_rng)
+            components, own_rng = (
+                model._resolved_components(),
+                check_random_state(model.random_state),
             )
+            fits.append(model._chain_fit(components, weights, user_folds, own_rng))
         return fit_joint_chains(fits, orders, X, self.rounding_, self.n_jobs)
 
     def _finish(self, names):
