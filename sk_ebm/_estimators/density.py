@@ -294,12 +294,9 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         """Pairs (order, JointChain) of random orders, each with a seed of its own."""
         orders = other_orders(X.shape[1], self.n_orders, rng)
         params, fits = self.get_params(deep=False), []  # clones would have the callbacks, too
-        for _ in orders:
-            model = type(self)(**params | {"random_state": rng.randint(_MAX_SEED)})
-            components, own_rng = (
-                model._resolved_components(),
-                check_random_state(model.random_state),
-            )
+        for seed in rng.randint(_MAX_SEED, size=len(orders)).tolist():
+            model, own_rng = type(self)(**params | {"random_state": seed}), check_random_state(seed)
+            components = model._resolved_components()
             fits.append(model._chain_fit(components, weights, user_folds, own_rng))
         return fit_joint_chains(fits, orders, X, self.rounding_, self.n_jobs)
 
