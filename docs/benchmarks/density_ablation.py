@@ -145,17 +145,19 @@ PARTS = {
 def ablate(part, sets, names, n_rows):
     """Rows (part, differences, errors, number of sets, ratio of times) of a table."""
     changes, figures, second = PARTS[part]
+    unit = "per cent" if second == "CRPS" else "hundredths"
     chosen = [name for name in changes if names is None or name in names]
     splits = {name: [cut(split, n_rows) for split in data] for name, data in sets}
     whole = {name: [figures(None, *s) for s in data] for name, data in splits.items()}
-    print(f"\n## {part}: NLL in nats, {second} in per cent, without a part minus with it")
-    print(f"{'part':42}{'nats':>8}{'+-':>7}{second + ' %':>9}{'+-':>7}{'sets':>5}{'fit':>6}")
+    print(f"\n## {part}: NLL in nats, {second} in {unit}, without a part minus with it")
+    print(f"{'part':42}{'nats':>8}{'+-':>7}{second:>9}{'+-':>7}{'sets':>5}{'fit':>6}")
     for change in chosen:
         table = []
         for name, data in splits.items():
             off = np.mean([figures(changes[change], *s) for s in data], axis=0)
             on = np.mean(whole[name], axis=0)
-            table.append([off[0] - on[0], 100 * np.log(off[1] / on[1]), off[2] / on[2]])
+            change_of = np.log(off[1] / on[1]) if second == "CRPS" else off[1] - on[1]
+            table.append([off[0] - on[0], 100 * change_of, off[2] / on[2]])
         nats, percent, ratio = np.transpose(table)
         row = [*summary(nats), *summary(percent), len(table), np.exp(np.log(ratio).mean())]
         print("{:42}{:8.3f}{:7.3f}{:9.2f}{:7.2f}{:5d}{:6.2f}".format(change, *row), flush=True)
@@ -187,7 +189,7 @@ def main():
         rows += ablate(part, sets, names, options.rows)
     if options.csv:
         with open(options.csv, "w", newline="") as file:
-            head = ["part", "nats", "+-", "second %", "+-"]
+            head = ["part", "nats", "+-", "second", "+-"]
             csv.writer(file, lineterminator="\n").writerows([[*head, "sets", "fit"], *rows])
 
 

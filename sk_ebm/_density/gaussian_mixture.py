@@ -11,8 +11,8 @@ from sk_ebm._core.cross_fit import cross_fit
 from sk_ebm._core.folds import Folds
 from sk_ebm._utils.threads import one_blas_thread
 
-# density_ablation.py --part joint, 8 tables: one ridge loses 1.1 +- .5 nats a row, powers of two
-# as sizes .35 +- .28, no restarts .13 +- .13 (they take .13 of the fit).
+# density_ablation.py --part joint: one ridge loses 1.1 +- .5 nats a row on 4 tables, powers of two
+# as sizes .35 +- .28 on 6, no restarts .13 +- .13 on 6 (they take .13 of the fit).
 _SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)  # numbers of components: steps of a third or more
 _RIDGES = (1.0, 0.3, 0.1, 0.03, 0.01, 1e-3, 1e-6)  # of covariances of columns of unit variance
 _MIN_ROWS_PER_COLUMN = 100  # from which only the least two ridges are tried
