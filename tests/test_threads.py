@@ -1,6 +1,9 @@
 """Threads of linear algebra."""
 
+import os
 import re
+import subprocess
+import sys
 from contextlib import ExitStack
 
 import numpy as np
@@ -58,3 +61,31 @@ def test_threads_of_linear_algebra_come_back_after_the_last_that_wanted_one(two_
         assert blas_threads() == two_threads
         with one_blas_thread(False):
             assert blas_threads() == two_threads
+
+
+COUNTED = """
+import numpy as np
+import lightgbm
+from sk_ebm import EnergyClassifier
+from sk_ebm._density.regressors import boosted_trees
+from sk_ebm._utils.threads import lightgbm_threads
+
+def n_threads():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("Threads:"))
+
+X, before = np.random.RandomState(0).standard_normal((200, 3)), n_threads()
+EnergyClassifier("trees", random_state=0).fit(X, X[:, 0] > 0).predict(X)
+boosted_trees(10_000, n_estimators=5).fit(X, X[:, 0]).predict(X)
+print(n_threads() - before, lightgbm_threads(), lightgbm_threads(2), lightgbm_threads(-1))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts threads in /proc")
+def test_lightgbm_starts_no_threads_beyond_those_that_openmp_is_given():
+    """Fails where LightGBM takes all cores, of which there must be two."""
+    pytest.importorskip("lightgbm")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    run = [sys.executable, "-c", COUNTED]
+    found = subprocess.run(run, capture_output=True, check=True, env=environment, text=True)
+    assert found.stdout.split() == ["0", "1", "2", "1"]

@@ -8,6 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_ebm._density.kernel_ridge import kernel_ridge
+from sk_ebm._utils.threads import lightgbm_threads
 
 # density_ablation.py: CRPS rises by 3.3 +- 1.2 % without boosted trees, 4.9 +- 2.8 % without kernel
 # ridge, 1.8 +- 1.4 % without random trees, 1.0 +- .9 % without linear ridge, and by 20 +- 12 %
@@ -15,7 +16,7 @@ from sk_ebm._density.kernel_ridge import kernel_ridge
 MIN_ROWS_NONLINEAR = 30  # below which only linear models are tried
 _MIN_ROWS_LINEAR = 10  # of a fold's training part, below which y is predicted by its mean
 _MAX_ROWS_LINEAR = 1000  # above which linear regression gets no weight
-_MIN_ROWS_LARGE = 8000  # from which forests stay small, boosted trees grow larger, on all cores
+_MIN_ROWS_LARGE = 8000  # from which forests stay small, boosted trees grow larger, on several cores
 _PENALTIES = 10.0 ** np.arange(-4, 2)  # of linear ridge regression, for each row
 
 
@@ -64,6 +65,6 @@ def boosted_trees(
         subsample=0.8,
         subsample_freq=1,
         colsample_bytree=0.8,
-        n_jobs=None if n >= _MIN_ROWS_LARGE else 1,
+        n_jobs=lightgbm_threads(None if n >= _MIN_ROWS_LARGE else 1),
         verbose=-1,
     )

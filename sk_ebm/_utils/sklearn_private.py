@@ -41,9 +41,9 @@ def threadpools():
     return _get_threadpool_controller()
 
 
-def count_threads():
-    """How many threads OpenMP would have.
+def count_threads(n_jobs=None):
+    """How many threads OpenMP would have: all for None, all but so many for negative numbers.
 
     Only scikit-learn's own count heeds both ``OMP_NUM_THREADS`` and a container's share.
     """
-    return _openmp_effective_n_threads()
+    return _openmp_effective_n_threads(n_jobs)

@@ -1,9 +1,17 @@
-"""One thread of linear algebra for small problems."""
+"""How many threads LightGBM gets, and one thread of linear algebra for small problems."""
 
 from contextlib import nullcontext
 from threading import Lock
 
-from sk_ebm._utils.sklearn_private import threadpools
+from sk_ebm._utils.sklearn_private import count_threads, threadpools
+
+
+def lightgbm_threads(n_jobs=None):
+    """How many threads LightGBM gets: ``n_jobs``, with the same meaning as in scikit-learn.
+
+    Its own defaults ignore ``OMP_NUM_THREADS``, or a container's share of the cores.
+    """
+    return count_threads(n_jobs)
 
 
 class _OneBlasThread:
