@@ -21,10 +21,11 @@ PUBLIC = [
     "sk_ebm.thresholds",
     "sk_ebm.metrics",
     "sk_ebm.distributions",
+    "sk_ebm.exceptions",
 ]
 # Lowest first. Parts of one layer may import each other, without cycles.
 LAYERS = [
-    ["_utils"],
+    ["_utils", "exceptions"],
     ["losses"],
     ["_solvers", "_core"],
     ["_tables"],

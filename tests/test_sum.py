@@ -44,6 +44,8 @@ EQUIVALENCES = dict.fromkeys(
 )
 
 
+# Class weights of 1 to ten million leave trees nothing to learn.
+@pytest.mark.filterwarnings("ignore::sk_ebm.exceptions.NothingLearnedWarning")
 @parametrize_with_checks(
     [
         EnergyClassifier(["linear", LogisticRegression(max_iter=10_000)], random_state=0),

@@ -14,10 +14,11 @@ from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
-from sk_ebm import EnergyClassifier
+from sk_ebm import EnergyClassifier, EnergyDetector, EnergyRanker
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.objective import Objective
-from sk_ebm.energies import TreesEnergy
+from sk_ebm.energies import SumEnergy, TreesEnergy
+from sk_ebm.exceptions import NothingLearnedWarning
 from sk_ebm.losses._registry import LOSSES
 
 lightgbm = pytest.importorskip("lightgbm")
@@ -89,10 +90,84 @@ def test_steps_are_bounded_where_second_derivatives_vanish(rng):
     assert_allclose(np.abs(trees(y[:, None]) - trees.intercept_), 3)
 
 
-def test_too_few_rows_to_split_leave_the_shares_of_the_classes():
-    X, y = np.arange(12.0)[:, None], np.arange(12) % 3 == 0
-    classifier = EnergyClassifier("trees", beta=1).fit(X, y)
-    assert_allclose(classifier.predict_proba(X), np.tile([2 / 3, 1 / 3], (12, 1)), atol=1e-5)
+def separated(n):
+    """Two columns, the first of which tells two classes apart."""
+    rng = np.random.RandomState(0)
+    y = np.arange(n) % 2
+    return np.column_stack([y + 0.05 * rng.standard_normal(n), rng.standard_normal(n)]), y
+
+
+def class_energies(energy):
+    return lambda X, y: EnergyClassifier(energy, random_state=0).fit(X, y).energies(X)[:, 1]
+
+
+def anomaly_energies(X, y):
+    detector = EnergyDetector(TreesEnergy(30), labels="anomaly", random_state=0)
+    return detector.fit(X, 1 - 2 * y).energies(X)
+
+
+def item_energies(X, y):
+    ranker = EnergyRanker(TreesEnergy(30), random_state=0)
+    return ranker.fit(X, 1.0 + y, groups=np.arange(len(y)) // 4).energies(X)
+
+
+FEW = TreesEnergy(30)
+SEPARATING = {
+    "classifier": class_energies(FEW),
+    "pooled": class_energies(["linear", FEW]),
+    "residual": class_energies(SumEnergy([FEW, FEW], "residual")),
+    "anomalies": anomaly_energies,
+    "ranker": item_energies,
+}
+
+
+@pytest.mark.parametrize("energies", SEPARATING.values(), ids=SEPARATING)
+@pytest.mark.parametrize("n", [8, 24, 60])
+def test_few_rows_are_split(n, energies):
+    X, y = separated(n)
+    found = energies(X, y)
+    gap = abs(found[y == 1].mean() - found[y == 0].mean())
+    assert gap > 2 * (found[y == 1].std() + found[y == 0].std())
+
+
+@pytest.mark.parametrize("n", [6, 60, 120])
+def test_few_rows_are_split_by_categories(n):
+    codes = np.arange(n) % 6
+    X = pd.DataFrame({"name": pd.Categorical([f"name {code}" for code in codes])})
+    classifier = EnergyClassifier(TreesEnergy(30), random_state=0).fit(X, codes % 2)
+    assert classifier.score(X, codes % 2) == 1
+
+
+def test_large_leaves_and_constant_columns_warn_and_leave_the_shares_of_the_classes():
+    y = np.arange(12) % 3 == 0
+    for X, trees in (
+        (np.ones((12, 2)), TreesEnergy()),
+        (np.arange(12.0)[:, None], TreesEnergy(min_samples_leaf=7)),
+    ):
+        with pytest.warns(NothingLearnedWarning, match="same energies.* min_samples_leaf") as found:
+            classifier = EnergyClassifier(trees, beta=1).fit(X, y)
+        assert [warning.filename for warning in found] == [__file__]
+        assert_allclose(classifier.predict_proba(X), np.tile([2 / 3, 1 / 3], (12, 1)), atol=1e-5)
+
+
+def test_rows_of_weight_zero_do_not_count():
+    X, y = separated(30)
+    X_more, y_more = np.vstack([X, np.full((500, 2), 0.5)]), np.append(y, np.arange(500) % 2)
+    weights = np.append(np.ones(30), np.zeros(500))
+    trees = TreesEnergy(10, early_stopping=False)
+    with_them = EnergyClassifier(trees, beta=1).fit(X_more, y_more, sample_weight=weights)
+    assert_array_equal(
+        with_them.predict_proba(X), EnergyClassifier(trees, beta=1).fit(X, y).predict_proba(X)
+    )
+
+
+@pytest.mark.parametrize("scale", [1e-310, 1e-20, 1e100, 1e306])
+def test_the_scale_of_weights_does_not_matter(scale, rng):
+    X, y = separated(100)
+    trees, weights = TreesEnergy(10, early_stopping=False), rng.uniform(1, 2, size=100)
+    expected = EnergyClassifier(trees, beta=1, alpha=0.1).fit(X, y, sample_weight=weights)
+    found = EnergyClassifier(trees, beta=1, alpha=0.1).fit(X, y, sample_weight=scale * weights)
+    assert_allclose(found.predict_proba(X), expected.predict_proba(X), atol=1e-4)
 
 
 def frame(make, rng):
@@ -229,3 +304,11 @@ def test_pickled_trees_predict_the_same():
     classifier = EnergyClassifier("trees", random_state=0).fit(X_train, y_train)
     copied = pickle.loads(pickle.dumps(classifier))
     assert_array_equal(copied.energies(X_test), classifier.energies(X_test))
+
+
+@pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csr_array, sparse.coo_array])
+def test_sparse_rows_of_either_kind_are_read(make):
+    X, y = separated(60)
+    dense = EnergyClassifier(TreesEnergy(10), random_state=0).fit(X, y)
+    found = EnergyClassifier(TreesEnergy(10), random_state=0).fit(make(X), y)
+    assert_allclose(found.predict_proba(make(X)), dense.predict_proba(X))
