@@ -109,3 +109,9 @@ def test_padding_gets_gradient_zero(loss, rng):
         energies, _ = part.arrange(outputs[rows])
         gradient = loss(Gibbs(energies, part.log_measure), part.target)[1]
         assert_array_equal(gradient[~part.present], 0)
+
+
+def test_queries_are_ordered_where_present_items_differ_in_gain():
+    query, gains = np.repeat(np.arange(4), 2), np.array([1, 1, 1, 2, 0, 3, 2, 5.0])
+    copies = np.array([1, 1, 1, 1, 1, 0, 2, 2.0])
+    assert Groups(gains, query, copies=copies).ordered.tolist() == [False, True, False, True]

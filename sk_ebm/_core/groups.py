@@ -74,6 +74,15 @@ class Groups(Answers):
         """Whether each query has an item with a gain, (n,)."""
         return np.bincount(self.query, self.gains * self.copies) > 0
 
+    @cached_property
+    def ordered(self):
+        """Whether each query has present items of different gains, (n,)."""
+        least, most = np.full(len(self), np.inf), np.full(len(self), -np.inf)
+        present = self.copies > 0
+        np.minimum.at(least, self.query[present], self.gains[present])
+        np.maximum.at(most, self.query[present], self.gains[present])
+        return least < most
+
     def folds(self, n_folds, rng):
         """Shuffled folds of whole queries, the informative ones spread over them.
 

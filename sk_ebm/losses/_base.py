@@ -32,6 +32,9 @@ class Loss(BaseEstimator):
     trivial_minimum : {None, "equal", "falling"}
         The minimum that says nothing about the answers. "equal": energies that are all equal.
         "falling": energies that fall for all answers, as nothing raises those of incorrect ones.
+    several_correct : bool
+        Whether the target may hold several correct answers. Otherwise `EnergyRanker` uses the mean
+        of the losses of the relevant items as the correct answer, by their shares of the gains.
     positive : bool
         Whether the loss is defined for positive energies only.
     shift_invariant : bool
@@ -48,6 +51,7 @@ class Loss(BaseEstimator):
 
     second_derivatives: str | None = None
     trivial_minimum: str | None = None
+    several_correct = False
     positive = False
     shift_invariant = True
     exact = True

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sk_ebm._utils.sklearn_private import namespace
-from sk_ebm.losses._base import Curvature, Loss, shares_of
+from sk_ebm.losses._base import Curvature, Loss
 
 
 class ContrastiveLoss(Loss):
@@ -14,10 +14,19 @@ class ContrastiveLoss(Loss):
     returns the second derivatives by E+, by both, and by E-.
     """
 
+    several_correct = True
+
     def __call__(self, gibbs, target):
         correct, minus, offending = _contrast(gibbs, target)
         values, by_plus, by_minus = self.pair(correct.energy, minus)
         return values, add_at(correct.gradient(by_plus), offending, by_minus)
+
+    def expansion(self, gibbs, target):
+        """As for all losses, but without the curvature of several correct answers: its diagonal is
+        zero for nearly all items, so that boosted trees step too far, or find no split."""
+        return (
+            super().expansion(gibbs, target) if target.ndim == 1 else (*self(gibbs, target), None)
+        )
 
     def pair(self, plus, minus):
         raise NotImplementedError(f"{type(self).__name__} must define pair.")
@@ -93,7 +102,7 @@ def correct_answer(gibbs, target):
     """E+ and its derivatives by the energies."""
     if target.ndim == 1:
         return _OneCorrect(gibbs, target)
-    return _SeveralCorrect(gibbs, shares_of(target))
+    return _SeveralCorrect(gibbs, getattr(target, "contrasted_shares", target))
 
 
 def _contrast(gibbs, target):

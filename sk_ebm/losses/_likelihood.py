@@ -13,6 +13,7 @@ class NLL(Loss):
     """
 
     second_derivatives = "continuous"
+    several_correct = True
 
     def __init__(self, beta=1.0):
         self.beta = beta
@@ -41,6 +42,8 @@ class NLL(Loss):
 
 class MEE(Loss):
     """1 - exp(-beta E+) / sum exp(-beta E) (Table 1, "MEE": minimum empirical error)."""
+
+    several_correct = True
 
     def __init__(self, beta=1.0):
         self.beta = beta

@@ -9,6 +9,7 @@ class GradedLoss(Loss):
     """Base class of losses whose target must be a `RelevanceTarget`: define ``expansion``."""
 
     graded = True
+    several_correct = True
     second_derivatives = "jumping"
 
     def __call__(self, gibbs, target):

@@ -31,7 +31,21 @@ class RelevanceTarget:
     @cached_property
     def shares(self):
         """The target distribution (n, k), proportional to the gains; zero without any gain."""
-        mass = self.gains * self.counts
+        return self._shares_of(self.gains)
+
+    @cached_property
+    def contrasted_shares(self):
+        """The same of the gains above the least of the sample, whose candidates are incorrect.
+
+        Where all candidates have one gain, there is none to contrast them with.
+        """
+        present = self.counts > 0
+        least = np.where(present, self.gains, np.inf).min(axis=1, keepdims=True)
+        differ = np.any(present & (self.gains > least), axis=1, keepdims=True)
+        return self._shares_of(self.gains - np.where(differ, least, 0.0))
+
+    def _shares_of(self, gains):
+        mass = gains * self.counts
         total = mass.sum(axis=1, keepdims=True)
         return mass / np.where(total > 0, total, 1.0)
 

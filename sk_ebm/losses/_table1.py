@@ -9,6 +9,7 @@ class EnergyLoss(Loss):
     """E+ (Table 1, "energy"): lowers the correct answer and raises no other."""
 
     trivial_minimum = "falling"
+    several_correct = True
     shift_invariant = False
 
     def __call__(self, gibbs, target):
@@ -47,6 +48,7 @@ class Log(ContrastiveLoss):
     """log(1 + exp(E+ - E-)) (Table 1, "log")."""
 
     second_derivatives = "jumping"
+    second_derivative_bound = 0.25
 
     def pair(self, plus, minus):
         p = _sigmoid(plus - minus)
@@ -106,6 +108,7 @@ class SquareSquare(ContrastiveLoss):
     """E+^2 + max(0, margin - E-)^2 (Table 1, "square-square")."""
 
     second_derivatives = "jumping"
+    second_derivative_bound = 2.0
     shift_invariant = False
 
     def __init__(self, margin=1.0):
@@ -128,6 +131,7 @@ class SquareExponential(ContrastiveLoss):
     """
 
     second_derivatives = "jumping"
+    second_derivative_bound = 2.0
     shift_invariant = False
     _tangent_below = -30.0  # exp(30) squared is finite in single precision
 
