@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length
 from sklearn.utils.metadata_routing import get_routing_for_object
 
-from sk_ebm._core.queries import check_relevance, gains_of, query_codes
+from sk_ebm._core.queries import check_relevance, gains_of, query_codes, warn_without_queries
 from sk_ebm._tables.columns import split_column
 from sk_ebm._utils.ranks import rank_in_groups
 from sk_ebm._utils.sklearn_private import check_sample_weight
@@ -67,6 +67,7 @@ def ndcg(
     n_queries = codes.max() + 1
     dcg = np.bincount(codes, gains * _mean_discounts(scores, codes, k), n_queries)
     best = np.bincount(codes, gains * _mean_discounts(gains, codes, k), n_queries)
+    dcg = np.minimum(dcg, best)  # the best order's sum may be rounded otherwise
     values = np.divide(dcg, best, out=np.full(n_queries, np.nan), where=best > 0)
     return _summary(values, codes, empty, sample_weight, per_query)
 
@@ -156,7 +157,7 @@ class RankingScorer(BaseEstimator):
     """A scorer for grid searches over any ranker, LightGBM's too: the mean `ndcg` of queries.
 
     With metadata routing it requests ``groups``; without, ``group_column`` says which column of X
-    holds the queries.
+    holds the queries, and None means that of an `EnergyRanker`.
 
     The ranker receives the queries too if its ``decision_function``, or else its ``predict``, has
     an argument ``groups`` or passes it on, as a pipeline that ends in an `EnergyRanker` does with
@@ -182,12 +183,23 @@ class RankingScorer(BaseEstimator):
         raise NotImplementedError("A scorer is called: scorer(ranker, X, y, groups=...).")
 
     def __call__(self, estimator, X, y, groups=None):
-        if groups is None and self.group_column is not None:
-            groups = split_column(X, "group_column", self.group_column)[1]
+        groups = self._queries(estimator, X) if groups is None else groups
         name = "decision_function" if hasattr(estimator, "decision_function") else "predict"
         queries = {"groups": groups} if _takes_groups(estimator, name) else {}
         scores = getattr(estimator, name)(X, **queries)
         return ndcg(y, scores, groups, k=self.k, gain=self.gain, empty=self.empty)
+
+    def _queries(self, estimator, X):
+        """The queries of rows, by the scorer's own column of X or by what an `EnergyRanker` knows.
+
+        A warning where nothing says which rows are one query.
+        """
+        if self.group_column is not None:
+            return split_column(X, "group_column", self.group_column)[1]
+        own = estimator._own_queries(X) if hasattr(estimator, "_own_queries") else None
+        if own is None:
+            warn_without_queries(type(self).__name__)
+        return own
 
 
 def _takes_groups(estimator, name):
@@ -241,6 +253,7 @@ def _summary(values, codes, empty, sample_weight, per_query):
     weights = np.ones(len(values))
     if sample_weight is not None:
         sample_weight = check_sample_weight(sample_weight, codes)
+        sample_weight = sample_weight / (sample_weight.max(initial=0) or 1.0)
         weights = np.bincount(codes, sample_weight) / np.bincount(codes)
         check_weighs(weights[counted])
     return float(np.average(values[counted], weights=weights[counted]))

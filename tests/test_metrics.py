@@ -194,3 +194,11 @@ def test_infinite_scores_tie():
 def test_weights_must_weigh():
     with pytest.raises(ValueError, match="non-zero"):
         ndcg([1, 0], [0.0, 1.0], sample_weight=[0, 0])
+
+
+def test_no_rounding_lifts_ndcg_above_one(rng):
+    y, queries = rng.randint(5, size=3000), rng.randint(40, size=3000)
+    worth = ndcg(y, y + 0.1 * rng.uniform(size=3000), queries, k=None, per_query=True)
+    assert worth.max() == 1
+    assert_allclose(worth, 1)
+    assert ndcg(y, y, queries, k=None, sample_weight=np.full(3000, 1e308)) == 1

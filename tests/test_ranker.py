@@ -10,20 +10,30 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
+from sklearn.callback import ScoringMonitor
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_validate
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    cross_val_score,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyClassifier, EnergyRanker
+from sk_ebm._core.objective import Objective
 from sk_ebm.energies import LinearEnergy, MLPEnergy, SumEnergy, TreesEnergy
+from sk_ebm.exceptions import MissingQueriesWarning, NothingLearnedWarning
+from sk_ebm.losses import ContrastiveLoss, Curvature, GradedLoss, Loss, PairLoss
 from sk_ebm.losses._lambdarank import Lambda
 from sk_ebm.losses._registry import GRADED_LOSSES
-from sk_ebm.metrics import ndcg
+from sk_ebm.metrics import RankingScorer, ndcg, ndcg_scorer
 
 ENERGIES = ["linear", "kernel", "mlp", "trees"]
 every_energy = pytest.mark.parametrize("energy", ENERGIES)
@@ -41,6 +51,8 @@ EXPECTED_FAILURES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::sk_ebm.exceptions.MissingQueriesWarning")
+@pytest.mark.filterwarnings("ignore::sk_ebm.exceptions.NothingLearnedWarning")  # of a single row
 @parametrize_with_checks(
     [EnergyRanker(energy, random_state=0) for energy in ENERGIES],
     expected_failed_checks=lambda estimator: EXPECTED_FAILURES.get(estimator.energy, {}),
@@ -358,8 +370,6 @@ def test_folds_of_cv_hold_whole_queries(train):
 @every_energy
 def test_own_validation_never_cuts_a_query(energy, train, monkeypatch):
     """Every item of a query has the same random label, which its neighbours would give away."""
-    from sk_ebm._core.objective import Objective
-
     X, y, groups = train
     taken = []
     original = Objective.take
@@ -517,15 +527,15 @@ def test_missing_values_and_categories_go_to_trees(train):
 
 
 def test_one_query_holds_nothing_out(train):
-    X, y, _ = train
-    ranker = EnergyRanker(cv=3).fit(X, y)
+    X, y, one = *train[:2], np.zeros(len(train[1]))
+    ranker = EnergyRanker(cv=3).fit(X, y, groups=one)
     assert ranker.energy_.alpha_ > 0 and ranker.beta_ > 0
-    assert ranker.score(X, y) > 0.7
+    assert ranker.score(X, y, one) > 0.7
 
 
 def test_a_sum_needs_two_queries_for_its_weights(train):
     with pytest.raises(ValueError, match="at least two queries with a relevant item"):
-        EnergyRanker(["linear", Ridge()]).fit(*train[:2])
+        EnergyRanker(["linear", Ridge()]).fit(*train[:2], groups=np.zeros(len(train[1])))
 
 
 @pytest.mark.parametrize(
@@ -630,3 +640,152 @@ def test_folds_are_two_or_more(cv, rng):
     X, queries = rng.standard_normal((60, 3)), np.repeat(np.arange(12), 5)
     with pytest.raises(ValueError, match="cv must be"):
         EnergyRanker(cv=cv).fit(X, X[:, 0] > 0, groups=queries)
+
+
+def test_a_ranker_without_queries_says_how_to_give_them(train):
+    X, y, _ = train
+    how = "groups=.* group_column=.*enable_metadata_routing=True"
+    with pytest.warns(MissingQueriesWarning, match=how) as caught:
+        without = EnergyRanker(alpha=0.1).fit(X, y)
+    with pytest.warns(MissingQueriesWarning, match=how) as caught_in_score:
+        score = without.score(X, y)
+    assert [w.filename for w in [*caught, *caught_in_score]] == [__file__] * 2
+    one = EnergyRanker(alpha=0.1).fit(X, y, groups=np.zeros(len(y)))
+    assert_allclose(without.coef_, one.coef_)
+    assert score == one.score(X, y, np.zeros(len(y)))
+
+
+def test_searches_and_pipelines_that_lose_the_queries_warn(train):
+    X, y, groups = train
+    with pytest.warns(MissingQueriesWarning):
+        cross_val_score(EnergyRanker(alpha=0.1), X, y, groups=groups, cv=GroupKFold(3))
+    pipeline = make_pipeline(StandardScaler(), EnergyRanker(alpha=0.1))
+    pipeline.fit(X, y, energyranker__groups=groups)
+    with pytest.warns(MissingQueriesWarning):
+        pipeline.score(X, y)
+    with pytest.warns(MissingQueriesWarning):
+        ndcg_scorer(pipeline, X, y)
+
+
+@pytest.mark.parametrize("loss", [name for name in GRADED_LOSSES if name != "energy"])
+@pytest.mark.parametrize("lowest", [1, 3])
+def test_the_lowest_grade_of_a_query_is_the_irrelevant_one(loss, lowest, rng):
+    """Grades that do not start at 0, as ratings from 1 to 5."""
+    X, groups = rng.standard_normal((300, 3)), np.repeat(np.arange(30), 10)
+    y = np.clip(np.round(lowest + 1 + X[:, 0] - X[:, 1]), lowest, lowest + 4)
+    ranker = EnergyRanker(loss=loss, alpha=1e-3, beta=1, random_state=0).fit(X, y, groups=groups)
+    assert ranker.score(X, y, groups) > 0.95
+
+
+@pytest.mark.parametrize("loss", [name for name in GRADED_LOSSES if name != "energy"])
+def test_queries_of_one_grade_each_warn(loss, train):
+    X, _, groups = train
+    ranker = EnergyRanker(loss=loss, alpha=0.1, beta=1, max_iter=5, tol=1, random_state=0)
+    with pytest.warns(NothingLearnedWarning, match=f"loss={loss!r} has nothing.* groups must"):
+        ranker.fit(X, 1 + groups % 3, groups=groups)
+
+
+class Margins(Loss):
+    """A loss of all energies, as a user writes it for one correct answer."""
+
+    def __call__(self, gibbs, target):
+        rows, energies = np.arange(len(target)), gibbs.present_energies
+        short = np.maximum(0, 1 + energies[rows, target][:, None] - energies)
+        short[rows, target] = 0
+        gradient = -(short > 0).astype(float)
+        gradient[rows, target] = (short > 0).sum(axis=1)
+        return short.sum(axis=1), gradient
+
+
+class Likelihood(Loss):
+    second_derivatives = "continuous"
+
+    def __call__(self, gibbs, target):
+        gradient = -gibbs.probabilities
+        gradient[np.arange(len(target)), target] += 1
+        return gibbs.surprise(target), gradient
+
+    def curvature(self, gibbs, target):
+        p = gibbs.probabilities
+        return Curvature(p * (1 - p), lambda v: p * (v - np.sum(p * v, axis=1, keepdims=True)))
+
+
+class SquaredHinge(ContrastiveLoss):
+    def pair(self, plus, minus):
+        short = (1 + plus - minus).clip(min=0)
+        return short**2, 2 * short, -2 * short
+
+
+class SquaredGaps(PairLoss):
+    def pair(self, gap):
+        short = (1 + gap).clip(min=0)
+        return short**2, 2 * short, 2.0 * (short > 0)
+
+
+class ListLikelihood(GradedLoss):
+    def expansion(self, gibbs, target):
+        values = np.sum(target.shares * gibbs.energies, axis=1) - gibbs.free_energy
+        curvature = Likelihood().curvature(gibbs, None)
+        return values, target.shares - gibbs.probabilities, curvature
+
+
+@every_energy
+@pytest.mark.parametrize("loss", [Margins, Likelihood, SquaredHinge, SquaredGaps, ListLikelihood])
+def test_every_form_of_a_loss_of_the_user_trains(energy, loss, train, test):
+    small = {
+        "mlp": MLPEnergy((16,), n_epochs=20),
+        "trees": TreesEnergy(30, early_stopping=False),
+    }
+    ranker = EnergyRanker(small.get(energy, energy), loss(), beta=1, alpha=0.1, random_state=0)
+    assert scored(ranker, train, test) > 0.77
+
+
+def test_a_loss_of_one_correct_answer_is_the_mean_over_the_relevant_items(train):
+    ours = fitted(EnergyRanker(loss=Likelihood(), alpha=0.1, beta=1, tol=1e-12), train)
+    nll = fitted(EnergyRanker(alpha=0.1, beta=1, tol=1e-12), train)
+    assert_allclose(ours.coef_, nll.coef_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("normalize", [None, "query"])
+@pytest.mark.parametrize("column", [None, 0])
+def test_callbacks_score_with_the_queries_of_fit(column, normalize, train):
+    X, y, groups = train
+    X, groups = (X, groups) if column is None else (np.column_stack([groups, X]), None)
+    scoring = {"ndcg": ndcg_scorer, "own": lambda ranker, X, y: ranker.score(X, y)}
+    monitor = ScoringMonitor(scoring=scoring)
+    ranker = EnergyRanker(alpha=0.1, group_column=column, normalize=normalize)
+    ranker.set_callbacks(monitor).fit(X, y, groups=groups)
+    log = monitor.get_logs().data
+    expected = ranker.score(X, y, groups)
+    assert len(log) > 2
+    assert_allclose([log[-1]["ndcg"], log[-1]["own"]], expected)
+    assert_allclose([entry["ndcg"] for entry in log], [entry["own"] for entry in log])
+    assert not hasattr(ranker, "_queries_in_fit")
+
+
+def test_callbacks_score_probabilities(train):
+    monitor = ScoringMonitor(scoring="neg_log_loss")
+    X, y, groups = train
+    EnergyRanker(alpha=0.1).set_callbacks(monitor).fit(X, y > 0, groups=groups)
+    assert np.isfinite([entry["neg_log_loss"] for entry in monitor.get_logs().data]).all()
+
+
+def test_the_scorer_knows_the_column_of_the_ranker(train):
+    X, y, groups = train
+    table = np.column_stack([groups, X])
+    ranker = EnergyRanker(alpha=0.1, group_column=0).fit(table, y)
+    expected = RankingScorer(group_column=0)(ranker, table, y)
+    assert ndcg_scorer(ranker, table, y) == expected == ranker.score(table, y)
+
+
+@every_energy
+@pytest.mark.parametrize("scale", [1e-310, 1e-100, 1e300])
+def test_the_scale_of_weights_changes_nothing(energy, scale, train):
+    X, y, groups = train
+    small = {"mlp": MLPEnergy((4,), n_epochs=2), "trees": TreesEnergy(5, early_stopping=False)}
+    ranker = EnergyRanker(small.get(energy, energy), alpha=0.1, beta=1, random_state=0)
+    expected = clone(ranker).fit(X, y, groups=groups).energies(X)
+    weights = np.full(len(y), scale)
+    scaled = ranker.fit(X, y, groups=groups, sample_weight=weights)
+    assert_allclose(scaled.energies(X), expected, rtol=1e-6, atol=1e-9)
+    assert scaled.score(X, y, groups, sample_weight=weights) == scaled.score(X, y, groups)

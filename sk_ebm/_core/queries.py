@@ -7,6 +7,9 @@ from numbers import Number
 
 import numpy as np
 
+from sk_ebm._utils.warnings import warn_user
+from sk_ebm.exceptions import MissingQueriesWarning
+
 _LARGEST_RELEVANCE = 1000.0  # for gain="exp2": 2^1024 overflows, and gains are added up
 
 
@@ -25,6 +28,17 @@ def query_codes(groups, n_rows):
     if labels.dtype.kind == "O":
         return _unique_objects(labels)
     return np.unique(labels, return_inverse=True)
+
+
+def warn_without_queries(name):
+    """Warn that all rows are one query, as what has this name was given none."""
+    warn_user(
+        f"{name} was given no queries, so all rows count as the items of one query. Give the query "
+        "of each row as groups=, or name the column of X that holds it as group_column=. "
+        "scikit-learn's pipelines and searches pass groups on with metadata routing only: "
+        "set_config(enable_metadata_routing=True).",
+        MissingQueriesWarning,
+    )
 
 
 def _as_labels(groups, n_rows):
@@ -84,7 +98,10 @@ def check_relevance(y):
     try:
         y = np.asarray(y, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"y must hold the relevance of each row as a number: {error}") from error
+        raise ValueError(
+            "y must hold the relevance of each row as a number >= 0, larger for better items and 0 "
+            f"for irrelevant ones: {error}"
+        ) from error
     if y.ndim != 1:
         raise ValueError(f"y must be one-dimensional, got the shape {y.shape}.")
     if not np.isfinite(y).all():

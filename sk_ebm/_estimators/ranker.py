@@ -1,6 +1,7 @@
 """EnergyRanker: order the items of a query by their energies."""
 
 from collections import namedtuple
+from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
@@ -13,13 +14,16 @@ from sklearn.utils.validation import check_is_fitted
 from sk_ebm._core.folds import Folds
 from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._core.groups import Groups
-from sk_ebm._core.queries import check_relevance, gains_of, query_codes
+from sk_ebm._core.queries import check_relevance, gains_of, query_codes, warn_without_queries
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._tables.columns import split_column
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.ranks import rank_in_groups
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
 from sk_ebm._utils.validation import check_number, check_weighs
+from sk_ebm._utils.warnings import warn_user
+from sk_ebm.exceptions import NothingLearnedWarning
+from sk_ebm.losses._mean_over_correct import MeanOverCorrect
 from sk_ebm.losses._registry import GRADED_LOSSES
 from sk_ebm.metrics import ndcg
 
@@ -193,12 +197,13 @@ class EnergyRanker(EnergyEstimator):
         """
         with self._keeping_fitted():
             energy, loss = self._resolved_components()
-            X, (_, codes) = self._read_queries(X, groups, qid)
-            X, y = self._validated(energy, X, y)
-            answers, weights = self._items_and_weights(check_relevance(y), codes, X, sample_weight)
-            inputs = self._normalised(X, codes)
-            folds = self._query_folds(X, y, answers)
-            with self._reporting(X, y) as report:
+            table, (_, codes) = self._read_queries(X, groups, qid, warns=True)
+            table, y = self._validated(energy, table, y)
+            relevance = check_relevance(y)
+            answers, weights = self._items_and_weights(relevance, codes, table, sample_weight)
+            inputs = self._normalised(table, codes)
+            folds = self._query_folds(table, y, answers)
+            with self._reporting(X, y, codes) as report:
                 fitted = self._fit_component(energy, loss, inputs, answers, weights, folds, report)
                 vars(self).update(fitted.attributes)
             if not fitted.converged:
@@ -212,17 +217,42 @@ class EnergyRanker(EnergyEstimator):
         check_number("k", self.k, 1, closed=True, kind=Integral, other=(None,))
         if self.empty not in ("skip", 0, 1):
             raise ValueError(f"empty must be 'skip', 0 or 1, got {self.empty!r}.")
-        return energy, loss
+        return energy, loss if loss.several_correct else MeanOverCorrect(loss)
 
-    def _read_queries(self, X, groups, qid):
-        """X without its column of queries; the distinct queries, and the number of each row's."""
+    def _read_queries(self, X, groups, qid, warns=False):
+        """X without its column of queries; the distinct queries, and the number of each row's.
+
+        With ``warns``, a warning where nothing says which rows are one query.
+        """
         if groups is not None and qid is not None:
             raise ValueError("groups and qid are two names of one thing: give only one of them.")
         groups = qid if groups is None else groups
+        groups = self._own_queries(X) if groups is None else groups
+        if groups is None and warns:
+            warn_without_queries(type(self).__name__)
         if self.group_column is not None:
-            X, column = split_column(X, "group_column", self.group_column)
-            groups = column if groups is None else groups
+            X = split_column(X, "group_column", self.group_column)[0]
         return X, query_codes(groups, count_rows(X))
+
+    def _own_queries(self, X):
+        """The queries of rows that the ranker knows itself, or None.
+
+        Those of ``group_column``; while it is fitted, for callbacks, those that `fit` was given.
+        """
+        if self.group_column is not None:
+            return split_column(X, "group_column", self.group_column)[1]
+        known = vars(self).get("_queries_in_fit")
+        return known if known is not None and len(known) == count_rows(X) else None
+
+    @contextmanager
+    def _reporting(self, X, y, codes):
+        """As for all estimators; those that callbacks score know the queries of X, and a level."""
+        self._queries_in_fit = codes
+        with super()._reporting(X, y) as report:
+            yield lambda value, fitted: report(
+                value, lambda: {"level_": 0.0, "level_beta_": 1.0, **fitted()}
+            )
+        del self._queries_in_fit
 
     def _items_and_weights(self, relevance, codes, X, sample_weight):
         """The items of the queries, and the weights of the queries, whose mean is one."""
@@ -234,7 +264,18 @@ class EnergyRanker(EnergyEstimator):
             raise ValueError(
                 "y must hold a relevant item (y > 0) of positive weight in some query, got none."
             )
-        return answers, weights * (np.count_nonzero(weights) / weights.sum())
+        if not (answers.ordered & (weights > 0)).any():
+            self._warn_unordered()
+        return answers, weights / weights.sum() * np.count_nonzero(weights)
+
+    def _warn_unordered(self):
+        warn_user(
+            f"No query has items of different relevance, so that loss={self.loss!r} has nothing to "
+            "learn an order from. y must grade the items of a query against each other, and gain "
+            f"({self.gain!r}) must differ between the grades; groups must hold one value for all "
+            "items of a query.",
+            NothingLearnedWarning,
+        )
 
     def _normalised(self, X, codes):
         """Each column with mean 0 and variance 1 within each query, where that is asked for."""
@@ -297,7 +338,7 @@ class EnergyRanker(EnergyEstimator):
     def _energies_by_query(self, X, groups, qid):
         """The energies of the rows, the distinct queries, and the number of that of each row."""
         check_is_fitted(self)
-        named = [given for given in (groups, qid, self.group_column) if given is not None]
+        named = groups is not None or qid is not None or self._own_queries(X) is not None
         if self.normalize == "query" and not named:
             raise ValueError("normalize='query' needs the queries: give groups, or group_column.")
         X, (queries, codes) = self._read_queries(X, groups, qid)
@@ -472,7 +513,7 @@ class EnergyRanker(EnergyEstimator):
         -------
         ndcg : float
         """
-        codes = self._read_queries(X, groups, qid)[1][1]
+        codes = self._read_queries(X, groups, qid, warns=True)[1][1]
         return ndcg(
             y,
             self.decision_function(X, codes),
