@@ -288,6 +288,7 @@ BAD = {
     "categorical_features": ["all"],
     "validation_fraction": [0, 1],
     "patience": [0],
+    "n_jobs": [0, 1.5, "all"],
 }
 
 
