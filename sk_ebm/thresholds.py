@@ -1,15 +1,17 @@
 """Thresholds: the energy that separates compatible from incompatible rows."""
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import betaln, expit
 from scipy.stats import beta as beta_distribution
 from scipy.stats import norm
 from sklearn.base import BaseEstimator, clone
 
 from sk_ebm._utils.validation import check_number
+from sk_ebm._utils.warnings import warn_user
 
-_ROUNDING = 1e-12  # relative error up to which numbers of rows count as equal
-_WEIGHT_ROUNDING = 1e-9  # the same for sums of weights, which add up more errors
+# Relative error up to which numbers of rows, which sums of weights and (n + 1) (1 - rate) give,
+# count as equal: at n = 10^7 these are off by 1e-9.
+_ROUNDING = 1e-9
 
 
 class Threshold(BaseEstimator):
@@ -107,7 +109,7 @@ def _rows_needed(rate):
 
 
 def _check_enough(n, needed, setting, rows, remedy):
-    if n * (1 + _WEIGHT_ROUNDING) < needed:
+    if n * (1 + _ROUNDING) < needed:
         raise ValueError(f"{setting} needs at least {needed} {rows}, got {n:g}. {remedy}")
 
 
@@ -120,7 +122,13 @@ def _order_statistic(energies, weights, rank):
 
 
 class Level(Threshold):
-    """A fixed level."""
+    """A fixed level: energies above ``level`` are flagged.
+
+    Parameters
+    ----------
+    level : float
+        In the unit of the energies; finite.
+    """
 
     in_sample = True
 
@@ -135,7 +143,13 @@ class Level(Threshold):
 
 
 class Rule(Threshold):
-    """The level that a function of held-out energies (n,) returns."""
+    """The level that a function of held-out energies (n,) returns.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(energies)`` returns a float.
+    """
 
     def __init__(self, function):
         self.function = function
@@ -150,7 +164,8 @@ class Contamination(Threshold):
     """The level above which a share ``rate`` of the training rows lies, as in scikit-learn.
 
     It learns from the energies of the rows that the energy was fitted on, which are lower than
-    those of new rows. It therefore guarantees nothing about new rows.
+    those of new rows. It therefore guarantees nothing about new rows. Rows with equal energies at
+    the level are flagged if this is nearer to ``rate``.
 
     Parameters
     ----------
@@ -168,9 +183,34 @@ class Contamination(Threshold):
         check_number("contamination", self.rate, 0, 0.5, closed=True)
 
     def learn(self, energies, weights, compatible):
+        weights = weights / min(weights.min(), 1)  # so that those of a sum of one count as rows
         rank = 1 + (weights.sum() - 1) * (1 - self.rate)
         below, above = _order_statistic(energies, weights, [np.floor(rank), np.ceil(rank)])
-        return below + (above - below) * (rank - np.floor(rank))
+        part = rank - np.floor(rank)
+        level = below if below == above else below * (1 - part) + above * part
+        levels = [level, _just_below(level, energies)]
+        shares = [np.average(energies > level, weights=weights) for level in levels]
+        errors = np.abs(np.array(shares) - self.rate)
+        nearest = int(errors[1] < errors[0] * (1 - _ROUNDING))
+        if shares[nearest] == 0 and energies.min() < energies.max():
+            _warn_of_ties(self.rate, np.average(energies == energies.max(), weights=weights))
+        return levels[nearest]
+
+
+def _just_below(level, energies):
+    """A level that flags rows of this energy, too; itself if there are no lower ones."""
+    lower = energies[energies < level]
+    return lower.max() / 2 + energies[energies >= level].min() / 2 if len(lower) else level
+
+
+def _warn_of_ties(rate, share):
+    warn_user(
+        f"The highest energy is that of {share:.3g} of the rows, so that no level flags about "
+        f"{rate:g} of them: none is flagged. Use a higher rate, such as "
+        f"threshold=Contamination({min(share, 0.5):.3g}), or threshold='mixture', which estimates "
+        "the share.",
+        UserWarning,
+    )
 
 
 class FalseAlarm(Threshold):
@@ -225,10 +265,10 @@ class FalseAlarm(Threshold):
         return _order_statistic(energies, weights, self._confident_rank(weights.sum()))
 
     def _confident_rank(self, n):
-        n = int(n * (1 + _WEIGHT_ROUNDING))
+        n = int(n * (1 + _ROUNDING))
         k = np.arange(1, n + 1)
         risk = beta_distribution.cdf(1 - self.rate, k, n + 1 - k)  # of more false alarms
-        return k[risk <= (1 - self.confidence) * (1 + _WEIGHT_ROUNDING)][0]
+        return k[risk <= (1 - self.confidence) * (1 + _ROUNDING)][0]
 
     def needed(self):
         """The least number of held-out compatible rows."""
@@ -266,7 +306,7 @@ class _FromLabels(Threshold):
             return levels[-1]
         if best == 0:
             return np.nextafter(levels[0], -np.inf)
-        return (levels[best - 1] + levels[best]) / 2
+        return levels[best - 1] / 2 + levels[best] / 2
 
 
 class FScore(_FromLabels):
@@ -360,6 +400,7 @@ def _fit_two_components(z, share):
 
 
 _TAIL_SHARE = 0.1  # DuMouchel (1983): a tail is estimated from the upper tenth of the rows
+_TAIL_ROWS = 10  # or from so many, up to half of all
 
 
 class Reference:
@@ -369,6 +410,8 @@ class Reference:
     ----------
     energies : ndarray of shape (n,)
         Ascending.
+    n_rows : float
+        Sum of the weights.
     """
 
     def __init__(self, energies, weights):
@@ -376,20 +419,53 @@ class Reference:
         self.energies = energies[order]
         self._weight_below = np.append(0.0, np.cumsum(weights[order]))
 
-    def p_values(self, energies):
-        """(1 + #{reference >= energy}) / (1 + n), where a weight of 2 counts as two rows."""
-        total = self._weight_below[-1]
+    @property
+    def n_rows(self):
+        return self._weight_below[-1]
+
+    def p_values(self, energies, tail=None):
+        """(1 + #{reference >= energy}) / (1 + n), where a weight of 2 counts as two rows.
+
+        With ``tail="exponential"``, an energy above all of the reference, by D, has instead
+
+            (k + 1) / (n + 1) prod_{i=1}^k 1 / (1 + 1/i + D/S)
+
+        where S sums the excesses of the k rows of the upper tail over the next lower one. It starts
+        from 1 / (n + 1), decreases about as exp(-k D/S), and is exactly uniform beyond if energies
+        have an exponential tail, whose mean excess S/k is only estimated (by Renyi's representation
+        of order statistics).
+        """
+        check_tail(tail)
         below = self._weight_below[np.searchsorted(self.energies, energies, side="left")]
-        return (1 + total - below) / (1 + total)
+        p = (1 + self.n_rows - below) / (1 + self.n_rows)
+        n_tail, mean_excess = self._upper_tail()
+        if tail is None or mean_excess == 0:
+            return p
+        ratio = np.maximum(energies - self.energies[-1], 0) / mean_excess / n_tail
+        logs = betaln(n_tail, 1 + 1 / (1 + ratio)) - n_tail * np.log1p(ratio)
+        beyond = (n_tail + 1) * n_tail / (1 + self.n_rows) * np.exp(logs)
+        return np.where(energies > self.energies[-1], beyond, p)
 
     def beta(self):
         """The rate of the exponential distribution of energies in the upper tail."""
-        total = self._weight_below[-1]
-        start = np.searchsorted(self._weight_below[1:], (1 - _TAIL_SHARE) * total)
+        mean_excess = self._upper_tail()[1]
+        return float(1 / mean_excess) if mean_excess > 0 else 1.0
+
+    def _upper_tail(self):
+        """Rows in the upper tail, and the mean of their excesses over the next lower energy."""
+        size = max(_TAIL_SHARE * self.n_rows, min(_TAIL_ROWS, self.n_rows / 2))
+        start = np.searchsorted(self._weight_below[1:], self.n_rows - size)
         in_tail = self.energies > self.energies[start]
+        if not in_tail.any():
+            return 0.0, 0.0
         weights = np.diff(self._weight_below)[in_tail]
-        excess = weights @ (self.energies[in_tail] - self.energies[start])
-        return float(weights.sum() / excess) if excess > 0 else 1.0
+        excesses = self.energies[in_tail] - self.energies[start]
+        return weights.sum(), np.average(excesses, weights=weights)
+
+
+def check_tail(tail):
+    if tail not in (None, "exponential"):
+        raise ValueError(f"tail must be None or 'exponential', got {tail!r}.")
 
 
 THRESHOLDS = {
@@ -402,16 +478,19 @@ THRESHOLDS = {
 
 
 def resolve_threshold(value, name="threshold"):
-    """An unfitted threshold from a name, a threshold, a fixed level or a function of energies."""
+    """An unfitted threshold from a name, a threshold or a function of energies.
+
+    A number is refused, as it could be a share of rows or a level of energy.
+    """
     if isinstance(value, str) and value in THRESHOLDS:
         return THRESHOLDS[value]()
     if isinstance(value, Threshold):
         return clone(value)
     if callable(value) and not isinstance(value, type):
         return Rule(value)
-    if isinstance(value, (float, int, np.number)) and not isinstance(value, bool):
-        return Level(value)
     raise ValueError(
-        f"{name} must be one of {sorted(THRESHOLDS)}, an instance of Threshold, a number or a "
-        f"function of energies, got {value!r}."
+        f"{name} must be one of {sorted(THRESHOLDS)}, an instance of Threshold or a function of "
+        f"energies, got {value!r}. A number could mean a share of rows or an energy: use "
+        "FalseAlarm(0.01) for at most 1 % false alarms, Contamination(0.01) to flag 1 % of the "
+        "training rows, or Level(0.01) for the energy 0.01, all of sk_ebm.thresholds."
     )

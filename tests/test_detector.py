@@ -379,6 +379,7 @@ def test_named_terms_are_reached():
     ids=["two rows", "constant", "duplicates", "n < d", "one column"],
 )
 @pytest.mark.parametrize("novelty", [False, True])
+@pytest.mark.filterwarnings("ignore:The highest energy is that of 0.5")
 def test_odd_data(X, novelty):
     energy = "auto" if novelty else [SMALL_FOREST, "gaussian", "mixture", "marginal"]
     detector = EnergyDetector(
@@ -418,6 +419,7 @@ def test_weights_of_rows(contaminated):
         ({"energy": NeighborsEnergy(0)}, "n_neighbors must be"),
         ({"energy": ForestEnergy(0)}, "n_estimators must be"),
         ({"threshold": "quantile"}, "threshold must be one of"),
+        ({"threshold": 0.01}, r"FalseAlarm\(0.01\)"),
         ({"threshold": "f_score"}, "labels='anomaly'"),
         ({"threshold": "false_alarm", "calibration": None}, "calibration='cv' or 'split'"),
         ({"calibration": "loo"}, "calibration must be"),
@@ -448,6 +450,37 @@ def test_bad_parameters_leave_what_was_fitted(parameters, message, contaminated)
 def test_bad_labels(y, message, contaminated):
     with pytest.raises(ValueError, match=message):
         EnergyDetector("gaussian", labels="anomaly").fit(contaminated[0], y)
+
+
+@pytest.fixture(scope="module")
+def many_rows():
+    """A detector of normal rows, and 2,000 uniform ones, 5 of which are far away."""
+    rng = np.random.RandomState(0)
+    X = rng.uniform(-2, 2, (2000, 3))
+    X[:5] += 20
+    detector = EnergyDetector("gaussian", novelty=True, calibration="split", random_state=0)
+    return detector.fit(rng.standard_normal((1000, 3))), X
+
+
+def test_select_says_how_many_calibration_rows_it_needs(many_rows):
+    detector, X = many_rows
+    with pytest.warns(
+        UserWarning, match="needs at least 3999 calibration rows.*tail='exponential'"
+    ) as said:
+        assert not detector.select(X).any()
+    assert [warning.filename for warning in said] == [__file__]
+    new = np.random.RandomState(1).standard_normal((3999, 3))
+    enough = clone(detector).fit(new).calibrate(new)
+    assert_array_equal(np.flatnonzero(enough.select(X)), np.arange(5))
+    with pytest.warns(UserWarning, match="calibration rows"):
+        assert not enough.calibrate(new[1:]).select(X).any()
+
+
+def test_an_exponential_tail_selects_with_few_calibration_rows(many_rows):
+    detector, X = many_rows
+    assert_array_equal(np.flatnonzero(detector.select(X, tail="exponential")), np.arange(5))
+    assert not detector.select(X[5:], tail="exponential").any()
+    assert not detector.select(X[5:205]).any()  # where nothing stands out, no warning
 
 
 def test_p_values_need_calibration(contaminated):

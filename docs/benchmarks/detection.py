@@ -39,7 +39,7 @@ from sklearn.svm import OneClassSVM
 
 from sk_ebm import EnergyClassifier, EnergyDetector
 from sk_ebm.energies import GaussianEnergy
-from sk_ebm.thresholds import Contamination, FalseAlarm
+from sk_ebm.thresholds import Contamination, FalseAlarm, Level
 
 RATES = (0.01, 0.05, 0.1)
 
@@ -186,7 +186,7 @@ def guarantees(args):
             train, test = train_test_split(normal, test_size=0.3, random_state=seed)
             n = round(0.3 * len(train) + 0.499)
             detector = EnergyDetector(
-                GaussianEnergy(), threshold=0.0, novelty=True, calibration="split", beta=1.0
+                GaussianEnergy(), threshold=Level(0.0), novelty=True, calibration="split", beta=1.0
             ).set_params(random_state=seed)
             energies = detector.fit(train).energies(test)
             for rate, confidence in kinds:

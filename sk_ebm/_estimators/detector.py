@@ -28,6 +28,7 @@ from sk_ebm._estimators.row_labels import RowLabels
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
 from sk_ebm._utils.validation import check_number, check_weighs
+from sk_ebm._utils.warnings import warn_user
 from sk_ebm.energies import (
     INPUT_ENERGIES,
     AnswerExpert,
@@ -39,9 +40,10 @@ from sk_ebm.energies import (
     SurvivalSum,
     as_energy,
 )
-from sk_ebm.thresholds import Reference, resolve_threshold
+from sk_ebm.thresholds import Reference, check_tail, resolve_threshold
 
 # More rows than twice this are not cross-fitted: so many are held out once, where labels are none.
+_ROUNDING = 1e-9  # relative error up to which a p-value of k / (n + 1) equals its bound
 _CALIBRATION_ROWS = 5_000  # a rate of .05 is then estimated to .003
 _HELD_OUT_FRACTION = 0.3  # of the rows, by calibration="split": false alarms of .05 need 19
 
@@ -73,15 +75,16 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         energy must be a classifier or a conditional density.
     loss : str or Loss, default="nll"
         How energies and weights of a sum are trained with ``labels="anomaly"``: Table 1 of [1]_.
-    threshold : {"auto", "contamination", "false_alarm", "f_score", "cost", "mixture"}, Threshold, \
-            float or callable, default="auto"
+    threshold : {"auto", "contamination", "false_alarm", "f_score", "cost", "mixture"}, Threshold \
+            or callable, default="auto"
         What separates compatible from incompatible. "contamination" flags a tenth of the training
         rows and guarantees nothing; "false_alarm" bounds the share of flagged rows among new
         compatible ones by 0.05; "auto" is "false_alarm" with ``novelty=True``, else
-        "contamination". "f_score" and "cost" need ``labels="anomaly"``; "mixture" fits two
-        components to the energies. A float is a level of energy, a callable computes one from
-        calibration energies (n,). Components such as ``FalseAlarm(0.01, confidence=0.9)`` have
-        parameters.
+        "contamination". "f_score" and "cost" need ``labels="anomaly"``; "mixture"
+        estimates the share of anomalies. A callable computes a level from calibration energies
+        (n,). Components have parameters: ``FalseAlarm(0.01, confidence=0.9)``,
+        ``Contamination(0.01)``; ``Level(3.5)`` is a fixed level of energy. A bare number, which
+        could be either, is refused.
     labels : {None, "anomaly", "answer"}, default=None
         What y means. None ignores it. "anomaly": +1 compatible, -1 not, 0 unknown, which counts
         as compatible in training. "answer": what the supervised estimator ``energy`` predicts.
@@ -541,7 +544,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         decision = self.decision_function(X) * self.beta_
         return np.stack([expit(-decision), expit(decision)], axis=1)
 
-    def p_values(self, X):
+    def p_values(self, X, tail=None):
         """(1 + #{calibration energies >= E(x)}) / (1 + n): small for anomalies.
 
         For compatible rows that are exchangeable with the calibration rows, a p-value is at
@@ -550,15 +553,21 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        tail : {None, "exponential"}, default=None
+            None is valid for any distribution, and never less than 1 / (1 + n). "exponential"
+            continues p-values beyond the largest calibration energy by an exponential tail,
+            estimated from the highest tenth of them: valid if energies have such a tail, as those
+            in nats have.
 
         Returns
         -------
         p_values : ndarray of shape (n_samples,)
         """
+        check_tail(tail)
         energies = self.energies(X)
-        return self._reference(0).p_values(energies)
+        return self._reference(0).p_values(energies, tail)
 
-    def select(self, X, false_discovery_rate=0.1):
+    def select(self, X, false_discovery_rate=0.1, tail=None):
         """Which rows are anomalies, with a bound on the share of false discoveries.
 
         Benjamini and Hochberg's procedure on the p-values of these rows, which judges the
@@ -569,13 +578,35 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         X : array-like or CSR matrix of shape (n_samples, n_features)
         false_discovery_rate : float, default=0.1
             Bound on the expected share of compatible rows among those selected, in (0, 1).
+        tail : {None, "exponential"}, default=None
+            As in `p_values`. Without a tail, calibration rows can be too few for any selection, of
+            which a warning tells.
 
         Returns
         -------
         selected : ndarray of bool, shape (n_samples,)
         """
         check_number("false_discovery_rate", false_discovery_rate, 0, 1)
-        return false_discovery_control(self.p_values(X)) <= false_discovery_rate
+        p = self.p_values(X, tail)
+        accepted = false_discovery_rate * (1 + _ROUNDING)
+        selected = false_discovery_control(p) <= accepted
+        if tail is None and not selected.any():
+            self._warn_if_unresolved(p, accepted)
+        return selected
+
+    def _warn_if_unresolved(self, p, accepted):
+        """Warn if rows above all calibration energies would be selected with more of these."""
+        n_rows = self._reference(0).n_rows
+        n_above = np.count_nonzero(p * (1 + n_rows) <= 1 + _ROUNDING)
+        if n_above:
+            needed = int(np.ceil(len(p) / (n_above * accepted))) - 1
+            warn_user(
+                f"{n_above} of {len(p)} rows have a higher energy than all {n_rows:g} calibration "
+                f"rows, but their p-values, 1 / {n_rows + 1:g}, are too large for a selection: "
+                f"that needs at least {needed} calibration rows. Use tail='exponential', or call "
+                "calibrate with more rows.",
+                UserWarning,
+            )
 
     @available_if(_detects_pairs)
     def pair_energies(self, X, y):
@@ -611,20 +642,22 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         return np.where(self.pair_energies(X, y) <= self.pair_threshold_, 1, -1)
 
     @available_if(_detects_pairs)
-    def pair_p_values(self, X, y):
+    def pair_p_values(self, X, y, tail=None):
         """As `p_values`, of inputs with their answers.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
+        tail : {None, "exponential"}, default=None
 
         Returns
         -------
         p_values : ndarray of shape (n_samples,)
         """
+        check_tail(tail)
         energies = self.pair_energies(X, y)
-        return self._reference(1).p_values(energies)
+        return self._reference(1).p_values(energies, tail)
 
     def _reference(self, column):
         if self.calibration_energies_ is None:
