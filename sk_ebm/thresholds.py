@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import betaln, expit
 from scipy.stats import beta as beta_distribution
-from scipy.stats import norm
+from scipy.stats import false_discovery_control, norm
 from sklearn.base import BaseEstimator, clone
 
 from sk_ebm._utils.validation import check_number
@@ -399,6 +399,9 @@ def _fit_two_components(z, share):
     return log_odds, means, share @ np.logaddexp(*logs)
 
 
+TAILS = (None, "exponential")
+"""What continues p-values beyond the largest calibration energy."""
+
 _TAIL_SHARE = 0.1  # DuMouchel (1983): a tail is estimated from the upper tenth of the rows
 _TAIL_ROWS = 10  # or from so many, up to half of all
 
@@ -435,7 +438,6 @@ class Reference:
         have an exponential tail, whose mean excess S/k is only estimated (by Renyi's representation
         of order statistics).
         """
-        check_tail(tail)
         below = self._weight_below[np.searchsorted(self.energies, energies, side="left")]
         p = (1 + self.n_rows - below) / (1 + self.n_rows)
         n_tail, mean_excess = self._upper_tail()
@@ -445,6 +447,23 @@ class Reference:
         logs = betaln(n_tail, 1 + 1 / (1 + ratio)) - n_tail * np.log1p(ratio)
         beyond = (n_tail + 1) * n_tail / (1 + self.n_rows) * np.exp(logs)
         return np.where(energies > self.energies[-1], beyond, p)
+
+    def select(self, energies, false_discovery_rate, tail=None):
+        """A mask of the energies that are discoveries, by Benjamini and Hochberg's procedure."""
+        p = self.p_values(energies, tail)
+        accepted = false_discovery_rate * (1 + _ROUNDING)
+        selected = false_discovery_control(p) <= accepted
+        n_above = np.count_nonzero(energies > self.energies[-1])
+        if tail is None and n_above and not selected.any():
+            needed = int(np.ceil(len(p) / (n_above * accepted))) - 1
+            warn_user(
+                f"{n_above} of {len(p)} rows have a higher energy than all {self.n_rows:g} "
+                f"calibration rows, but their p-values, 1 / {self.n_rows + 1:g}, are too large for "
+                f"a selection: that needs at least {needed} calibration rows. Use "
+                "tail='exponential', or call calibrate with more rows.",
+                UserWarning,
+            )
+        return selected
 
     def beta(self):
         """The rate of the exponential distribution of energies in the upper tail."""
@@ -461,11 +480,6 @@ class Reference:
         weights = np.diff(self._weight_below)[in_tail]
         excesses = self.energies[in_tail] - self.energies[start]
         return weights.sum(), np.average(excesses, weights=weights)
-
-
-def check_tail(tail):
-    if tail not in (None, "exponential"):
-        raise ValueError(f"tail must be None or 'exponential', got {tail!r}.")
 
 
 THRESHOLDS = {

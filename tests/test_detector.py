@@ -481,6 +481,9 @@ def test_an_exponential_tail_selects_with_few_calibration_rows(many_rows):
     assert_array_equal(np.flatnonzero(detector.select(X, tail="exponential")), np.arange(5))
     assert not detector.select(X[5:], tail="exponential").any()
     assert not detector.select(X[5:205]).any()  # where nothing stands out, no warning
+    for method in (detector.select, detector.p_values):
+        with pytest.raises(ValueError, match="tail must be None or 'exponential', got 'pareto'"):
+            method(X, tail="pareto")
 
 
 def test_p_values_need_calibration(contaminated):

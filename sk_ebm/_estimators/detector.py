@@ -5,7 +5,6 @@ from numbers import Integral
 
 import numpy as np
 from scipy.special import expit
-from scipy.stats import false_discovery_control
 from sklearn.base import OutlierMixin, clone, is_classifier
 from sklearn.callback import with_callbacks
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit
@@ -27,8 +26,7 @@ from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.row_labels import RowLabels
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
-from sk_ebm._utils.validation import check_number, check_weighs
-from sk_ebm._utils.warnings import warn_user
+from sk_ebm._utils.validation import check_choice, check_number, check_weighs
 from sk_ebm.energies import (
     INPUT_ENERGIES,
     AnswerExpert,
@@ -40,10 +38,9 @@ from sk_ebm.energies import (
     SurvivalSum,
     as_energy,
 )
-from sk_ebm.thresholds import Reference, check_tail, resolve_threshold
+from sk_ebm.thresholds import TAILS, Reference, resolve_threshold
 
 # More rows than twice this are not cross-fitted: so many are held out once, where labels are none.
-_ROUNDING = 1e-9  # relative error up to which a p-value of k / (n + 1) equals its bound
 _CALIBRATION_ROWS = 5_000  # a rate of .05 is then estimated to .003
 _HELD_OUT_FRACTION = 0.3  # of the rows, by calibration="split": false alarms of .05 need 19
 
@@ -299,8 +296,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
 
     def _resolved_settings(self, y):
         """Energy, loss and threshold, after checking that they go together."""
-        if self.labels not in (None, "anomaly", "answer"):
-            raise ValueError(f"labels must be None, 'anomaly' or 'answer', got {self.labels!r}.")
+        check_choice("labels", self.labels, (None, "anomaly", "answer"))
         if self.labels is not None and y is None:
             raise ValueError(f"labels={self.labels!r} says what y means, but y is None.")
         energy, loss = self._resolved_components()
@@ -314,10 +310,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         return energy, loss, threshold
 
     def _check_calibration(self, threshold):
-        if self.calibration not in ("cv", "split", None):
-            raise ValueError(
-                f"calibration must be 'cv', 'split' or None, got {self.calibration!r}."
-            )
+        check_choice("calibration", self.calibration, ("cv", "split", None))
         if self.calibration is None and not threshold.in_sample:
             raise ValueError(
                 f"threshold={self.threshold!r} learns from held-out energies: it needs "
@@ -563,7 +556,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         -------
         p_values : ndarray of shape (n_samples,)
         """
-        check_tail(tail)
+        check_choice("tail", tail, TAILS)
         energies = self.energies(X)
         return self._reference(0).p_values(energies, tail)
 
@@ -587,26 +580,9 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         selected : ndarray of bool, shape (n_samples,)
         """
         check_number("false_discovery_rate", false_discovery_rate, 0, 1)
-        p = self.p_values(X, tail)
-        accepted = false_discovery_rate * (1 + _ROUNDING)
-        selected = false_discovery_control(p) <= accepted
-        if tail is None and not selected.any():
-            self._warn_if_unresolved(p, accepted)
-        return selected
-
-    def _warn_if_unresolved(self, p, accepted):
-        """Warn if rows above all calibration energies would be selected with more of these."""
-        n_rows = self._reference(0).n_rows
-        n_above = np.count_nonzero(p * (1 + n_rows) <= 1 + _ROUNDING)
-        if n_above:
-            needed = int(np.ceil(len(p) / (n_above * accepted))) - 1
-            warn_user(
-                f"{n_above} of {len(p)} rows have a higher energy than all {n_rows:g} calibration "
-                f"rows, but their p-values, 1 / {n_rows + 1:g}, are too large for a selection: "
-                f"that needs at least {needed} calibration rows. Use tail='exponential', or call "
-                "calibrate with more rows.",
-                UserWarning,
-            )
+        check_choice("tail", tail, TAILS)
+        energies = self.energies(X)
+        return self._reference(0).select(energies, false_discovery_rate, tail)
 
     @available_if(_detects_pairs)
     def pair_energies(self, X, y):
@@ -655,7 +631,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         -------
         p_values : ndarray of shape (n_samples,)
         """
-        check_tail(tail)
+        check_choice("tail", tail, TAILS)
         energies = self.pair_energies(X, y)
         return self._reference(1).p_values(energies, tail)
 
