@@ -1,11 +1,12 @@
 """Thresholds: the energy that separates compatible from incompatible rows."""
 
 import numpy as np
-from scipy.special import betaln, expit
+from scipy.special import betaln
 from scipy.stats import beta as beta_distribution
-from scipy.stats import false_discovery_control, norm
+from scipy.stats import false_discovery_control
 from sklearn.base import BaseEstimator, clone
 
+from sk_ebm._core.outliers import as_counts, outlier_level
 from sk_ebm._utils.validation import check_number
 from sk_ebm._utils.warnings import warn_user
 
@@ -35,6 +36,9 @@ class Threshold(BaseEstimator):
         from held-out compatible rows. "marginal": it is at most the rate that was asked for, on
         average over samples; "confident": it is at most this rate for almost all samples; None:
         nothing.
+    estimates_share : bool
+        Whether it separates anomalies without labels: then energies in nats are those of the rows
+        that are none.
     level_ : float
         The learned level, in the unit of the energies.
     """
@@ -42,6 +46,7 @@ class Threshold(BaseEstimator):
     in_sample = False
     needs_labels = False
     guarantee: str | None = None
+    estimates_share = False
 
     def check(self):
         """Raise a ValueError if a parameter is out of range."""
@@ -183,7 +188,7 @@ class Contamination(Threshold):
         check_number("contamination", self.rate, 0, 0.5, closed=True)
 
     def learn(self, energies, weights, compatible):
-        weights = weights / min(weights.min(), 1)  # so that those of a sum of one count as rows
+        weights = as_counts(weights)
         rank = 1 + (weights.sum() - 1) * (1 - self.rate)
         below, above = _order_statistic(energies, weights, [np.floor(rank), np.ceil(rank)])
         part = rank - np.floor(rank)
@@ -355,48 +360,19 @@ class Cost(_FromLabels):
 
 
 class Mixture(Threshold):
-    """The level at which the higher of two normal components of the energies becomes more likely.
+    """The level of a valley between compatible rows and anomalies whose share is unknown.
 
-    For unlabelled rows with anomalies among them. If two components do not fit the energies better
-    than one, by the Bayesian information criterion, nothing is flagged. It guarantees nothing:
-    energies of compatible rows that are far from normal look like two components.
+    For unlabelled rows with up to 30 % anomalies among them. A valley is an interval in the upper
+    tail of the energies that holds significantly fewer rows than a generalised Pareto tail, fitted
+    to the energies below it, allows. Where there is none, nothing is flagged. Anomalies that continue the tail, or that the energy does not
+    set apart, are not found. In a list of energies, which are then in nats, anomalies of each are
+    left out of its survival function. It guarantees nothing.
     """
 
+    estimates_share = True
+
     def learn(self, energies, weights, compatible):
-        n, center = weights.sum(), np.average(energies, weights=weights)
-        spread = np.sqrt(np.average((energies - center) ** 2, weights=weights))
-        if spread == 0:
-            return energies[0]
-        z, share = (energies - center) / spread, weights / n
-        log_odds, means, log_likelihood = _fit_two_components(z, share)
-        gain = n * (log_likelihood - share @ norm.logpdf(z))
-        anomalous = (z > means[0]) & (log_odds > 0)
-        if 2 * gain <= 3 * np.log(n) or not anomalous.any():  # two components: 3 more parameters
-            return energies.max()
-        lowest = energies[anomalous].min()
-        return (energies[energies < lowest].max() + lowest) / 2
-
-
-_START_SHARE = 0.1  # of the higher component: EllipticEnvelope's default contamination
-_START_ODDS = 0.9  # probability of the component in which a row starts
-_EM_STEPS = 200  # enough for components 3 standard deviations apart; 20 ms for 1,000 rows
-_LEAST_VARIANCE = 1e-6  # of a component, in variances of all rows: GaussianMixture's reg_covar
-
-
-def _fit_two_components(z, share):
-    """Log odds (n,) of the higher of two normal components, their means, mean log-likelihood."""
-    cut = _order_statistic(z, share, 1 - _START_SHARE)
-    higher = np.where(z > cut, _START_ODDS, 1 - _START_ODDS)
-    for _ in range(_EM_STEPS):
-        masses = share * np.stack([1 - higher, higher])  # (2, n)
-        sizes = np.maximum(masses.sum(axis=1), 1e-12)  # so that an empty component has a mean
-        means = masses @ z / sizes
-        variances = (masses * (z - means[:, None]) ** 2).sum(axis=1) / sizes + _LEAST_VARIANCE
-        logs = norm.logpdf(z, means[:, None], np.sqrt(variances)[:, None])
-        logs += np.log(sizes)[:, None]
-        log_odds = logs[1] - logs[0]
-        higher = expit(log_odds)
-    return log_odds, means, share @ np.logaddexp(*logs)
+        return outlier_level(energies, weights)
 
 
 TAILS = (None, "exponential")
@@ -436,17 +412,26 @@ class Reference:
         where S sums the excesses of the k rows of the upper tail over the next lower one. It starts
         from 1 / (n + 1), decreases about as exp(-k D/S), and is exactly uniform beyond if energies
         have an exponential tail, whose mean excess S/k is only estimated (by Renyi's representation
-        of order statistics).
+        of order statistics). Outliers of the reference, as "mixture" finds them, do not count.
         """
+        if tail is not None:
+            return self._without_outliers()._p_values_with_tail(energies)
         below = self._weight_below[np.searchsorted(self.energies, energies, side="left")]
-        p = (1 + self.n_rows - below) / (1 + self.n_rows)
-        n_tail, mean_excess = self._upper_tail()
-        if tail is None or mean_excess == 0:
+        return (1 + self.n_rows - below) / (1 + self.n_rows)
+
+    def _p_values_with_tail(self, energies):
+        p, (n_tail, mean_excess) = self.p_values(energies), self._upper_tail()
+        if mean_excess == 0:
             return p
         ratio = np.maximum(energies - self.energies[-1], 0) / mean_excess / n_tail
         logs = betaln(n_tail, 1 + 1 / (1 + ratio)) - n_tail * np.log1p(ratio)
         beyond = (n_tail + 1) * n_tail / (1 + self.n_rows) * np.exp(logs)
         return np.where(energies > self.energies[-1], beyond, p)
+
+    def _without_outliers(self):
+        weights = np.diff(self._weight_below)
+        kept = self.energies <= outlier_level(self.energies, weights)
+        return Reference(self.energies[kept], weights[kept])
 
     def select(self, energies, false_discovery_rate, tail=None):
         """A mask of the energies that are discoveries, by Benjamini and Hochberg's procedure."""

@@ -329,6 +329,9 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         is_auto = isinstance(self.energy, str) and self.energy == "auto"
         energy = self._default_energy() if is_auto else as_energy(self.energy)
         energy = clone(energy).as_detector(labelled)
+        if self._resolved_threshold().estimates_share and not labelled:
+            switches = [name for name in energy.get_params() if name.endswith("without_outliers")]
+            energy.set_params(**dict.fromkeys(switches, True))
         terms = [term for term in energy.all_terms() if "inputs" not in term.answers]
         if terms and not labelled:
             raise ValueError(
