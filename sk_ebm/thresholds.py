@@ -364,9 +364,11 @@ class Mixture(Threshold):
 
     For unlabelled rows with up to 30 % anomalies among them. A valley is an interval in the upper
     tail of the energies that holds significantly fewer rows than a generalised Pareto tail, fitted
-    to the energies below it, allows. Where there is none, nothing is flagged. Anomalies that continue the tail, or that the energy does not
-    set apart, are not found. In a list of energies, which are then in nats, anomalies of each are
-    left out of its survival function. It guarantees nothing.
+    to the energies below it, allows. Where there is none, nothing is flagged. Anomalies that
+    continue the tail, or that the energy does not set apart, are not found; nor are clean rows of
+    two kinds told from anomalies, as those that a classifier is sure of and the others. In a list
+    of energies, which are then in nats, anomalies of each are left out of its survival function. It
+    guarantees nothing.
     """
 
     estimates_share = True

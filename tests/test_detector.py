@@ -452,6 +452,30 @@ def test_bad_labels(y, message, contaminated):
         EnergyDetector("gaussian", labels="anomaly").fit(contaminated[0], y)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.03, 0.1])
+@pytest.mark.parametrize("energy", [[SMALL_FOREST, "gaussian", "mixture"], "gaussian", "forest"])
+def test_an_unknown_share_is_estimated(energy, share):
+    rng = np.random.RandomState(1)
+    X, outlying = rng.standard_normal((400, 4)), np.arange(400) < 400 * share
+    X[outlying] = 3 * rng.uniform(-1, 1, (outlying.sum(), 4)) + 9
+    detector = EnergyDetector(energy, threshold="mixture", random_state=0)
+    flagged = detector.fit(X).predict(X) == -1
+    assert flagged[outlying].all()
+    assert flagged[~outlying].mean() < 0.02
+    assert np.mean(detector.predict(rng.standard_normal((1000, 4))) == -1) < 0.02
+
+
+def test_tails_leave_out_outliers_of_the_calibration(rng):
+    """Ten anomalies among the training rows are found, although they are calibration rows, too."""
+    X = rng.standard_normal((2000, 3))
+    X[:10] += 20
+    detector = EnergyDetector("gaussian", random_state=0).fit(X)
+    assert not detector.select(X, tail=None).any()
+    selected = detector.select(X, tail="exponential")
+    assert selected[:10].all()
+    assert selected[10:].sum() <= 3
+
+
 @pytest.fixture(scope="module")
 def many_rows():
     """A detector of normal rows, and 2,000 uniform ones, 5 of which are far away."""

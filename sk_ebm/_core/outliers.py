@@ -6,7 +6,7 @@ from scipy.special import betainc
 # detection.py --part unknown_share chose these, on clean rows and on 3 to 20 % of outliers
 _LARGEST_SHARE = 0.3  # of outliers
 _SHAPE = 0.25  # of the generalised Pareto tail of compatible rows; 0.5 finds fewer anomalies
-_SIGNIFICANCE = 0.01  # of a valley, for all places together
+_SIGNIFICANCE = 0.002  # of a valley, for all places together
 _FREE_SHARE = 0.02  # up to which outliers need not lie denser than the rows in the valley
 _BUMP_SIGNIFICANCE = 0.2  # of a higher density beyond the valley, which larger shares need
 _BUMP_PARTS = (0.25, 0.5, 1.0)  # of the outliers, the lowest, that may be the denser ones
@@ -100,7 +100,8 @@ def _order_statistics(values, counts):
     Equal energies are spread over the smaller of the two gaps below them, as rounding made them so.
     """
     ends, gaps = np.cumsum(counts), np.diff(values, prepend=values[0])
-    spread = np.minimum(gaps, np.append(0, gaps[:-1])) * np.maximum(1 - 1 / counts, 0)
+    gaps_below = np.concatenate([gaps[:1], gaps[1:2], gaps[1:-1]])
+    spread = np.minimum(gaps, gaps_below) * np.maximum(1 - 1 / counts, 0)
     widest = np.maximum.accumulate(gaps - spread)
 
     def place(rank):
