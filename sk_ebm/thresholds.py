@@ -437,20 +437,22 @@ class Reference:
 
     def select(self, energies, false_discovery_rate, tail=None):
         """A mask of the energies that are discoveries, by Benjamini and Hochberg's procedure."""
-        p = self.p_values(energies, tail)
         accepted = false_discovery_rate * (1 + _ROUNDING)
-        selected = false_discovery_control(p) <= accepted
-        n_above = np.count_nonzero(energies > self.energies[-1])
-        if tail is None and n_above and not selected.any():
-            needed = int(np.ceil(len(p) / (n_above * accepted))) - 1
-            warn_user(
-                f"{n_above} of {len(p)} rows have a higher energy than all {self.n_rows:g} "
-                f"calibration rows, but their p-values, 1 / {self.n_rows + 1:g}, are too large for "
-                f"a selection: that needs at least {needed} calibration rows. Use "
-                "tail='exponential', or call calibrate with more rows.",
-                UserWarning,
-            )
+        selected = false_discovery_control(self.p_values(energies, tail)) <= accepted
+        if tail is None and not selected.any():
+            found = self.select(energies, false_discovery_rate, "exponential").sum()
+            if found:
+                self._warn_of_resolution(int(np.ceil(len(energies) / (found * accepted))) - 1)
         return selected
+
+    def _warn_of_resolution(self, needed):
+        warn_user(
+            "No row is selected, as p-values are never less than 1 / (n + 1), here with "
+            f"n = {self.n_rows:g} calibration rows, and greater still where these are anomalies "
+            f"themselves: this selection needs at least {needed} compatible calibration rows. Use "
+            "tail='exponential', or call calibrate with more compatible rows.",
+            UserWarning,
+        )
 
     def beta(self):
         """The rate of the exponential distribution of energies in the upper tail."""

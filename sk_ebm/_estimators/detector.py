@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.base import OutlierMixin, clone, is_classifier
 from sklearn.callback import with_callbacks
-from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit
+from sklearn.model_selection import ShuffleSplit
 from sklearn.utils import (
     ClassifierTags,
     check_consistent_length,
@@ -42,7 +42,6 @@ from sk_ebm.thresholds import TAILS, Reference, resolve_threshold
 
 # More rows than twice this are not cross-fitted: so many are held out once, where labels are none.
 _CALIBRATION_ROWS = 5_000  # a rate of .05 is then estimated to .003
-_HELD_OUT_FRACTION = 0.3  # of the rows, by calibration="split": false alarms of .05 need 19
 
 
 def _detects_pairs(detector):
@@ -329,9 +328,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         is_auto = isinstance(self.energy, str) and self.energy == "auto"
         energy = self._default_energy() if is_auto else as_energy(self.energy)
         energy = clone(energy).as_detector(labelled)
-        if self._resolved_threshold().estimates_share and not labelled:
-            switches = [name for name in energy.get_params() if name.endswith("without_outliers")]
-            energy.set_params(**dict.fromkeys(switches, True))
+        if not labelled:
+            _leave_out_outliers(energy, self._resolved_threshold())
         terms = [term for term in energy.all_terms() if "inputs" not in term.answers]
         if terms and not labelled:
             raise ValueError(
@@ -378,20 +376,9 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
 
     def _partition(self, labels, groups, rng):
         """Rows to fit the energy on, and rows held out for calibration="split"."""
-        strata = 2 * labels.compatible + labels.anomalous
-        if self.calibration != "split":
-            return np.arange(len(strata)), np.arange(0)
-        kind = ShuffleSplit if groups is None else GroupShuffleSplit
-        if groups is None and np.unique(strata, return_counts=True)[1].min() > 3:
-            kind = StratifiedShuffleSplit
-        splitter = kind(1, test_size=_HELD_OUT_FRACTION, random_state=rng)
-        train, held_out = next(splitter.split(np.zeros(len(strata)), strata, groups))
-        if len(train) < 2:
-            raise ValueError(
-                f"calibration='split' leaves {len(train)} of {len(strata)} rows to fit on, but two "
-                "are needed."
-            )
-        return train, held_out
+        if self.calibration == "split":
+            return labels.split(groups, rng)
+        return np.arange(len(labels.compatible)), np.arange(0)
 
     def _calibration_folds(self, answers, groups, rng):
         """The folds for calibration and for energies in nats."""
@@ -655,6 +642,13 @@ def _pair_columns(energy, X, answers):
 def _of_compatible(outputs):
     """Energies (m, 1) that are low for compatible inputs: E(compatible) - E(not), or E(x)."""
     return outputs[:, :1] - outputs[:, 1:] if outputs.shape[1] == 2 else -outputs
+
+
+def _leave_out_outliers(energy, threshold):
+    """Make energies in nats those of the rows that are no outliers, where the threshold asks so."""
+    if threshold.estimates_share:
+        switches = [name for name in energy.get_params() if name.endswith("without_outliers")]
+        energy.set_params(**dict.fromkeys(switches, True))
 
 
 def _guarantee(threshold, exact):
