@@ -51,6 +51,9 @@ class Threshold(BaseEstimator):
     def check(self):
         """Raise a ValueError if a parameter is out of range."""
 
+    def check_rows(self, n_compatible):
+        """Raise a ValueError if so many compatible rows are too few to learn from."""
+
     def fit(self, energies, weights=None, compatible=None):
         """Learn the level from energies (n,), weights (n,) and, where known, a mask (n,)."""
         weights = np.ones(len(energies)) if weights is None else weights
@@ -257,17 +260,20 @@ class FalseAlarm(Threshold):
     def learn(self, energies, weights, compatible):
         if compatible is not None:
             energies, weights = energies[compatible], weights[compatible]
+        self.check_rows(weights.sum())
+        if self.confidence is None:
+            return conformal_quantile(energies, self.rate, weights)
+        return _order_statistic(energies, weights, self._confident_rank(weights.sum()))
+
+    def check_rows(self, n_compatible):
         _check_enough(
-            weights.sum(),
+            n_compatible,
             self.needed(),
             f"A false-alarm rate of {self.rate}"
             + ("" if self.confidence is None else f" with confidence {self.confidence}"),
             "compatible rows for calibration",
             "Use more rows, a higher rate, or threshold='contamination', which guarantees nothing.",
         )
-        if self.confidence is None:
-            return conformal_quantile(energies, self.rate, weights)
-        return _order_statistic(energies, weights, self._confident_rank(weights.sum()))
 
     def _confident_rank(self, n):
         n = int(n * (1 + _ROUNDING))

@@ -70,6 +70,9 @@ def expected_failures(detector):
     ],
     expected_failed_checks=expected_failures,
 )
+@pytest.mark.filterwarnings(
+    "ignore:The highest energy is that of"
+)  # of 12 rows, 4 of them distinct
 def test_scikit_learn(estimator, check):
     check(estimator)
 
@@ -509,6 +512,20 @@ def test_an_exponential_tail_selects_with_few_calibration_rows(many_rows):
     for method in (detector.select, detector.p_values):
         with pytest.raises(ValueError, match="tail must be None or 'exponential', got 'pareto'"):
             method(X, tail="pareto")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "n_rows", "n_left"),
+    [({"novelty": True}, 18, 18), ({"novelty": True, "calibration": "split"}, 60, 18)],
+)
+def test_too_few_calibration_rows_are_refused_before_a_fit(parameters, n_rows, n_left, rng):
+    class NeverFitted(GaussianEnergy):
+        def fit_rows(self, X, weights, rng):
+            raise AssertionError("fitted")
+
+    X = rng.standard_normal((n_rows, 2))
+    with pytest.raises(ValueError, match=f"needs at least 19 compatible rows.*got {n_left}"):
+        EnergyDetector(NeverFitted(), **parameters).fit(X)
 
 
 def test_p_values_need_calibration(contaminated):

@@ -212,6 +212,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             check_weighs(weights)
             rng = check_random_state(self.random_state)
             train, held_out = self._partition(labels, groups, rng)
+            tested = held_out if self.calibration == "split" else train
+            threshold.check_rows(weights[tested] @ labels.compatible[tested])
             inputs, targets = take_rows(X, train), answers.take(train)
             train_groups = None if groups is None else np.asarray(groups)[train]
             folds = self._calibration_folds(targets, train_groups, rng)
@@ -524,7 +526,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         -------
         probabilities : ndarray of shape (n_samples, 2)
         """
-        decision = self.decision_function(X) * self.beta_
+        with np.errstate(over="ignore"):  # infinite log odds are probabilities of 0 and 1
+            decision = self.decision_function(X) * self.beta_
         return np.stack([expit(-decision), expit(decision)], axis=1)
 
     def p_values(self, X, tail=None):
@@ -652,6 +655,5 @@ def _leave_out_outliers(energy, threshold):
 
 
 def _guarantee(threshold, exact):
-    if threshold.guarantee is None:
-        return "none"
-    return threshold.guarantee if exact else "approximate"
+    guarantee = threshold.guarantee or "none"
+    return guarantee if exact or guarantee == "none" else "approximate"
