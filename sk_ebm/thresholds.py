@@ -1,15 +1,18 @@
 """Thresholds: the energy that separates compatible from incompatible rows."""
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import betaln
 from scipy.stats import beta as beta_distribution
-from scipy.stats import norm
+from scipy.stats import false_discovery_control
 from sklearn.base import BaseEstimator, clone
 
+from sk_ebm._core.outliers import as_counts, outlier_level
 from sk_ebm._utils.validation import check_number
+from sk_ebm._utils.warnings import warn_user
 
-_ROUNDING = 1e-12  # relative error up to which numbers of rows count as equal
-_WEIGHT_ROUNDING = 1e-9  # the same for sums of weights, which add up more errors
+# Relative error up to which numbers of rows, which sums of weights and (n + 1) (1 - rate) give,
+# count as equal: at n = 10^7 these are off by 1e-9.
+_ROUNDING = 1e-9
 
 
 class Threshold(BaseEstimator):
@@ -33,6 +36,9 @@ class Threshold(BaseEstimator):
         from held-out compatible rows. "marginal": it is at most the rate that was asked for, on
         average over samples; "confident": it is at most this rate for almost all samples; None:
         nothing.
+    estimates_share : bool
+        Whether it separates anomalies without labels: then energies in nats are those of the rows
+        that are none.
     level_ : float
         The learned level, in the unit of the energies.
     """
@@ -40,9 +46,13 @@ class Threshold(BaseEstimator):
     in_sample = False
     needs_labels = False
     guarantee: str | None = None
+    estimates_share = False
 
     def check(self):
         """Raise a ValueError if a parameter is out of range."""
+
+    def check_rows(self, n_compatible):
+        """Raise a ValueError if so many compatible rows are too few to learn from."""
 
     def fit(self, energies, weights=None, compatible=None):
         """Learn the level from energies (n,), weights (n,) and, where known, a mask (n,)."""
@@ -107,7 +117,7 @@ def _rows_needed(rate):
 
 
 def _check_enough(n, needed, setting, rows, remedy):
-    if n * (1 + _WEIGHT_ROUNDING) < needed:
+    if n * (1 + _ROUNDING) < needed:
         raise ValueError(f"{setting} needs at least {needed} {rows}, got {n:g}. {remedy}")
 
 
@@ -120,7 +130,13 @@ def _order_statistic(energies, weights, rank):
 
 
 class Level(Threshold):
-    """A fixed level."""
+    """A fixed level: energies above ``level`` are flagged.
+
+    Parameters
+    ----------
+    level : float
+        In the unit of the energies; finite.
+    """
 
     in_sample = True
 
@@ -135,7 +151,13 @@ class Level(Threshold):
 
 
 class Rule(Threshold):
-    """The level that a function of held-out energies (n,) returns."""
+    """The level that a function of held-out energies (n,) returns.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(energies)`` returns a float.
+    """
 
     def __init__(self, function):
         self.function = function
@@ -150,7 +172,8 @@ class Contamination(Threshold):
     """The level above which a share ``rate`` of the training rows lies, as in scikit-learn.
 
     It learns from the energies of the rows that the energy was fitted on, which are lower than
-    those of new rows. It therefore guarantees nothing about new rows.
+    those of new rows. It therefore guarantees nothing about new rows. Rows with equal energies at
+    the level are flagged if this is nearer to ``rate``.
 
     Parameters
     ----------
@@ -168,9 +191,34 @@ class Contamination(Threshold):
         check_number("contamination", self.rate, 0, 0.5, closed=True)
 
     def learn(self, energies, weights, compatible):
+        weights = as_counts(weights)
         rank = 1 + (weights.sum() - 1) * (1 - self.rate)
         below, above = _order_statistic(energies, weights, [np.floor(rank), np.ceil(rank)])
-        return below + (above - below) * (rank - np.floor(rank))
+        part = rank - np.floor(rank)
+        level = below if below == above else below * (1 - part) + above * part
+        levels = [level, _just_below(level, energies)]
+        shares = [np.average(energies > level, weights=weights) for level in levels]
+        errors = np.abs(np.array(shares) - self.rate)
+        nearest = int(errors[1] < errors[0] * (1 - _ROUNDING))
+        if shares[nearest] == 0 and energies.min() < energies.max():
+            _warn_of_ties(self.rate, np.average(energies == energies.max(), weights=weights))
+        return levels[nearest]
+
+
+def _just_below(level, energies):
+    """A level that flags rows of this energy, too; itself if there are no lower ones."""
+    lower = energies[energies < level]
+    return lower.max() / 2 + energies[energies >= level].min() / 2 if len(lower) else level
+
+
+def _warn_of_ties(rate, share):
+    warn_user(
+        f"The highest energy is that of {share:.3g} of the rows, so that no level flags about "
+        f"{rate:g} of them: none is flagged. Use a higher rate, such as "
+        f"threshold=Contamination({min(share, 0.5):.3g}), or threshold='mixture', which estimates "
+        "the share.",
+        UserWarning,
+    )
 
 
 class FalseAlarm(Threshold):
@@ -212,23 +260,26 @@ class FalseAlarm(Threshold):
     def learn(self, energies, weights, compatible):
         if compatible is not None:
             energies, weights = energies[compatible], weights[compatible]
+        self.check_rows(weights.sum())
+        if self.confidence is None:
+            return conformal_quantile(energies, self.rate, weights)
+        return _order_statistic(energies, weights, self._confident_rank(weights.sum()))
+
+    def check_rows(self, n_compatible):
         _check_enough(
-            weights.sum(),
+            n_compatible,
             self.needed(),
             f"A false-alarm rate of {self.rate}"
             + ("" if self.confidence is None else f" with confidence {self.confidence}"),
             "compatible rows for calibration",
             "Use more rows, a higher rate, or threshold='contamination', which guarantees nothing.",
         )
-        if self.confidence is None:
-            return conformal_quantile(energies, self.rate, weights)
-        return _order_statistic(energies, weights, self._confident_rank(weights.sum()))
 
     def _confident_rank(self, n):
-        n = int(n * (1 + _WEIGHT_ROUNDING))
+        n = int(n * (1 + _ROUNDING))
         k = np.arange(1, n + 1)
         risk = beta_distribution.cdf(1 - self.rate, k, n + 1 - k)  # of more false alarms
-        return k[risk <= (1 - self.confidence) * (1 + _WEIGHT_ROUNDING)][0]
+        return k[risk <= (1 - self.confidence) * (1 + _ROUNDING)][0]
 
     def needed(self):
         """The least number of held-out compatible rows."""
@@ -266,7 +317,7 @@ class _FromLabels(Threshold):
             return levels[-1]
         if best == 0:
             return np.nextafter(levels[0], -np.inf)
-        return (levels[best - 1] + levels[best]) / 2
+        return levels[best - 1] / 2 + levels[best] / 2
 
 
 class FScore(_FromLabels):
@@ -315,51 +366,28 @@ class Cost(_FromLabels):
 
 
 class Mixture(Threshold):
-    """The level at which the higher of two normal components of the energies becomes more likely.
+    """The level of a valley between compatible rows and anomalies whose share is unknown.
 
-    For unlabelled rows with anomalies among them. If two components do not fit the energies better
-    than one, by the Bayesian information criterion, nothing is flagged. It guarantees nothing:
-    energies of compatible rows that are far from normal look like two components.
+    For unlabelled rows with up to 30 % anomalies among them. A valley is an interval in the upper
+    tail of the energies that holds significantly fewer rows than a generalised Pareto tail, fitted
+    to the energies below it, allows. Where there is none, nothing is flagged. Anomalies that
+    continue the tail, or that the energy does not set apart, are not found; nor are clean rows of
+    two kinds told from anomalies, as those that a classifier is sure of and the others. In a list
+    of energies, which are then in nats, anomalies of each are left out of its survival function. It
+    guarantees nothing.
     """
 
+    estimates_share = True
+
     def learn(self, energies, weights, compatible):
-        n, center = weights.sum(), np.average(energies, weights=weights)
-        spread = np.sqrt(np.average((energies - center) ** 2, weights=weights))
-        if spread == 0:
-            return energies[0]
-        z, share = (energies - center) / spread, weights / n
-        log_odds, means, log_likelihood = _fit_two_components(z, share)
-        gain = n * (log_likelihood - share @ norm.logpdf(z))
-        anomalous = (z > means[0]) & (log_odds > 0)
-        if 2 * gain <= 3 * np.log(n) or not anomalous.any():  # two components: 3 more parameters
-            return energies.max()
-        lowest = energies[anomalous].min()
-        return (energies[energies < lowest].max() + lowest) / 2
+        return outlier_level(energies, weights)
 
 
-_START_SHARE = 0.1  # of the higher component: EllipticEnvelope's default contamination
-_START_ODDS = 0.9  # probability of the component in which a row starts
-_EM_STEPS = 200  # enough for components 3 standard deviations apart; 20 ms for 1,000 rows
-_LEAST_VARIANCE = 1e-6  # of a component, in variances of all rows: GaussianMixture's reg_covar
-
-
-def _fit_two_components(z, share):
-    """Log odds (n,) of the higher of two normal components, their means, mean log-likelihood."""
-    cut = _order_statistic(z, share, 1 - _START_SHARE)
-    higher = np.where(z > cut, _START_ODDS, 1 - _START_ODDS)
-    for _ in range(_EM_STEPS):
-        masses = share * np.stack([1 - higher, higher])  # (2, n)
-        sizes = np.maximum(masses.sum(axis=1), 1e-12)  # so that an empty component has a mean
-        means = masses @ z / sizes
-        variances = (masses * (z - means[:, None]) ** 2).sum(axis=1) / sizes + _LEAST_VARIANCE
-        logs = norm.logpdf(z, means[:, None], np.sqrt(variances)[:, None])
-        logs += np.log(sizes)[:, None]
-        log_odds = logs[1] - logs[0]
-        higher = expit(log_odds)
-    return log_odds, means, share @ np.logaddexp(*logs)
-
+TAILS = (None, "exponential")
+"""What continues p-values beyond the largest calibration energy."""
 
 _TAIL_SHARE = 0.1  # DuMouchel (1983): a tail is estimated from the upper tenth of the rows
+_TAIL_ROWS = 10  # or from so many, up to half of all
 
 
 class Reference:
@@ -369,6 +397,8 @@ class Reference:
     ----------
     energies : ndarray of shape (n,)
         Ascending.
+    n_rows : float
+        Sum of the weights.
     """
 
     def __init__(self, energies, weights):
@@ -376,20 +406,75 @@ class Reference:
         self.energies = energies[order]
         self._weight_below = np.append(0.0, np.cumsum(weights[order]))
 
-    def p_values(self, energies):
-        """(1 + #{reference >= energy}) / (1 + n), where a weight of 2 counts as two rows."""
-        total = self._weight_below[-1]
+    @property
+    def n_rows(self):
+        return self._weight_below[-1]
+
+    def p_values(self, energies, tail=None):
+        """(1 + #{reference >= energy}) / (1 + n), where a weight of 2 counts as two rows.
+
+        With ``tail="exponential"``, an energy above all of the reference, by D, has instead
+
+            (k + 1) / (n + 1) prod_{i=1}^k 1 / (1 + 1/i + D/S)
+
+        where S sums the excesses of the k rows of the upper tail over the next lower one. It starts
+        from 1 / (n + 1), decreases about as exp(-k D/S), and is exactly uniform beyond if energies
+        have an exponential tail, whose mean excess S/k is only estimated (by Renyi's representation
+        of order statistics). Outliers of the reference, as "mixture" finds them, do not count.
+        """
+        if tail is not None:
+            return self._without_outliers()._p_values_with_tail(energies)
         below = self._weight_below[np.searchsorted(self.energies, energies, side="left")]
-        return (1 + total - below) / (1 + total)
+        return (1 + self.n_rows - below) / (1 + self.n_rows)
+
+    def _p_values_with_tail(self, energies):
+        p, (n_tail, mean_excess) = self.p_values(energies), self._upper_tail()
+        if mean_excess == 0:
+            return p
+        ratio = np.maximum(energies - self.energies[-1], 0) / mean_excess / n_tail
+        logs = betaln(n_tail, 1 + 1 / (1 + ratio)) - n_tail * np.log1p(ratio)
+        beyond = (n_tail + 1) * n_tail / (1 + self.n_rows) * np.exp(logs)
+        return np.where(energies > self.energies[-1], beyond, p)
+
+    def _without_outliers(self):
+        weights = np.diff(self._weight_below)
+        kept = self.energies <= outlier_level(self.energies, weights)
+        return Reference(self.energies[kept], weights[kept])
+
+    def select(self, energies, false_discovery_rate, tail=None):
+        """A mask of the energies that are discoveries, by Benjamini and Hochberg's procedure."""
+        accepted = false_discovery_rate * (1 + _ROUNDING)
+        selected = false_discovery_control(self.p_values(energies, tail)) <= accepted
+        if tail is None and not selected.any():
+            found = self.select(energies, false_discovery_rate, "exponential").sum()
+            if found:
+                self._warn_of_resolution(int(np.ceil(len(energies) / (found * accepted))) - 1)
+        return selected
+
+    def _warn_of_resolution(self, needed):
+        warn_user(
+            "No row is selected, as p-values are never less than 1 / (n + 1), here with "
+            f"n = {self.n_rows:g} calibration rows, and greater still where these are anomalies "
+            f"themselves: this selection needs at least {needed} compatible calibration rows. Use "
+            "tail='exponential', or call calibrate with more compatible rows.",
+            UserWarning,
+        )
 
     def beta(self):
         """The rate of the exponential distribution of energies in the upper tail."""
-        total = self._weight_below[-1]
-        start = np.searchsorted(self._weight_below[1:], (1 - _TAIL_SHARE) * total)
+        mean_excess = self._upper_tail()[1]
+        return float(1 / mean_excess) if mean_excess > 0 else 1.0
+
+    def _upper_tail(self):
+        """Rows in the upper tail, and the mean of their excesses over the next lower energy."""
+        size = max(_TAIL_SHARE * self.n_rows, min(_TAIL_ROWS, self.n_rows / 2))
+        start = np.searchsorted(self._weight_below[1:], self.n_rows - size)
         in_tail = self.energies > self.energies[start]
+        if not in_tail.any():
+            return 0.0, 0.0
         weights = np.diff(self._weight_below)[in_tail]
-        excess = weights @ (self.energies[in_tail] - self.energies[start])
-        return float(weights.sum() / excess) if excess > 0 else 1.0
+        excesses = self.energies[in_tail] - self.energies[start]
+        return weights.sum(), np.average(excesses, weights=weights)
 
 
 THRESHOLDS = {
@@ -402,16 +487,19 @@ THRESHOLDS = {
 
 
 def resolve_threshold(value, name="threshold"):
-    """An unfitted threshold from a name, a threshold, a fixed level or a function of energies."""
+    """An unfitted threshold from a name, a threshold or a function of energies.
+
+    A number is refused, as it could be a share of rows or a level of energy.
+    """
     if isinstance(value, str) and value in THRESHOLDS:
         return THRESHOLDS[value]()
     if isinstance(value, Threshold):
         return clone(value)
     if callable(value) and not isinstance(value, type):
         return Rule(value)
-    if isinstance(value, (float, int, np.number)) and not isinstance(value, bool):
-        return Level(value)
     raise ValueError(
-        f"{name} must be one of {sorted(THRESHOLDS)}, an instance of Threshold, a number or a "
-        f"function of energies, got {value!r}."
+        f"{name} must be one of {sorted(THRESHOLDS)}, an instance of Threshold or a function of "
+        f"energies, got {value!r}. A number could mean a share of rows or an energy: use "
+        "FalseAlarm(0.01) for at most 1 % false alarms, Contamination(0.01) to flag 1 % of the "
+        "training rows, or Level(0.01) for the energy 0.01, all of sk_ebm.thresholds."
     )

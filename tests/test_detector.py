@@ -70,6 +70,9 @@ def expected_failures(detector):
     ],
     expected_failed_checks=expected_failures,
 )
+@pytest.mark.filterwarnings(
+    "ignore:The highest energy is that of"
+)  # of 12 rows, 4 of them distinct
 def test_scikit_learn(estimator, check):
     check(estimator)
 
@@ -379,6 +382,7 @@ def test_named_terms_are_reached():
     ids=["two rows", "constant", "duplicates", "n < d", "one column"],
 )
 @pytest.mark.parametrize("novelty", [False, True])
+@pytest.mark.filterwarnings("ignore:The highest energy is that of 0.5")
 def test_odd_data(X, novelty):
     energy = "auto" if novelty else [SMALL_FOREST, "gaussian", "mixture", "marginal"]
     detector = EnergyDetector(
@@ -418,6 +422,7 @@ def test_weights_of_rows(contaminated):
         ({"energy": NeighborsEnergy(0)}, "n_neighbors must be"),
         ({"energy": ForestEnergy(0)}, "n_estimators must be"),
         ({"threshold": "quantile"}, "threshold must be one of"),
+        ({"threshold": 0.01}, r"FalseAlarm\(0.01\)"),
         ({"threshold": "f_score"}, "labels='anomaly'"),
         ({"threshold": "false_alarm", "calibration": None}, "calibration='cv' or 'split'"),
         ({"calibration": "loo"}, "calibration must be"),
@@ -448,6 +453,79 @@ def test_bad_parameters_leave_what_was_fitted(parameters, message, contaminated)
 def test_bad_labels(y, message, contaminated):
     with pytest.raises(ValueError, match=message):
         EnergyDetector("gaussian", labels="anomaly").fit(contaminated[0], y)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.03, 0.1])
+@pytest.mark.parametrize("energy", [[SMALL_FOREST, "gaussian", "mixture"], "gaussian", "forest"])
+def test_an_unknown_share_is_estimated(energy, share):
+    rng = np.random.RandomState(1)
+    X, outlying = rng.standard_normal((400, 4)), np.arange(400) < 400 * share
+    X[outlying] = 3 * rng.uniform(-1, 1, (outlying.sum(), 4)) + 9
+    detector = EnergyDetector(energy, threshold="mixture", random_state=0)
+    flagged = detector.fit(X).predict(X) == -1
+    assert flagged[outlying].all()
+    assert flagged[~outlying].mean() < 0.02
+    assert np.mean(detector.predict(rng.standard_normal((1000, 4))) == -1) < 0.02
+
+
+def test_tails_leave_out_outliers_of_the_calibration(rng):
+    """Ten anomalies among the training rows are found, although they are calibration rows, too."""
+    X = rng.standard_normal((2000, 3))
+    X[:10] += 20
+    detector = EnergyDetector("gaussian", random_state=0).fit(X)
+    with pytest.warns(UserWarning, match="where these are anomalies themselves"):
+        assert not detector.select(X).any()
+    selected = detector.select(X, tail="exponential")
+    assert selected[:10].all()
+    assert selected[10:].sum() <= 3
+
+
+@pytest.fixture(scope="module")
+def many_rows():
+    """A detector of normal rows, and 2,000 uniform ones, 5 of which are far away."""
+    rng = np.random.RandomState(0)
+    X = rng.uniform(-2, 2, (2000, 3))
+    X[:5] += 20
+    detector = EnergyDetector("gaussian", novelty=True, calibration="split", random_state=0)
+    return detector.fit(rng.standard_normal((1000, 3))), X
+
+
+def test_select_says_how_many_calibration_rows_it_needs(many_rows):
+    detector, X = many_rows
+    with pytest.warns(
+        UserWarning, match="needs at least 3999 compatible calibration rows.*tail='exponential'"
+    ) as said:
+        assert not detector.select(X).any()
+    assert [warning.filename for warning in said] == [__file__]
+    new = np.random.RandomState(1).standard_normal((3999, 3))
+    enough = clone(detector).fit(new).calibrate(new)
+    assert_array_equal(np.flatnonzero(enough.select(X)), np.arange(5))
+    with pytest.warns(UserWarning, match="calibration rows"):
+        assert not enough.calibrate(new[1:]).select(X).any()
+
+
+def test_an_exponential_tail_selects_with_few_calibration_rows(many_rows):
+    detector, X = many_rows
+    assert_array_equal(np.flatnonzero(detector.select(X, tail="exponential")), np.arange(5))
+    assert not detector.select(X[5:], tail="exponential").any()
+    assert not detector.select(X[5:205]).any()  # where nothing stands out, no warning
+    for method in (detector.select, detector.p_values):
+        with pytest.raises(ValueError, match="tail must be None or 'exponential', got 'pareto'"):
+            method(X, tail="pareto")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "n_rows", "n_left"),
+    [({"novelty": True}, 18, 18), ({"novelty": True, "calibration": "split"}, 60, 18)],
+)
+def test_too_few_calibration_rows_are_refused_before_a_fit(parameters, n_rows, n_left, rng):
+    class NeverFitted(GaussianEnergy):
+        def fit_rows(self, X, weights, rng):
+            raise AssertionError("fitted")
+
+    X = rng.standard_normal((n_rows, 2))
+    with pytest.raises(ValueError, match=f"needs at least 19 compatible rows.*got {n_left}"):
+        EnergyDetector(NeverFitted(), **parameters).fit(X)
 
 
 def test_p_values_need_calibration(contaminated):

@@ -8,7 +8,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
 
 from sk_ebm import EnergyClassifier
-from sk_ebm.thresholds import FalseAlarm
+from sk_ebm.thresholds import FalseAlarm, Level
 
 
 @pytest.fixture(scope="module")
@@ -104,15 +104,21 @@ def test_what_no_class_fits_is_rejected(energy):
 def test_rejection_keeps_the_kind_of_labels():
     X, y = load_digits(n_class=3, return_X_y=True)
     names = np.array(["zero", "one", "two"])[y]
-    classifier = EnergyClassifier("kernel", reject=-1e9, reject_label="none of them").fit(X, names)
+    classifier = EnergyClassifier("kernel", reject=Level(-1e9), reject_label="none of them").fit(
+        X, names
+    )
     assert set(classifier.predict(X)) == {"none of them"}
-    open_ = EnergyClassifier("kernel", reject=1e9, reject_label="none of them").fit(X, names)
+    open_ = EnergyClassifier("kernel", reject=Level(1e9), reject_label="none of them").fit(X, names)
     assert set(open_.predict(X)) == set(names)
 
 
 @pytest.mark.parametrize(
     ("reject", "message"),
-    [("f_score", "needs labelled anomalies"), ("never", "reject must be one of")],
+    [
+        ("f_score", "needs labelled anomalies"),
+        ("never", "reject must be one of"),
+        (0.01, r"FalseAlarm\(0.01\)"),
+    ],
 )
 def test_bad_rejection(reject, message, noisy):
     with pytest.raises(ValueError, match=message):
@@ -138,6 +144,6 @@ def test_a_new_fit_forgets_the_calibration(noisy):
 def test_a_label_of_rejection_is_no_class(noisy):
     X, y = noisy[0]
     with pytest.raises(ValueError, match="reject_label must be"):
-        EnergyClassifier(reject=0.0, reject_label=2).fit(X, y)
+        EnergyClassifier(reject=Level(0.0), reject_label=2).fit(X, y)
     with pytest.raises(ValueError, match="reject_label must be"):
-        EnergyClassifier(reject=0.0).fit(X, y.astype(str))
+        EnergyClassifier(reject=Level(0.0)).fit(X, y.astype(str))

@@ -65,6 +65,27 @@ def test_contamination_is_the_percentile_of_scores(rate, rng):
     assert_allclose(-level, np.percentile(-energies, 100 * rate), rtol=1e-12)
 
 
+@pytest.mark.parametrize(("n_high", "n_flagged"), [(10, 10), (13, 13), (19, 19), (3, 10)])
+def test_contamination_flags_the_ties_nearest_to_its_share(n_high, n_flagged):
+    energies = np.r_[np.full(50 - n_high, 1.0), np.full(n_high, 5.0)]
+    energies[: max(10 - n_high, 0)] = 2.0  # ties below the highest, which are flagged with it
+    assert np.sum(energies > Contamination(0.2).fit(energies).level_) == n_flagged
+
+
+def test_contamination_warns_where_ties_let_it_flag_nobody():
+    energies = np.repeat([0.0, 1.0], [30, 20])
+    with pytest.warns(UserWarning, match=r"highest energy is that of 0.4 .*Contamination\(0.4\)"):
+        level = Contamination(0.1).fit(energies).level_
+    assert level == 1
+    assert np.sum(energies > Contamination(0.4).fit(energies).level_) == 20
+
+
+@pytest.mark.parametrize("weights", [np.full(20, 0.05), np.full(20, 0.001), np.full(20, 3.0)])
+def test_weights_of_any_sum_flag_a_share(weights):
+    energies = np.arange(20.0)
+    assert np.sum(energies > Contamination(0.1).fit(energies, weights).level_) == 2
+
+
 @pytest.mark.parametrize("rate", [0.05, 0.1, 0.25])
 def test_false_alarms_are_those_that_exchangeability_gives(rate, rng):
     n = 99
@@ -112,6 +133,17 @@ def test_conformal_quantile_is_the_order_statistic(n, rate, rng):
     assert conformal_quantile(energies, rate, weights) == conformal_quantile(repeated, rate)
 
 
+@pytest.mark.parametrize("n", [1, 3, 9, 10, 99, 399, 1000, 9999])
+def test_ranks_of_shares_are_exact(n):
+    """However a rate k / (n + 1), or one minus a coverage, is rounded."""
+    energies = np.arange(1.0, n + 1)
+    for k in np.unique(np.geomspace(1, n, 40).astype(int)):
+        rates = k / (n + 1), 1 - (1 - k / (n + 1)), 1 - (n + 1 - k) / (n + 1)
+        for rate in rates:
+            assert conformal_quantile(energies, rate) == n + 1 - k
+            assert FalseAlarm(rate).needed() == -(-(n + 1 - k) // k)
+
+
 def test_conformal_quantile_says_how_many_rows_are_needed():
     with pytest.raises(ValueError, match="rate=0.1 needs at least 9 rows, got 8"):
         conformal_quantile(np.arange(8.0), 0.1)
@@ -155,7 +187,7 @@ def test_mixture_flags_nothing_in_one_component(rng):
 
 
 def test_what_a_threshold_may_be():
-    assert resolve_threshold(1.5).fit(np.zeros(3)).level_ == 1.5
+    assert resolve_threshold(Level(1.5)).fit(np.zeros(3)).level_ == 1.5
     assert resolve_threshold(np.median).fit(np.array([1.0, 2, 9])).level_ == 2
     assert isinstance(resolve_threshold("cost"), Cost)
     threshold = FalseAlarm(0.2)
@@ -166,6 +198,15 @@ def test_what_a_threshold_may_be():
 def test_what_it_may_not_be(value):
     with pytest.raises(ValueError, match="threshold must be one of"):
         resolve_threshold(value)
+
+
+@pytest.mark.parametrize(
+    "value", [0.01, 0, 3, np.float32(0.01), np.int64(2), np.array(0.1)], ids=str
+)
+def test_a_number_is_a_share_or_an_energy(value):
+    """Nobody can tell which: it is refused by a message that names both."""
+    with pytest.raises(ValueError, match=r"reject must be .*FalseAlarm\(0.01\).*Level\(0.01\)"):
+        resolve_threshold(value, "reject")
 
 
 @pytest.mark.parametrize(
@@ -199,6 +240,40 @@ def test_a_member_must_learn():
 def test_p_values_count_rows_at_least_as_far():
     reference = Reference(np.array([3.0, 1.0, 2.0]), np.array([1.0, 1.0, 2.0]))
     assert_allclose(reference.p_values(np.array([0.0, 2.0, 2.5, 4.0])), [1, 4 / 5, 2 / 5, 1 / 5])
+
+
+@pytest.mark.parametrize("n", [3, 19, 100])
+def test_an_exponential_tail_is_valid_beyond_the_rows(n, rng):
+    """P(p <= u) = u for exponential energies, for u below and above 1 / (n + 1)."""
+    p = [
+        Reference(rng.exponential(3, n), np.ones(n)).p_values(
+            rng.exponential(3, 100), "exponential"
+        )
+        for _ in range(2000)
+    ]
+    for u in (0.1 / (n + 1), 0.5 / (n + 1), 2 / (n + 1)):
+        share = np.mean(np.array(p) <= u, axis=1)  # one for each reference
+        assert abs(share.mean() - u) < 4 * share.std() / np.sqrt(2000)
+
+
+def test_an_exponential_tail_joins_and_decreases(rng):
+    energies, weights = rng.exponential(1, 200), rng.randint(1, 4, 200)
+    reference = Reference(energies, weights.astype(float))
+    repeated = Reference(np.repeat(energies, weights), np.ones(weights.sum()))
+    far = energies.max() + np.r_[1e-12, np.linspace(0.1, 30, 50), 1e300]
+    p = reference.p_values(far, "exponential")
+    assert_allclose(p[0], 1 / (1 + weights.sum()), rtol=1e-9)
+    assert (np.diff(p) < 0).all() and p[-1] >= 0
+    assert_allclose(p, repeated.p_values(far, "exponential"), rtol=1e-9)
+    within = np.linspace(0, energies.max(), 50)
+    assert_allclose(reference.p_values(within, "exponential"), reference.p_values(within))
+    shifted = Reference(2 * energies + 5, weights.astype(float))
+    assert_allclose(shifted.p_values(2 * far[:-1] + 5, "exponential"), p[:-1], rtol=1e-6)
+
+
+def test_equal_energies_have_no_tail():
+    reference = Reference(np.ones(5), np.ones(5))
+    assert_allclose(reference.p_values(np.array([1.0, 2.0]), "exponential"), [1, 1 / 6])
 
 
 def test_beta_is_the_rate_of_an_exponential_tail(rng):

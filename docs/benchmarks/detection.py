@@ -39,7 +39,7 @@ from sklearn.svm import OneClassSVM
 
 from sk_ebm import EnergyClassifier, EnergyDetector
 from sk_ebm.energies import GaussianEnergy
-from sk_ebm.thresholds import Contamination, FalseAlarm
+from sk_ebm.thresholds import Contamination, FalseAlarm, Level
 
 RATES = (0.01, 0.05, 0.1)
 
@@ -186,7 +186,7 @@ def guarantees(args):
             train, test = train_test_split(normal, test_size=0.3, random_state=seed)
             n = round(0.3 * len(train) + 0.499)
             detector = EnergyDetector(
-                GaussianEnergy(), threshold=0.0, novelty=True, calibration="split", beta=1.0
+                GaussianEnergy(), threshold=Level(0.0), novelty=True, calibration="split", beta=1.0
             ).set_params(random_state=seed)
             energies = detector.fit(train).energies(test)
             for rate, confidence in kinds:
@@ -330,6 +330,50 @@ def found_labels(X, labels, wrong):
     return [(precision_score(wrong, f), recall_score(wrong, f)) for f in flags]
 
 
+SHARES = (0.0, 0.03, 0.1, 0.2)
+
+
+def simulated_rows(rng, n_rows=600, n_columns=4):
+    """Clean rows of several distributions by name, whose columns have one scale."""
+    size = (n_rows, n_columns)
+    yield "normal", rng.standard_normal(size)
+    yield "Student's t", rng.standard_t(3, size)
+    yield "lognormal", np.exp(0.8 * rng.standard_normal(size))
+    yield "uniform", rng.uniform(-1, 1, size)
+    yield "Poisson", rng.poisson(2, size).astype(float)
+    yield (
+        "clusters",
+        rng.standard_normal(size) + 8 * rng.standard_normal((3, 4))[rng.randint(3, size=n_rows)],
+    )
+
+
+def unknown_share(args):
+    """Rows flagged by threshold="mixture", of clean ones and of far ones on two sides."""
+    print("unknown share: clean rows flagged, outliers found, for shares of outliers", SHARES)
+    for energy in ("auto", "gaussian", "neighbors", "forest"):
+        for name, _ in simulated_rows(np.random.RandomState(0)):
+            found = [
+                flagged_shares(energy, name, share, seed)
+                for share in SHARES
+                for seed in range(args.seeds)
+            ]
+            means = np.reshape(found, (len(SHARES), args.seeds, 2)).mean(axis=1)
+            print(
+                f"{energy:10}{name:14}" + "".join(f"{c:9.3f}{o:7.2f}" for c, o in means), flush=True
+            )
+
+
+def flagged_shares(energy, name, share, seed):
+    rng = np.random.RandomState(seed)
+    X = dict(simulated_rows(rng))[name]
+    outlying = np.arange(len(X)) < share * len(X)
+    sides = 9 * np.sign(rng.standard_normal((len(X), 1))) + 3 * rng.uniform(-1, 1, X.shape)
+    X[outlying] = (X.mean(axis=0) + X.std(axis=0) * sides)[outlying]
+    detector = EnergyDetector(energy, threshold="mixture", random_state=seed)
+    flagged = detector.fit_predict(X) == -1
+    return flagged[~outlying].mean(), flagged[outlying].mean() if share else np.nan
+
+
 PARTS = {
     "unsupervised": lambda args: ranking(args, clean=False),
     "novelty": lambda args: ranking(args, clean=True),
@@ -337,6 +381,7 @@ PARTS = {
     "sets": prediction_sets,
     "labels": wrong_labels,
     "time": timing,
+    "unknown_share": unknown_share,
 }
 
 

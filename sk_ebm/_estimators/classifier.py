@@ -74,11 +74,11 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         Relative gap of the objective to its minimum at which iterations stop.
     calibrate : bool, default=False
         Whether to keep held-out energies of the correct answers, for `predict_set` [3]_.
-    reject : {"contamination", "false_alarm", "mixture"}, Threshold, float or callable, \
-            default=None
+    reject : {"contamination", "false_alarm", "mixture"}, Threshold or callable, default=None
         A threshold on the free energy F(x) (on the least energy, where the energy is a classifier
         with probabilities), learned on held-out samples: `predict` returns ``reject_label`` for
-        inputs above it, which no class fits. None: every input gets a class.
+        inputs above it, which no class fits. ``Level(3.5)`` is a fixed level, ``FalseAlarm(0.01)``
+        a share; a bare number is refused. None: every input gets a class.
     reject_label : object, default=-1
         Not one of the classes.
     n_jobs : int, default=None
@@ -221,7 +221,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         if threshold.needs_labels:
             raise ValueError(
                 f"reject={self.reject!r} needs labelled anomalies. Use 'false_alarm', "
-                "'contamination', 'mixture', a number or a function of energies."
+                "'contamination', 'mixture', a Level or a function of energies."
             )
         return threshold
 

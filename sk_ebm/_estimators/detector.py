@@ -5,10 +5,9 @@ from numbers import Integral
 
 import numpy as np
 from scipy.special import expit
-from scipy.stats import false_discovery_control
 from sklearn.base import OutlierMixin, clone, is_classifier
 from sklearn.callback import with_callbacks
-from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit
+from sklearn.model_selection import ShuffleSplit
 from sklearn.utils import (
     ClassifierTags,
     check_consistent_length,
@@ -27,7 +26,7 @@ from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.row_labels import RowLabels
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
-from sk_ebm._utils.validation import check_number, check_weighs
+from sk_ebm._utils.validation import check_choice, check_number, check_weighs
 from sk_ebm.energies import (
     INPUT_ENERGIES,
     AnswerExpert,
@@ -39,11 +38,10 @@ from sk_ebm.energies import (
     SurvivalSum,
     as_energy,
 )
-from sk_ebm.thresholds import Reference, resolve_threshold
+from sk_ebm.thresholds import TAILS, Reference, resolve_threshold
 
 # More rows than twice this are not cross-fitted: so many are held out once, where labels are none.
 _CALIBRATION_ROWS = 5_000  # a rate of .05 is then estimated to .003
-_HELD_OUT_FRACTION = 0.3  # of the rows, by calibration="split": false alarms of .05 need 19
 
 
 def _detects_pairs(detector):
@@ -73,15 +71,16 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         energy must be a classifier or a conditional density.
     loss : str or Loss, default="nll"
         How energies and weights of a sum are trained with ``labels="anomaly"``: Table 1 of [1]_.
-    threshold : {"auto", "contamination", "false_alarm", "f_score", "cost", "mixture"}, Threshold, \
-            float or callable, default="auto"
+    threshold : {"auto", "contamination", "false_alarm", "f_score", "cost", "mixture"}, Threshold \
+            or callable, default="auto"
         What separates compatible from incompatible. "contamination" flags a tenth of the training
         rows and guarantees nothing; "false_alarm" bounds the share of flagged rows among new
         compatible ones by 0.05; "auto" is "false_alarm" with ``novelty=True``, else
-        "contamination". "f_score" and "cost" need ``labels="anomaly"``; "mixture" fits two
-        components to the energies. A float is a level of energy, a callable computes one from
-        calibration energies (n,). Components such as ``FalseAlarm(0.01, confidence=0.9)`` have
-        parameters.
+        "contamination". "f_score" and "cost" need ``labels="anomaly"``; "mixture"
+        estimates the share of anomalies. A callable computes a level from calibration energies
+        (n,). Components have parameters: ``FalseAlarm(0.01, confidence=0.9)``,
+        ``Contamination(0.01)``; ``Level(3.5)`` is a fixed level of energy. A bare number, which
+        could be either, is refused.
     labels : {None, "anomaly", "answer"}, default=None
         What y means. None ignores it. "anomaly": +1 compatible, -1 not, 0 unknown, which counts
         as compatible in training. "answer": what the supervised estimator ``energy`` predicts.
@@ -213,6 +212,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             check_weighs(weights)
             rng = check_random_state(self.random_state)
             train, held_out = self._partition(labels, groups, rng)
+            tested = held_out if self.calibration == "split" else train
+            threshold.check_rows(weights[tested] @ labels.compatible[tested])
             inputs, targets = take_rows(X, train), answers.take(train)
             train_groups = None if groups is None else np.asarray(groups)[train]
             folds = self._calibration_folds(targets, train_groups, rng)
@@ -296,8 +297,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
 
     def _resolved_settings(self, y):
         """Energy, loss and threshold, after checking that they go together."""
-        if self.labels not in (None, "anomaly", "answer"):
-            raise ValueError(f"labels must be None, 'anomaly' or 'answer', got {self.labels!r}.")
+        check_choice("labels", self.labels, (None, "anomaly", "answer"))
         if self.labels is not None and y is None:
             raise ValueError(f"labels={self.labels!r} says what y means, but y is None.")
         energy, loss = self._resolved_components()
@@ -311,10 +311,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         return energy, loss, threshold
 
     def _check_calibration(self, threshold):
-        if self.calibration not in ("cv", "split", None):
-            raise ValueError(
-                f"calibration must be 'cv', 'split' or None, got {self.calibration!r}."
-            )
+        check_choice("calibration", self.calibration, ("cv", "split", None))
         if self.calibration is None and not threshold.in_sample:
             raise ValueError(
                 f"threshold={self.threshold!r} learns from held-out energies: it needs "
@@ -333,6 +330,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         is_auto = isinstance(self.energy, str) and self.energy == "auto"
         energy = self._default_energy() if is_auto else as_energy(self.energy)
         energy = clone(energy).as_detector(labelled)
+        if not labelled:
+            _leave_out_outliers(energy, self._resolved_threshold())
         terms = [term for term in energy.all_terms() if "inputs" not in term.answers]
         if terms and not labelled:
             raise ValueError(
@@ -379,20 +378,9 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
 
     def _partition(self, labels, groups, rng):
         """Rows to fit the energy on, and rows held out for calibration="split"."""
-        strata = 2 * labels.compatible + labels.anomalous
-        if self.calibration != "split":
-            return np.arange(len(strata)), np.arange(0)
-        kind = ShuffleSplit if groups is None else GroupShuffleSplit
-        if groups is None and np.unique(strata, return_counts=True)[1].min() > 3:
-            kind = StratifiedShuffleSplit
-        splitter = kind(1, test_size=_HELD_OUT_FRACTION, random_state=rng)
-        train, held_out = next(splitter.split(np.zeros(len(strata)), strata, groups))
-        if len(train) < 2:
-            raise ValueError(
-                f"calibration='split' leaves {len(train)} of {len(strata)} rows to fit on, but two "
-                "are needed."
-            )
-        return train, held_out
+        if self.calibration == "split":
+            return labels.split(groups, rng)
+        return np.arange(len(labels.compatible)), np.arange(0)
 
     def _calibration_folds(self, answers, groups, rng):
         """The folds for calibration and for energies in nats."""
@@ -538,10 +526,11 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         -------
         probabilities : ndarray of shape (n_samples, 2)
         """
-        decision = self.decision_function(X) * self.beta_
+        with np.errstate(over="ignore"):  # infinite log odds are probabilities of 0 and 1
+            decision = self.decision_function(X) * self.beta_
         return np.stack([expit(-decision), expit(decision)], axis=1)
 
-    def p_values(self, X):
+    def p_values(self, X, tail=None):
         """(1 + #{calibration energies >= E(x)}) / (1 + n): small for anomalies.
 
         For compatible rows that are exchangeable with the calibration rows, a p-value is at
@@ -550,15 +539,21 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        tail : {None, "exponential"}, default=None
+            None is valid for any distribution, and never less than 1 / (1 + n). "exponential"
+            continues p-values beyond the largest calibration energy by an exponential tail,
+            estimated from the highest tenth of them: valid if energies have such a tail, as those
+            in nats have.
 
         Returns
         -------
         p_values : ndarray of shape (n_samples,)
         """
+        check_choice("tail", tail, TAILS)
         energies = self.energies(X)
-        return self._reference(0).p_values(energies)
+        return self._reference(0).p_values(energies, tail)
 
-    def select(self, X, false_discovery_rate=0.1):
+    def select(self, X, false_discovery_rate=0.1, tail=None):
         """Which rows are anomalies, with a bound on the share of false discoveries.
 
         Benjamini and Hochberg's procedure on the p-values of these rows, which judges the
@@ -569,13 +564,18 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         X : array-like or CSR matrix of shape (n_samples, n_features)
         false_discovery_rate : float, default=0.1
             Bound on the expected share of compatible rows among those selected, in (0, 1).
+        tail : {None, "exponential"}, default=None
+            As in `p_values`. Without a tail, calibration rows can be too few for any selection, of
+            which a warning tells.
 
         Returns
         -------
         selected : ndarray of bool, shape (n_samples,)
         """
         check_number("false_discovery_rate", false_discovery_rate, 0, 1)
-        return false_discovery_control(self.p_values(X)) <= false_discovery_rate
+        check_choice("tail", tail, TAILS)
+        energies = self.energies(X)
+        return self._reference(0).select(energies, false_discovery_rate, tail)
 
     @available_if(_detects_pairs)
     def pair_energies(self, X, y):
@@ -611,20 +611,22 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         return np.where(self.pair_energies(X, y) <= self.pair_threshold_, 1, -1)
 
     @available_if(_detects_pairs)
-    def pair_p_values(self, X, y):
+    def pair_p_values(self, X, y, tail=None):
         """As `p_values`, of inputs with their answers.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
+        tail : {None, "exponential"}, default=None
 
         Returns
         -------
         p_values : ndarray of shape (n_samples,)
         """
+        check_choice("tail", tail, TAILS)
         energies = self.pair_energies(X, y)
-        return self._reference(1).p_values(energies)
+        return self._reference(1).p_values(energies, tail)
 
     def _reference(self, column):
         if self.calibration_energies_ is None:
@@ -645,7 +647,13 @@ def _of_compatible(outputs):
     return outputs[:, :1] - outputs[:, 1:] if outputs.shape[1] == 2 else -outputs
 
 
+def _leave_out_outliers(energy, threshold):
+    """Make energies in nats those of the rows that are no outliers, where the threshold asks so."""
+    if threshold.estimates_share:
+        switches = [name for name in energy.get_params() if name.endswith("without_outliers")]
+        energy.set_params(**dict.fromkeys(switches, True))
+
+
 def _guarantee(threshold, exact):
-    if threshold.guarantee is None:
-        return "none"
-    return threshold.guarantee if exact else "approximate"
+    guarantee = threshold.guarantee or "none"
+    return guarantee if exact or guarantee == "none" else "approximate"

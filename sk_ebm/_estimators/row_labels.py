@@ -3,6 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit
+
+_HELD_OUT_FRACTION = 0.3  # of the rows, by calibration="split": false alarms of .05 need 19
 
 
 class RowLabels(NamedTuple):
@@ -37,3 +40,18 @@ class RowLabels(NamedTuple):
 
     def take(self, rows):
         return RowLabels(self.compatible[rows], self.anomalous[rows])
+
+    def split(self, groups, rng):
+        """Rows to fit on, and rows held out, of each label where each has more than three."""
+        strata = 2 * self.compatible + self.anomalous
+        kind = ShuffleSplit if groups is None else GroupShuffleSplit
+        if groups is None and np.unique(strata, return_counts=True)[1].min() > 3:
+            kind = StratifiedShuffleSplit
+        splitter = kind(1, test_size=_HELD_OUT_FRACTION, random_state=rng)
+        train, held_out = next(splitter.split(np.zeros(len(strata)), strata, groups))
+        if len(train) < 2:
+            raise ValueError(
+                f"calibration='split' leaves {len(train)} of {len(strata)} rows to fit on, but two "
+                "are needed."
+            )
+        return train, held_out

@@ -22,6 +22,13 @@ def check_number(name, value, low, high=np.inf, *, closed=False, kind=Real, othe
     raise ValueError(f"{name} must be {' or '.join(accepted)} {bounds}, got {value!r}.")
 
 
+def check_choice(name, value, choices):
+    """Raise a ValueError that names the parameter unless it is None or a string of the choices."""
+    if not isinstance(value, (str, type(None))) or value not in choices:
+        *others, last = map(repr, choices)
+        raise ValueError(f"{name} must be {', '.join(others)} or {last}, got {value!r}.")
+
+
 def _is_number(value, kind):
     return isinstance(value, kind) and not isinstance(value, bool) and value < np.inf
 

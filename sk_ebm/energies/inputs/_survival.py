@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
+from sk_ebm._core.outliers import outlier_level
 from sk_ebm._core.training import FitResult
 from sk_ebm.energies._base import Energy
 
@@ -21,6 +22,9 @@ class SurvivalEnergy(Energy):
     ----------
     energy : Energy
         Of inputs.
+    without_outliers : bool, default=False
+        Whether rows whose energies stand apart from the others, beyond a valley of the upper tail,
+        are left out of the survival function. ``threshold="mixture"`` sets it.
 
     Attributes
     ----------
@@ -32,8 +36,9 @@ class SurvivalEnergy(Energy):
     anchored = True
     takes_offset = False
 
-    def __init__(self, energy):
+    def __init__(self, energy, without_outliers=False):
         self.energy = energy
+        self.without_outliers = without_outliers
 
     @property
     def raw(self):
@@ -65,6 +70,9 @@ class SurvivalEnergy(Energy):
 
     def _learn(self, energies, weights):
         """The survival function of energies (n,): at its steps, and beyond the last of them."""
+        if self.without_outliers:
+            kept = energies <= outlier_level(energies, weights)
+            energies, weights = energies[kept], weights[kept]
         steps, index = np.unique(energies, return_inverse=True)
         mass = np.bincount(index, weights)
         above = np.cumsum(mass[::-1])[::-1] - mass / 2  # half of a row's own weight counts
