@@ -24,6 +24,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyClassifier
+from sk_ebm.energies import SumEnergy
 
 COUNTED_ROWS = (
     "Each splits rows into folds or counts them, which differ when a row of weight 2 becomes two."
@@ -95,6 +96,64 @@ def test_energies_of_a_classifier_are_minus_log_p(data, request):
     n, n_classes = len(y), len(np.unique(y))
     mixed = (n * expert.predict_proba(X_test) + 1 / n_classes) / (n + 1)
     assert_allclose(energies, -np.log(mixed), rtol=1e-10)
+
+
+def drawn_classes(n, n_classes, rng):
+    """Rows, and classes of which the last is the rarest."""
+    X = rng.standard_normal((n, 4))
+    energies = np.linspace(0, 3, n_classes) - 1.5 * X[:, [0]] * np.sin(np.arange(n_classes))
+    p = np.exp(-energies) / np.exp(-energies).sum(axis=1, keepdims=True)
+    return X, (p.cumsum(axis=1) < rng.uniform(size=(n, 1))).sum(axis=1)
+
+
+BALANCED = {
+    "logistic": LogisticRegression(class_weight="balanced"),
+    "svc": SVC(class_weight="balanced"),
+    "tree": DecisionTreeClassifier(class_weight="balanced", min_samples_leaf=50),
+    "pipeline": make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced")),
+    "pooled": [LogisticRegression(class_weight="balanced"), "linear"],
+    "residual": SumEnergy([LogisticRegression(class_weight="balanced"), "linear"], "residual"),
+}
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 10])
+@pytest.mark.parametrize("name", BALANCED)
+def test_probabilities_have_the_shares_of_the_data(name, n_classes, rng):
+    X, y = drawn_classes(1200, n_classes, rng)
+    p = EnergyClassifier(BALANCED[name], random_state=0).fit(X, y).predict_proba(X)
+    assert_allclose(p.mean(axis=0), np.bincount(y) / len(y), atol=0.02)
+
+
+def test_the_loss_does_not_act_on_the_shares_of_an_expert(rng):
+    X, y = drawn_classes(1200, 3, rng)
+    one, other = (
+        EnergyClassifier(BALANCED["logistic"], loss).fit(X, y) for loss in ("nll", "hinge")
+    )
+    assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+
+
+def test_frozen_experts_of_resampled_rows_have_the_shares_of_the_data(rng):
+    X, y = drawn_classes(1500, 3, rng)
+    rows = np.concatenate([rng.choice(np.flatnonzero(y == k), 100) for k in range(3)])
+    frozen = FrozenEstimator(LogisticRegression().fit(X[rows], y[rows]))
+    classifier = EnergyClassifier(frozen).fit(X, y)
+    assert_allclose(classifier.predict_proba(X).mean(axis=0), np.bincount(y) / len(y), atol=0.02)
+    assert classifier.energy_.weight_ > 0
+
+
+def test_shares_that_are_right_stay_as_they_are(cancer):
+    X, _, y, _ = cancer
+    energy = (
+        EnergyClassifier(make_pipeline(StandardScaler(), LogisticRegression())).fit(X, y).energy_
+    )
+    assert (energy.weight_, energy.constant_) == (1.0, 0.0)
+
+
+def test_balanced_classes_have_the_shares_that_were_asked_for(rng):
+    X, y = drawn_classes(1500, 2, rng)
+    balanced = EnergyClassifier(LogisticRegression(), class_weight="balanced").fit(X, y)
+    weights = len(y) / (2 * np.bincount(y))[y]
+    assert_allclose(np.average(balanced.predict_proba(X)[:, 1], weights=weights), 0.5, atol=0.02)
 
 
 @pytest.mark.parametrize("expert", [DecisionTreeClassifier(), KNeighborsClassifier(1)], ids=str)

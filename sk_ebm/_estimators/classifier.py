@@ -52,8 +52,10 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         Inverse temperature of `predict_proba`, > 0. "auto" learns it by one convex fit to the
         energies of held-out samples. These come from approximate leave-one-out [2]_ or from a
         held-out part of the rows where the fit of the energy provides them, else from
-        cross-fitting on as many of the default folds as hold 1,000 samples. A number costs
-        nothing; 1 is the temperature of training.
+        cross-fitting on as many of the default folds as hold 1,000 samples. Where these show that
+        a scikit-learn classifier has wrong shares of the classes, as with its
+        ``class_weight="balanced"``, a constant energy for each class is learned with it. A number
+        costs nothing; 1 is the temperature of training.
     alpha : float or "auto", default="auto"
         Strength of the penalty, >= 0; ``1 / (C n)`` gives `LogisticRegression`'s optimum. "auto"
         chooses it by held-out loss for the linear and the kernel energy, along a path of
@@ -244,7 +246,10 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         return np.inf if uses_all else super()._enough_held_out()
 
     def _learn_held_out(self, energy, objective, outputs):
+        if self.beta == "auto":
+            energy, outputs = energy.with_shares_of(objective, outputs)
         learned = super()._learn_held_out(energy, objective, outputs)
+        learned["energy_"] = energy
         rejects = self._rejects()
         gibbs = Gibbs(Labels.arrange(outputs)[0], beta=learned["beta_"])
         target, weights = objective.answers.target, objective.weights

@@ -68,6 +68,11 @@ class Energy(BaseEstimator):
         """Samples and outputs of clones that were not fitted on them, after its own fit."""
         return training.cross_fit(result, inputs, folds)
 
+    def with_shares_of(self, objective, outputs):
+        """Itself and held-out outputs of the objective's samples, with the shares of their answers
+        where the energy was not fitted to these."""
+        return self, outputs
+
     def all_terms(self):
         """The energies that are fitted on the loss: itself, or the terms of a sum."""
         return [self]

@@ -1,9 +1,12 @@
 """Estimators of scikit-learn as energies."""
 
+from copy import copy
+
 import numpy as np
 from sklearn.base import clone, is_classifier, is_outlier_detector
 from sklearn.utils import get_tags
 
+from sk_ebm._core.pooling import correct_shares
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm._utils.sklearn_private import take_rows
@@ -35,6 +38,11 @@ class ExpertEnergy(Energy):
     Attributes
     ----------
     estimator_ : fitted estimator, or list of them, one per class
+    weight_ : float
+        What its energies are multiplied with, and
+    constant_ : ndarray of shape (n_classes,), or 0.0
+        what is then subtracted from them: 1 and 0, unless held-out rows show that the expert's
+        shares of the classes are not those of the data, as with ``class_weight="balanced"``.
     """
 
     answers = frozenset({"classes"})
@@ -70,6 +78,7 @@ class ExpertEnergy(Energy):
     def fit(self, inputs, training):
         answers, weights, rng = training.answers, training.objective.weights, training.rng
         self._n_classes = answers.n_classes
+        self.weight_, self.constant_ = 1.0, 0.0
         rows = np.flatnonzero(weights)
         if is_classifier(self.estimator):
             y = answers.classes[answers.target[rows]]
@@ -105,7 +114,16 @@ class ExpertEnergy(Energy):
             )
         self._members = matched[self._columns]
 
+    def with_shares_of(self, objective, outputs):
+        """Itself and held-out outputs of samples, with the shares of their answers."""
+        corrected = copy(self)
+        corrected.weight_, corrected.constant_ = correct_shares(objective, outputs)
+        return corrected, corrected.weight_ * outputs + corrected.constant_
+
     def __call__(self, inputs):
+        return self.weight_ * self._outputs(inputs) + self.constant_
+
+    def _outputs(self, inputs):
         if not is_classifier(self.estimator):
             scores = [estimator.score_samples(inputs) for estimator in self.estimator_]
             return self._among_all(np.stack(scores, axis=1) + self._log_shares)
