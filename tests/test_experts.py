@@ -14,7 +14,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.metrics import log_loss
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GroupKFold, KFold, TimeSeriesSplit
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KernelDensity, KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -127,7 +127,8 @@ def test_probabilities_have_the_shares_of_the_data(name, n_classes, rng):
 def test_the_loss_does_not_act_on_the_shares_of_an_expert(rng):
     X, y = drawn_classes(1200, 3, rng)
     one, other = (
-        EnergyClassifier(BALANCED["logistic"], loss).fit(X, y) for loss in ("nll", "hinge")
+        EnergyClassifier(BALANCED["logistic"], loss, random_state=0).fit(X, y)
+        for loss in ("nll", "mce")
     )
     assert_array_equal(one.predict_proba(X), other.predict_proba(X))
 
@@ -143,9 +144,8 @@ def test_frozen_experts_of_resampled_rows_have_the_shares_of_the_data(rng):
 
 def test_shares_that_are_right_stay_as_they_are(cancer):
     X, _, y, _ = cancer
-    energy = (
-        EnergyClassifier(make_pipeline(StandardScaler(), LogisticRegression())).fit(X, y).energy_
-    )
+    expert = make_pipeline(StandardScaler(), LogisticRegression())
+    energy = EnergyClassifier(expert).fit(X, y).energy_
     assert (energy.weight_, energy.constant_) == (1.0, 0.0)
 
 
@@ -307,3 +307,24 @@ def test_groups_stay_together_in_the_folds(rng):
     assert forest.fit(X, y, groups=groups).beta_ < 0.3 * split
     assert forest.set_params(cv=GroupKFold(4)).fit(X, y, groups=groups).beta_ < 0.3 * split
     assert forest.set_params(cv=4).fit(X, y, groups=groups).beta_ < 0.3 * split
+
+
+SITES = {
+    "linear": "linear",
+    "prototype": "prototype",
+    "expert": RandomForestClassifier(10),
+    "pooled": ["linear", GaussianNB()],
+    "residual": SumEnergy([GaussianNB(), "linear"], "residual"),
+}
+
+
+@pytest.mark.parametrize("settings", [{}, {"cv": TimeSeriesSplit(4)}, {"cv": KFold(3)}], ids=str)
+@pytest.mark.parametrize("name", SITES)
+def test_classes_that_only_one_fold_has_are_held_out_nevertheless(name, settings, rng):
+    y = np.repeat(["mild", "severe", "none"], 30)
+    X = rng.standard_normal((90, 3)) + 2.5 * np.eye(3)[np.repeat([0, 1, 2], 30)]
+    groups = None if settings else y
+    classifier = EnergyClassifier(SITES[name], random_state=0, **settings)
+    with pytest.warns(UserWarning, match="not fitted on the classes.*Give groups, or a cv"):
+        classifier.fit(X, y, groups=groups)
+    assert log_loss(y, classifier.predict_proba(X)) < 0.5

@@ -123,8 +123,8 @@ class SumEnergy(NamedParts, Energy):
         folds = training.folds or training.default_folds()
         if not len(folds):
             raise ValueError(
-                "A sum of energies needs at least two queries with a relevant item, one to learn "
-                "from what the other was not fitted on; got one. Give groups, or one energy."
+                "A sum of energies learns from rows that its terms were not fitted on: it needs "
+                "two rows of a class, or at least two queries with a relevant item. Use one energy."
             )
         terms = {name: clone(energy) for name, energy in self.named_terms()}
         fit = self._fit_pooled if self.combine == "pooled" else self._fit_residual
