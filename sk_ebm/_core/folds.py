@@ -77,10 +77,8 @@ class Folds:
             pairs = _splitting(np.flatnonzero(labels == label), pairs, rng)
         if not len(several):
             return Folds(()), []
-        lacking = [np.setdiff1d(several, labels[train]) for train, _ in pairs]
-        complete = [pair for pair, lack in zip(pairs, lacking, strict=True) if not len(lack)]
-        lost = np.union1d(np.concatenate(lacking), _untested(several, pairs, labels)).astype(int)
-        if _untested(several, complete, labels).size:
+        complete, lost = _complete(pairs, labels, several)
+        if len(_untested(several, complete, labels)):
             for label in lost:
                 pairs = _splitting(np.flatnonzero(labels == label), pairs, rng)
             complete = pairs
@@ -94,6 +92,15 @@ class Folds:
                 f"cv must test every row exactly once, as KFold does, got {len(self)} folds that "
                 f"test {len(np.unique(tested))} of {n_samples} rows, {len(tested)} in all."
             )
+
+
+def _complete(pairs, labels, several):
+    """The pairs that are trained on all of several labels, and labels that some pair lacks, or
+    all tests."""
+    lacking = [np.setdiff1d(several, labels[train]) for train, _ in pairs]
+    complete = [pair for pair, lack in zip(pairs, lacking, strict=True) if not len(lack)]
+    lost = np.concatenate([*lacking, _untested(several, pairs, labels)])
+    return complete, np.unique(lost).astype(int)
 
 
 def _untested(several, pairs, labels):
