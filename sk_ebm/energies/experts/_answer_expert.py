@@ -3,12 +3,11 @@
 import numpy as np
 from scipy.special import logsumexp
 from sklearn.base import clone, is_classifier
-from sklearn.utils import get_tags
 
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm.energies._base import Energy
-from sk_ebm.energies.experts._shared import decision_columns, positions
+from sk_ebm.energies.experts._shared import decision_columns, input_tags, positions
 
 
 class AnswerExpert(Energy):
@@ -76,5 +75,5 @@ class AnswerExpert(Energy):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
+        tags.input_tags = input_tags(self.estimator)
         return tags

@@ -2,9 +2,9 @@
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import get_tags
 
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
+from sk_ebm.energies.experts._shared import input_tags
 from sk_ebm.energies.inputs._base import _OF_ZERO_DENSITY, InputEnergy
 
 
@@ -48,5 +48,5 @@ class InputExpert(InputEnergy):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
+        tags.input_tags = input_tags(self.estimator)
         return tags

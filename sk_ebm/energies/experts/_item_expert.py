@@ -12,7 +12,7 @@ from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm.energies._base import Energy
-from sk_ebm.energies.experts._shared import naming
+from sk_ebm.energies.experts._shared import input_tags, naming
 
 _QUERIES = ("groups", "qid", "group_id", "group")  # names of what holds the queries
 
@@ -77,7 +77,7 @@ class ItemExpertEnergy(Energy):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
+        tags.input_tags = input_tags(self.estimator)
         return tags
 
 
