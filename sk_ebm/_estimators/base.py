@@ -214,7 +214,7 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
             reset=reset,
             accept_sparse="csr" if tags.sparse else False,
             dtype=[np.float64, np.float32],
-            ensure_all_finite="allow-nan" if tags.allow_nan else True,
+            ensure_all_finite="allow-nan" if energy.passes_missing else True,
             order="C",
         )
 

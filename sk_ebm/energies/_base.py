@@ -1,6 +1,7 @@
 """What every energy function has in common."""
 
 from sklearn.base import BaseEstimator, clone
+from sklearn.utils import get_tags
 
 
 class Energy(BaseEstimator):
@@ -46,6 +47,11 @@ class Energy(BaseEstimator):
     solvers: tuple[str, ...] = ()
     takes_offset = True
     raw = False
+
+    @property
+    def passes_missing(self):
+        """Whether missing values of arrays reach it, to be taken or refused."""
+        return get_tags(self).input_tags.allow_nan
 
     def fit(self, inputs, training):
         raise NotImplementedError(f"{type(self).__name__} must define fit.")

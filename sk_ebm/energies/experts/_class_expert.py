@@ -11,19 +11,19 @@ from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies.experts._input_expert import InputExpert
-from sk_ebm.energies.experts._shared import decision_columns, input_tags, naming, positions
+from sk_ebm.energies.experts._shared import WrapsEstimator, decision_columns, naming, positions
 from sk_ebm.energies.inputs._base import _OF_ZERO_DENSITY
 
 _CHECKED_ROWS = 100  # of the fit: where columns are constant, none has probabilities
 
 
-class ExpertEnergy(Energy):
+class ExpertEnergy(WrapsEstimator, Energy):
     """The energy of a scikit-learn-compatible estimator, which is fitted as it fits itself.
 
     - A classifier: E(x, y) = -log p(y given x), or the negative `decision_function` where there
       are no probabilities. Probabilities are mixed with one virtual sample of equal shares among
       the n it was fitted on, (n p + 1/K) / (n + 1), so that zeros and ones give finite energies;
-      a class that it has not seen has p = 0, or the highest energy of the others plus one.
+      a class that it has not seen has p = 0, or the highest energy of the others plus log(n + 1).
     - A density (`score_samples`): one clone is fitted to each class, and E(x, y) is the sum of
       -log p(x given y) and -log p(y), p(y) the class's share of the weight. The free energy is
       -log p(x).
@@ -84,10 +84,10 @@ class ExpertEnergy(Energy):
         self._n_classes = answers.n_classes
         self.weight_, self.constant_ = 1.0, 0.0
         rows = np.flatnonzero(weights)
+        self._smoothing = 1 / (len(rows) + 1)
         if is_classifier(self.estimator):
             y = answers.classes[answers.target[rows]]
             self.estimator_ = self._fit_one(inputs, rows, y, weights, rng)
-            self._smoothing = 1 / (len(rows) + 1)
             self._match_columns(answers.classes)
             self._check_probabilities(take_rows(inputs, rows[:_CHECKED_ROWS]))
         else:
@@ -162,12 +162,7 @@ class ExpertEnergy(Energy):
 
     def _among_all(self, outputs_of_members):
         """Outputs of all classes: those that the expert has not seen are the least compatible."""
-        least = outputs_of_members.min(axis=1, keepdims=True) - 1
+        least = outputs_of_members.min(axis=1, keepdims=True) + np.log(self._smoothing)
         outputs = np.repeat(least, self._n_classes, axis=1)
         outputs[:, self._members] = outputs_of_members
         return outputs
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags = input_tags(self.estimator)
-        return tags

@@ -42,13 +42,19 @@ def decision_columns(classifier, inputs):
     return np.clip(np.nan_to_num(decisions, nan=0.0), -_LARGEST_DECISION, _LARGEST_DECISION)
 
 
-def input_tags(estimator):
-    """What it says that it takes; one that contains others decides itself, as the tags of a
-    `Pipeline` deny the missing values that its first step takes, and sparse matrices."""
-    tags = get_tags(estimator).input_tags
-    if any(hasattr(value, "fit") for value in estimator.get_params().values()):
-        tags.allow_nan = tags.sparse = True
-    return tags
+class WrapsEstimator:
+    """Mixin of energies of an ``estimator``, which take what it takes."""
+
+    @property
+    def passes_missing(self):
+        """Also where it is made of others: a `Pipeline` has no tag for what its steps take."""
+        parts = self.estimator.get_params().values()
+        return super().passes_missing or any(hasattr(part, "fit") for part in parts)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
 
 
 def warn_of_refit(energy):
