@@ -456,8 +456,17 @@ def test_a_fitted_estimator_is_fitted_again_with_a_warning(wine):
 def test_residual_sums_of_sure_experts_on_few_rows_fit_or_say_why(n, loss, rng):
     X, y = rng.standard_normal((n, 2)), np.array([0, 1, 0, 1, 0])[:n]
     residual = EnergyClassifier(SumEnergy([GaussianNB(), "linear"], "residual"), loss)
-    if n == 2:
-        with pytest.raises(ValueError, match="two rows of a class"):
-            residual.fit(X, y)
-    else:
+    try:
         assert np.isfinite(residual.fit(X, y).predict_proba(X)).all()
+    except ValueError as error:
+        assert n < 5 and "several rows of a class" in str(error)
+
+
+@pytest.mark.parametrize("expert", [SVC(), GaussianMixture(), KernelDensity(), GaussianNB()])
+def test_a_class_without_weight_has_no_probability(expert, rng):
+    X, y = rng.standard_normal((120, 2)), np.arange(120) % 3
+    X[:, 0] += 4 * (y == 1)
+    for energy in (expert, [expert, "linear"], SumEnergy([expert, "linear"], "residual")):
+        classifier = EnergyClassifier(energy, beta=1, random_state=0)
+        p = classifier.fit(X, y, sample_weight=(y < 2).astype(float)).predict_proba(X)
+        assert p.shape == (120, 3) and p[:, 2].max() < 0.02
