@@ -11,10 +11,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.metrics import log_loss
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, TimeSeriesSplit
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KernelDensity, KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -24,6 +25,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyClassifier
+from sk_ebm.energies import SumEnergy
 
 COUNTED_ROWS = (
     "Each splits rows into folds or counts them, which differ when a row of weight 2 becomes two."
@@ -95,6 +97,64 @@ def test_energies_of_a_classifier_are_minus_log_p(data, request):
     n, n_classes = len(y), len(np.unique(y))
     mixed = (n * expert.predict_proba(X_test) + 1 / n_classes) / (n + 1)
     assert_allclose(energies, -np.log(mixed), rtol=1e-10)
+
+
+def drawn_classes(n, n_classes, rng):
+    """Rows, and classes of which the last is the rarest."""
+    X = rng.standard_normal((n, 4))
+    energies = np.linspace(0, 3, n_classes) - 1.5 * X[:, [0]] * np.sin(np.arange(n_classes))
+    p = np.exp(-energies) / np.exp(-energies).sum(axis=1, keepdims=True)
+    return X, (p.cumsum(axis=1) < rng.uniform(size=(n, 1))).sum(axis=1)
+
+
+BALANCED = {
+    "logistic": LogisticRegression(class_weight="balanced"),
+    "svc": SVC(class_weight="balanced"),
+    "tree": DecisionTreeClassifier(class_weight="balanced", min_samples_leaf=50),
+    "pipeline": make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced")),
+    "pooled": [LogisticRegression(class_weight="balanced"), "linear"],
+    "residual": SumEnergy([LogisticRegression(class_weight="balanced"), "linear"], "residual"),
+}
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 10])
+@pytest.mark.parametrize("name", BALANCED)
+def test_probabilities_have_the_shares_of_the_data(name, n_classes, rng):
+    X, y = drawn_classes(1200, n_classes, rng)
+    p = EnergyClassifier(BALANCED[name], random_state=0).fit(X, y).predict_proba(X)
+    assert_allclose(p.mean(axis=0), np.bincount(y) / len(y), atol=0.02)
+
+
+def test_the_loss_does_not_act_on_the_shares_of_an_expert(rng):
+    X, y = drawn_classes(1200, 3, rng)
+    one, other = (
+        EnergyClassifier(BALANCED["logistic"], loss, random_state=0).fit(X, y)
+        for loss in ("nll", "mce")
+    )
+    assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+
+
+def test_frozen_experts_of_resampled_rows_have_the_shares_of_the_data(rng):
+    X, y = drawn_classes(1500, 3, rng)
+    rows = np.concatenate([rng.choice(np.flatnonzero(y == k), 100) for k in range(3)])
+    frozen = FrozenEstimator(LogisticRegression().fit(X[rows], y[rows]))
+    classifier = EnergyClassifier(frozen).fit(X, y)
+    assert_allclose(classifier.predict_proba(X).mean(axis=0), np.bincount(y) / len(y), atol=0.02)
+    assert classifier.energy_.weight_ > 0
+
+
+def test_shares_that_are_right_stay_as_they_are(cancer):
+    X, _, y, _ = cancer
+    expert = make_pipeline(StandardScaler(), LogisticRegression())
+    energy = EnergyClassifier(expert).fit(X, y).energy_
+    assert (energy.weight_, energy.constant_) == (1.0, 0.0)
+
+
+def test_balanced_classes_have_the_shares_that_were_asked_for(rng):
+    X, y = drawn_classes(1500, 2, rng)
+    balanced = EnergyClassifier(LogisticRegression(), class_weight="balanced").fit(X, y)
+    weights = len(y) / (2 * np.bincount(y))[y]
+    assert_allclose(np.average(balanced.predict_proba(X)[:, 1], weights=weights), 0.5, atol=0.02)
 
 
 @pytest.mark.parametrize("expert", [DecisionTreeClassifier(), KNeighborsClassifier(1)], ids=str)
@@ -169,18 +229,33 @@ def test_weights_reach_experts_that_take_them(wine):
     assert 2 not in zero.predict(X)
 
 
-def test_routing_asks_for_a_request(wine):
+ROUTED = {
+    "unset": LogisticRegression,
+    "requested": lambda: LogisticRegression().set_fit_request(sample_weight=True),
+    "pipeline": lambda: make_pipeline(StandardScaler(), LogisticRegression()),
+}
+
+
+@pytest.mark.parametrize("name", ROUTED)
+def test_routing_passes_weights_on_as_without_routing(name, wine):
+    X, _, y, _ = wine
+    weights = np.where(y == 2, 1e-6, 1.0)
+    plain = ROUTED["pipeline" if name == "pipeline" else "unset"]()
+    expected = EnergyClassifier(plain, beta=1).fit(X, y, sample_weight=weights).energies(X)
+    with config_context(enable_metadata_routing=True):
+        classifier = EnergyClassifier(ROUTED[name](), beta=1)
+        found = classifier.fit(X, y, sample_weight=weights).energies(X)
+        assert classifier.set_params(class_weight="balanced").fit(X, y).score(X, y) > 0.9
+    assert_allclose(found, expected)
+
+
+def test_a_request_that_is_turned_off_is_heeded(wine):
     X, _, y, _ = wine
     weights = np.where(y == 2, 1e-6, 1.0)
     with config_context(enable_metadata_routing=True):
-        silent, asking = (
-            LogisticRegression(),
-            LogisticRegression().set_fit_request(sample_weight=True),
-        )
-        with pytest.raises(ValueError, match="request it"):
-            EnergyClassifier(silent, beta=1).fit(X, y, sample_weight=weights)
-        classifier = EnergyClassifier(asking, beta=1).fit(X, y, sample_weight=weights)
-    assert 2 not in classifier.predict(X)
+        deaf = LogisticRegression().set_fit_request(sample_weight=False)
+        with pytest.raises(ValueError, match="not have the request turned off"):
+            EnergyClassifier(deaf, beta=1).fit(X, y, sample_weight=weights)
 
 
 class Fails(ClassifierMixin, BaseEstimator):
@@ -248,3 +323,150 @@ def test_groups_stay_together_in_the_folds(rng):
     assert forest.fit(X, y, groups=groups).beta_ < 0.3 * split
     assert forest.set_params(cv=GroupKFold(4)).fit(X, y, groups=groups).beta_ < 0.3 * split
     assert forest.set_params(cv=4).fit(X, y, groups=groups).beta_ < 0.3 * split
+
+
+SITES = {
+    "linear": "linear",
+    "prototype": "prototype",
+    "expert": RandomForestClassifier(10),
+    "pooled": ["linear", GaussianNB()],
+    "residual": SumEnergy([GaussianNB(), "linear"], "residual"),
+}
+
+
+@pytest.mark.parametrize("settings", [{}, {"cv": TimeSeriesSplit(4)}, {"cv": KFold(3)}], ids=str)
+@pytest.mark.parametrize("name", SITES)
+def test_classes_that_only_one_fold_has_are_held_out_nevertheless(name, settings, rng):
+    y = np.repeat(["mild", "severe", "none"], 30)
+    X = rng.standard_normal((90, 3)) + 2.5 * np.eye(3)[np.repeat([0, 1, 2], 30)]
+    groups = None if settings else y
+    classifier = EnergyClassifier(SITES[name], random_state=0, **settings)
+    with pytest.warns(UserWarning, match="not fitted on the classes.*Give groups, or a cv"):
+        classifier.fit(X, y, groups=groups)
+    assert log_loss(y, classifier.predict_proba(X)) < 0.5
+
+
+@pytest.mark.parametrize("energy", [0, 1], ids=["single", "sum"])
+def test_arrays_with_missing_values_are_taken_as_frames_are(energy, rng):
+    X = rng.standard_normal((90, 3))
+    y = (X[:, 0] > 0).astype(int)
+    X[rng.uniform(size=X.shape) < 0.1] = np.nan
+    pipeline = make_pipeline(SimpleImputer(), LogisticRegression())
+    both = [pipeline, HistGradientBoostingClassifier(max_iter=5)]
+    classifier = EnergyClassifier([pipeline, both][energy], random_state=0)
+    expected = classifier.fit(pd.DataFrame(X), y).predict_proba(pd.DataFrame(X))
+    assert_allclose(classifier.fit(X, y).predict_proba(X), expected)
+    with pytest.raises(ValueError, match="NaN"):
+        EnergyClassifier([pipeline, "linear"]).fit(X, y)
+
+
+class Given(ClassifierMixin, BaseEstimator):
+    """Probabilities that are given, for classes in any order."""
+
+    def __init__(self, p=None, order=None):
+        self.p = p
+        self.order = order
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y) if self.order is None else np.asarray(self.order)
+        return self
+
+    def predict_proba(self, X):
+        return np.asarray(self.p)[X[:, 0].astype(int)]
+
+
+@pytest.mark.parametrize("row", [[np.nan, np.nan, np.nan], [0, 0, 0], [np.inf, 0, 0], [-1, 2, 0]])
+def test_rows_without_probabilities_have_finite_normalised_energies(row):
+    X, y = np.repeat([[0.0], [1.0], [2.0]], 5, axis=0), np.repeat([0, 1, 2], 5)
+    expert = Given([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], row])
+    energies = EnergyClassifier(expert, beta=1).fit(X, y).energies(X)
+    assert_allclose(np.exp(-energies).sum(axis=1), 1)
+    assert np.isfinite(EnergyClassifier(expert).fit(X, y).predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("p", [np.full((3, 3), np.nan), np.ones((3, 2)) / 2], ids=["nan", "shape"])
+def test_experts_without_any_probability_are_refused(p):
+    X, y = np.repeat([[0.0], [1.0], [2.0]], 5, axis=0), np.repeat([0, 1, 2], 5)
+    for energy in (Given(p), [Given(p), "linear"]):
+        with pytest.raises(ValueError, match="(?s)predict_proba of the expert Given.*finite"):
+            EnergyClassifier(energy).fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of naive Bayes itself
+def test_constant_columns_are_refused_where_the_expert_gives_no_probabilities():
+    with pytest.raises(ValueError, match="GaussianNB.*Constant or huge columns"):
+        EnergyClassifier(GaussianNB()).fit(np.ones((20, 2)), np.arange(20) % 2)
+
+
+def test_classes_of_an_expert_may_be_in_any_order(wine):
+    y = wine[2]
+    p = np.eye(3) * 0.7 + 0.1
+    rows = y[:, None].astype(float)
+    sorted_, reversed_ = (
+        EnergyClassifier(Given(p[:, order], order), beta=1).fit(rows, y).energies(rows)
+        for order in ([0, 1, 2], [2, 1, 0])
+    )
+    assert_allclose(sorted_, reversed_)
+
+
+LABELS = {
+    "strings": np.array(["b", "c", "a"]),
+    "objects": np.array(["b", "c", "a"], dtype=object),
+    "negative": np.array([-5, 0, 7]),
+}
+
+
+@pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.parametrize("name", ["logistic", "mixture", "pooled"])
+def test_renamed_labels_rename_probabilities(name, labels, wine):
+    X, X_test, y, _ = wine
+    energy = [LogisticRegression(), GaussianNB()] if name == "pooled" else EXPERTS[name]
+    plain, renamed = (
+        EnergyClassifier(energy, random_state=0, cv=3).fit(X, target)
+        for target in (y, LABELS[labels][y])
+    )
+    columns = np.argsort(np.argsort(LABELS[labels]))
+    found = renamed.predict_proba(X_test)[:, columns]
+    assert_allclose(found, plain.predict_proba(X_test), atol=1e-5)
+
+
+def test_far_rows_have_finite_probabilities(wine):
+    X, _, y, _ = wine
+    far = np.full((1, X.shape[1]), 1e100)
+    for expert in (KernelDensity(kernel="tophat"), RidgeClassifier(), GaussianNB(), SVC()):
+        with np.errstate(all="ignore"):
+            p = EnergyClassifier(expert, random_state=0).fit(X, y).predict_proba(far)
+        assert np.isfinite(p).all()
+
+
+def test_a_fitted_estimator_is_fitted_again_with_a_warning(wine):
+    X, _, y, _ = wine
+    fitted = LogisticRegression().fit(X[:60], y[:60])
+    message = "fitted LogisticRegression.*FrozenEstimator"
+    for energy in (fitted, ["linear", fitted], [("a", "linear"), ("b", fitted)]):
+        with pytest.warns(UserWarning, match=message) as caught:
+            EnergyClassifier(energy, beta=1, random_state=0).fit(X, y)
+        assert caught[0].filename == __file__
+    EnergyClassifier(FrozenEstimator(fitted), beta=1).fit(X, y)
+    GridSearchCV(EnergyClassifier(fitted), {"beta": [1, 2]}, cv=2, refit=False).fit(X, y)
+
+
+@pytest.mark.parametrize("loss", ["nll", "hinge"])
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_residual_sums_of_sure_experts_on_few_rows_fit_or_say_why(n, loss, rng):
+    X, y = rng.standard_normal((n, 2)), np.array([0, 1, 0, 1, 0])[:n]
+    residual = EnergyClassifier(SumEnergy([GaussianNB(), "linear"], "residual"), loss)
+    try:
+        assert np.isfinite(residual.fit(X, y).predict_proba(X)).all()
+    except ValueError as error:
+        assert n < 5 and "several rows of a class" in str(error)
+
+
+@pytest.mark.parametrize("expert", [SVC(), GaussianMixture(), KernelDensity(), GaussianNB()])
+def test_a_class_without_weight_has_no_probability(expert, rng):
+    X, y = rng.standard_normal((120, 2)), np.arange(120) % 3
+    X[:, 0] += 4 * (y == 1)
+    for energy in (expert, [expert, "linear"], SumEnergy([expert, "linear"], "residual")):
+        classifier = EnergyClassifier(energy, beta=1, random_state=0)
+        p = classifier.fit(X, y, sample_weight=(y < 2).astype(float)).predict_proba(X)
+        assert p.shape == (120, 3) and p[:, 2].max() < 0.02

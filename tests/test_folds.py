@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GroupKFold, KFold, TimeSeriesSplit
 
 from sk_ebm._core.folds import Folds, shuffled_folds, user_folds
 
@@ -106,3 +106,78 @@ def test_groups_are_never_split(cv, n_folds, classifier, rng):
     folds.check_partition(n)
     for train, test in folds:
         assert not set(groups[train]) & set(groups[test])
+
+
+SORTED = np.repeat([0, 1, 2], 8)
+SPLITS = {
+    "a class a fold": Folds.of_numbers(SORTED),
+    "one class in one fold": Folds.of_numbers(np.where(SORTED == 1, 0, np.arange(n) % 4)),
+    "time": Folds(tuple(TimeSeriesSplit(4).split(SORTED))),
+    "one split": Folds(((np.arange(16), np.arange(16, n)),)),
+}
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_training_samples_know_every_label_that_is_tested(name, rng):
+    known, lost = SPLITS[name].knowing(SORTED, rng)
+    assert set(SORTED[known.samples]) == {0, 1, 2}
+    for train, test in known:
+        assert set(SORTED[train]) == {0, 1, 2}
+        assert not set(train) & set(test)
+    assert len(lost)
+
+
+def test_folds_that_know_all_labels_stay_as_they_are(folds, rng):
+    labels = np.array([0, 1, 0, 1, 0, 1, 1])
+    known, lost = folds.knowing(labels, rng)
+    assert known.pairs == folds.pairs and not len(lost)
+    same, lost = folds.knowing(np.zeros(7, dtype=int), rng)
+    assert same is folds and not len(lost)
+
+
+def test_folds_that_lack_a_label_are_left_out_where_others_test_it(rng):
+    labels = np.array([0, 0, 0, 0, 1, 1, 0, 1, 0, 1])
+    early_and_late = Folds(((np.arange(4), np.arange(4, 6)), (np.arange(6), np.arange(6, 10))))
+    known, lost = early_and_late.knowing(labels, rng)
+    assert known.pairs == early_and_late.pairs[1:] and lost.tolist() == [1]
+
+
+def test_a_label_of_one_sample_is_only_trained_on(rng):
+    labels = np.append(np.arange(n - 1) % 2, 2)
+    known, lost = shuffled_folds(n, 4, rng, labels).knowing(labels, rng)
+    assert not len(lost) and len(known) == 4
+    assert n - 1 not in known.samples and all(n - 1 in train for train, _ in known)
+
+
+def test_nothing_is_held_out_where_every_label_has_one_sample(rng):
+    assert not len(Folds.of_numbers(np.arange(3)).knowing(np.arange(3), rng)[0])
+
+
+def test_samples_without_weight_are_of_no_label(rng):
+    labels = np.where(np.arange(n) < 12, np.arange(n) % 2, -1)
+    known, lost = Folds.of_numbers(np.arange(n) // 4 % 3).knowing(labels, rng)
+    assert not len(lost) and len(known) == 3
+
+
+def test_rare_labels_are_in_as_many_folds_as_they_have_samples(rng):
+    labels = np.append(np.zeros(n - 3, dtype=int), [1, 1, 1])
+    tests = [labels[test] for _, test in shuffled_folds(n, 5, rng, labels)]
+    assert sorted(test.sum() for test in tests) == [0, 0, 1, 1, 1]
+    assert {len(test) for test in tests} == {4, 5}
+
+
+@pytest.mark.parametrize(
+    ("cv", "groups", "message"),
+    [
+        (9, None, r"cv=9 cannot split 24 rows: n_splits=9 cannot be greater.* fewer folds"),
+        (1, None, "cv=1 cannot split"),
+        ("five", None, "cv='five' cannot split.*Expected `cv` as an integer"),
+        (GroupKFold(2), None, "groups.* should not be None"),
+        (None, np.zeros(n), r"24 rows in 1 groups"),
+        ([(np.arange(20), np.arange(20, 30))], None, "out of bounds.*Give another cv"),
+    ],
+)
+def test_a_cv_that_cannot_split_is_named_with_the_remedy(cv, groups, message, rng):
+    y = np.repeat(np.arange(3), 8)
+    with pytest.raises(ValueError, match=message):
+        user_folds(cv, np.zeros((n, 1)), y, groups, rng, classifier=True)

@@ -208,6 +208,31 @@ def test_terms_without_names_can_be_replaced_together():
         classifier.set_params(energy__linear__C=1)
 
 
+NAMED_BY_WEIGHTS = {
+    "strings": ["linear", "kernel"],
+    "components": [LinearEnergy(), KernelEnergy()],
+    "twice": ["linear", "kernel", SVC(), SVC()],
+    "nested": ["linear", "kernel", ["linear", SVC()]],
+    "pairs": [("linear", "linear"), ("kernel", "kernel")],
+}
+
+
+@pytest.mark.parametrize("name", NAMED_BY_WEIGHTS)
+@pytest.mark.parametrize("as_sum", [False, True])
+def test_parameters_of_terms_are_reached_by_the_names_of_weights(name, as_sum, wine):
+    X, _, y, _ = wine
+    terms = clone(NAMED_BY_WEIGHTS[name], safe=False)
+    classifier = EnergyClassifier(SumEnergy(terms) if as_sum else terms, beta=1, random_state=0)
+    names = list(classifier.fit(X, y).energy_.weights_)
+    changed = clone(classifier).set_params(energy__kernel__gamma=0.25)
+    assert f"energy__{names[-1]}" in changed.get_params()
+    changed.fit(X, y)
+    assert list(changed.energy_.weights_) == names
+    assert changed.energy_.terms_["kernel"].gamma == 0.25
+    with pytest.raises(ValueError, match="Invalid parameter 'trees'"):
+        changed.set_params(energy__trees__n_leaves=3)
+
+
 def test_jobs_change_nothing(wine):
     X, X_test, y, _ = wine
     one, two = (

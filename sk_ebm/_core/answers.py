@@ -59,6 +59,11 @@ class Answers:
         """Shuffled folds of the samples."""
         return shuffled_folds(len(self), n_folds, rng)
 
+    def known_folds(self, folds, weights, rng):
+        """Folds that test no class which their training samples lack, and the classes that some
+        lacked (`Folds.knowing`)."""
+        return folds, []
+
 
 class PassthroughAnswers(Answers):
     """Answers that an estimator of its own reads, of any kind.

@@ -42,8 +42,12 @@ class Labels(Answers):
         return Labels(self.target[samples], self.n_classes, self.classes)
 
     def folds(self, n_folds, rng):
-        """Shuffled folds, stratified where every class has a sample for each of them."""
+        """Shuffled folds, stratified."""
         return shuffled_folds(len(self), n_folds, rng, labels=self.target)
+
+    def known_folds(self, folds, weights, rng):
+        folds, unknown = folds.knowing(np.where(weights > 0, self.target, -1), rng)
+        return folds, self.classes[unknown].tolist()
 
     @staticmethod
     def aligned(outputs):

@@ -2,6 +2,11 @@
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.stats import chi2
+
+# On 15 sets of 300 and of 1,500 rows no log-loss of a logistic regression, forest, naive Bayes or
+# boosting rises at this level; at .05 some rise by .01, without a test by .02.
+_SIGNIFICANCE = 0.01
 
 
 def pool(objective, outputs):
@@ -54,3 +59,31 @@ def pool(objective, outputs):
         callback=lambda intermediate_result: history.append(float(intermediate_result.fun)),
     )
     return scales * minimum.x[:n_terms], minimum.x[n_terms:], history
+
+
+def correct_shares(objective, outputs):
+    """A weight w and a constant c, so that w o + c has the shares of the answers.
+
+    One and zero unless a likelihood ratio test finds the shares of the outputs wrong.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of samples that the outputs were not fitted on.
+    outputs : ndarray of shape (m, o)
+
+    Returns
+    -------
+    weight : float
+    constant : ndarray of shape (o,), or 0.0
+    """
+    objective = objective.as_likelihood()
+    (weight,), constant, _ = pool(objective, [outputs])
+    uncorrected = objective.learn_beta(outputs) * outputs
+    losses = [
+        objective.value_and_gradient(o)[0] for o in (uncorrected, weight * outputs + constant)
+    ]
+    ratio = 2 * objective.weights.sum() * (losses[0] - losses[1])
+    if ratio > chi2.isf(_SIGNIFICANCE, objective.answers.n_classes - 1):
+        return weight, constant
+    return 1.0, 0.0

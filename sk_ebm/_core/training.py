@@ -129,18 +129,22 @@ class Training:
         return self.objective.answers
 
     def default_folds(self):
-        """Five shuffled folds of the samples, stratified where every class is frequent enough.
+        """Five shuffled folds of the samples, stratified by class.
 
-        None at all where there is one sample, as one query.
+        None at all where there is one sample, as one query, or of each class.
         """
-        return self.answers.folds(min(DEFAULT_FOLDS, len(self.answers)), self.rng)
+        return self._folds(min(DEFAULT_FOLDS, len(self.answers)))
+
+    def _folds(self, n_folds):
+        folds = self.answers.folds(n_folds, self.rng)
+        return self.answers.known_folds(folds, self.objective.weights, self.rng)[0]
 
     def hold_out(self, fraction):
         """About that fraction of the samples, to stop on; None if too few, or without weight."""
         n_folds = max(round(1 / min(fraction, 1 - fraction)), 2)
         if len(self.answers) < 2 * n_folds:
             return None
-        folds = self.answers.folds(n_folds, self.rng)
+        folds = self._folds(n_folds)
         if not len(folds):
             return None
         train, test = folds.pairs[0]

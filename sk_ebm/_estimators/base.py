@@ -21,6 +21,7 @@ from sk_ebm._utils.estimators import KeepsFitted
 from sk_ebm._utils.validation import check_number
 from sk_ebm._utils.warnings import warn_user
 from sk_ebm.energies import Energy, LinearEnergy, SumEnergy, as_energy
+from sk_ebm.energies.experts._shared import warn_of_refit
 from sk_ebm.losses._base import Loss
 from sk_ebm.losses._registry import LOSSES
 
@@ -83,6 +84,7 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
     def _resolved_components(self):
         """Energy and loss, after checking every parameter and that they go together."""
         energy, loss = self._resolved_energy(), resolve_loss(self.loss, self._losses)
+        warn_of_refit(self.energy)
         check_number("alpha", self.alpha, 0, closed=True, other=("auto",))
         check_number("beta", self.beta, 0, other=("auto",))
         check_number("l1_ratio", self.l1_ratio, 0, 1, closed=True)
@@ -212,7 +214,7 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
             reset=reset,
             accept_sparse="csr" if tags.sparse else False,
             dtype=[np.float64, np.float32],
-            ensure_all_finite="allow-nan" if tags.allow_nan else True,
+            ensure_all_finite="allow-nan" if energy.passes_missing else True,
             order="C",
         )
 

@@ -3,12 +3,18 @@
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
-from sklearn.utils import check_consistent_length, column_or_1d, compute_sample_weight
+from sklearn.utils import (
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+    compute_sample_weight,
+)
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._core.classes import Labels
+from sk_ebm._core.folds import warn_of_unknown
 from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._utils.estimators import row_blocks
@@ -52,8 +58,10 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         Inverse temperature of `predict_proba`, > 0. "auto" learns it by one convex fit to the
         energies of held-out samples. These come from approximate leave-one-out [2]_ or from a
         held-out part of the rows where the fit of the energy provides them, else from
-        cross-fitting on as many of the default folds as hold 1,000 samples. A number costs
-        nothing; 1 is the temperature of training.
+        cross-fitting on as many of the default folds as hold 1,000 samples. Where these show that
+        a scikit-learn classifier has wrong shares of the classes, as with its
+        ``class_weight="balanced"``, a constant energy for each class is learned with it. A number
+        costs nothing; 1 is the temperature of training.
     alpha : float or "auto", default="auto"
         Strength of the penalty, >= 0; ``1 / (C n)`` gives `LogisticRegression`'s optimum. "auto"
         chooses it by held-out loss for the linear and the kernel energy, along a path of
@@ -202,7 +210,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
                 )
             self._check_reject_label()
             answers = Labels(target, len(self.classes_), self.classes_)
-            folds = self._folds(X, y, groups)
+            folds = self._known_folds(X, y, groups, answers, weights)
             with self._reporting(X, y) as report:
                 fitted = self._fit_component(energy, loss, X, answers, weights, folds, report)
                 for name in ("calibration_energies_", "_calibration", "reject_threshold_"):
@@ -211,6 +219,17 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             if not fitted.converged:
                 self._warn_unconverged(fitted.n_iter)
             return self
+
+    def _known_folds(self, X, y, groups, answers, weights):
+        """The folds of the user, or None; all training parts have the classes that they test."""
+        folds = self._folds(X, y, groups)
+        if folds is None:
+            return None
+        rng = check_random_state(self.random_state)
+        folds, unknown = answers.known_folds(folds, weights, rng)
+        if unknown:
+            warn_of_unknown(unknown)
+        return folds
 
     def _rejects(self):
         """The threshold of rejection, or None."""
@@ -244,7 +263,10 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         return np.inf if uses_all else super()._enough_held_out()
 
     def _learn_held_out(self, energy, objective, outputs):
+        if self.beta == "auto":
+            energy, outputs = energy.with_shares_of(objective, outputs)
         learned = super()._learn_held_out(energy, objective, outputs)
+        learned["energy_"] = energy
         rejects = self._rejects()
         gibbs = Gibbs(Labels.arrange(outputs)[0], beta=learned["beta_"])
         target, weights = objective.answers.target, objective.weights

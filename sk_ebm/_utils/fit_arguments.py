@@ -4,7 +4,7 @@ import numpy as np
 from sklearn import get_config
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
 
@@ -26,7 +26,7 @@ def weight_arguments(estimator, weights):
     if isinstance(estimator, FrozenEstimator) or (weights == 1).all():
         return {}
     if get_config()["enable_metadata_routing"]:
-        takes_weights = get_routing_for_object(estimator).consumes("fit", ["sample_weight"])
+        takes_weights = _requests_weights(estimator)
     else:
         takes_weights = has_fit_parameter(estimator, "sample_weight")
         if isinstance(estimator, Pipeline) and has_fit_parameter(estimator[-1], "sample_weight"):
@@ -37,8 +37,23 @@ def weight_arguments(estimator, weights):
         return {}
     raise ValueError(
         f"sample_weight or class_weight cannot be passed to {estimator!r}: its fit must take "
-        "sample_weight and, with metadata routing, request it."
+        "sample_weight and, with metadata routing, not have the request turned off."
     )
+
+
+def _requests_weights(estimator):
+    """Whether its fit takes weights with metadata routing on.
+
+    What the user left unset is set, as no one else could: the estimator takes weights; of a
+    pipeline, the last step does, and the others do not, as without routing.
+    """
+    steps = list(estimator) if isinstance(estimator, Pipeline) else [estimator]
+    for step in steps:
+        request = get_routing_for_object(step)
+        unset = isinstance(request, MetadataRequest) and "sample_weight" in request.fit.requests
+        if unset and request.fit.requests["sample_weight"] is None:
+            step.set_fit_request(sample_weight=step is steps[-1])
+    return get_routing_for_object(estimator).consumes("fit", ["sample_weight"])
 
 
 def fit_rows(estimator, X, y, weights, rows):

@@ -1,6 +1,7 @@
 """What every energy function has in common."""
 
 from sklearn.base import BaseEstimator, clone
+from sklearn.utils import get_tags
 
 
 class Energy(BaseEstimator):
@@ -47,6 +48,11 @@ class Energy(BaseEstimator):
     takes_offset = True
     raw = False
 
+    @property
+    def passes_missing(self):
+        """Whether missing values of arrays reach it, to be taken or refused."""
+        return get_tags(self).input_tags.allow_nan
+
     def fit(self, inputs, training):
         raise NotImplementedError(f"{type(self).__name__} must define fit.")
 
@@ -67,6 +73,11 @@ class Energy(BaseEstimator):
     def held_out_outputs(self, result, inputs, training, folds):
         """Samples and outputs of clones that were not fitted on them, after its own fit."""
         return training.cross_fit(result, inputs, folds)
+
+    def with_shares_of(self, objective, outputs):
+        """Itself and held-out outputs of the objective's samples, with the shares of their answers
+        where the energy was not fitted to these."""
+        return self, outputs
 
     def all_terms(self):
         """The energies that are fitted on the loss: itself, or the terms of a sum."""

@@ -1,5 +1,7 @@
 """Sums of energies: results of different models, combined through the Gibbs distribution."""
 
+from contextlib import suppress
+
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import get_tags
@@ -55,22 +57,44 @@ class SumEnergy(NamedParts, Energy):
         self.combine = combine
 
     def get_params(self, deep=True):
-        return self._get_params("terms", deep=deep)
+        """As in scikit-learn; terms without names are reached by those that `weights_` has."""
+        params = BaseEstimator.get_params(self, deep=False)
+        if deep:
+            for name, term in self._pairs():
+                params[name] = term
+                inner = term.get_params() if hasattr(term, "get_params") else {}
+                params.update({f"{name}__{key}": value for key, value in inner.items()})
+        return params
 
     def set_params(self, **params):
-        terms = params.get("terms", self.terms)
-        if not all(_is_pair(term) for term in terms):
-            return BaseEstimator.set_params(self, **params)
-        return self._set_params("terms", **params)
+        """As in scikit-learn; terms without names are reached by those that `weights_` has."""
+        for own in params.keys() & {"terms", "combine", "weights"}:
+            BaseEstimator.set_params(self, **{own: params.pop(own)})
+        if params:
+            inside = {key.partition("__")[0] for key in params if "__" in key}
+            self.terms = [
+                (name, as_energy(term) if name in inside and not hasattr(term, "fit") else term)
+                for name, term in self._pairs()
+            ]
+            self._set_params("terms", **params)
+        return self
+
+    def _pairs(self):
+        """(name, term) pairs, terms as given; none where the terms are no energies."""
+        with suppress(ValueError, TypeError):  # bad terms are for fit to refuse
+            if all(_is_pair(term) for term in self.terms):
+                return list(self.terms)
+            names = _names([as_energy(term) for term in self.terms])
+            return list(zip(names, self.terms, strict=True))
+        return []
 
     def named_terms(self):
         """(name, energy) pairs, energies as components; names are made where none are given."""
         if not isinstance(self.terms, (list, tuple)) or not len(self.terms):
             raise ValueError(f"terms must be a list of at least one energy, got {self.terms!r}.")
         if all(_is_pair(term) for term in self.terms):
-            pairs = [(name, as_energy(energy)) for name, energy in self.terms]
-            self._validate_names([name for name, _ in pairs])
-            return pairs
+            self._validate_names([name for name, _ in self.terms])
+            return [(name, as_energy(energy)) for name, energy in self.terms]
         energies = [as_energy(term) for term in self.terms]
         return list(zip(_names(energies), energies, strict=True))
 
@@ -98,6 +122,10 @@ class SumEnergy(NamedParts, Energy):
         return all(energy.raw for energy in self._energies)
 
     @property
+    def passes_missing(self):
+        return all(energy.passes_missing for energy in self._energies)
+
+    @property
     def takes_offset(self):
         return all(energy.takes_offset for energy in self._energies)
 
@@ -123,8 +151,9 @@ class SumEnergy(NamedParts, Energy):
         folds = training.folds or training.default_folds()
         if not len(folds):
             raise ValueError(
-                "A sum of energies needs at least two queries with a relevant item, one to learn "
-                "from what the other was not fitted on; got one. Give groups, or one energy."
+                "A sum of energies learns from rows that its terms were not fitted on: it needs "
+                "several rows of a class, or at least two queries with a relevant item. Use one "
+                "energy."
             )
         terms = {name: clone(energy) for name, energy in self.named_terms()}
         fit = self._fit_pooled if self.combine == "pooled" else self._fit_residual

@@ -3,15 +3,14 @@
 import numpy as np
 from scipy.special import logsumexp
 from sklearn.base import clone, is_classifier
-from sklearn.utils import get_tags
 
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm.energies._base import Energy
-from sk_ebm.energies.experts._shared import decision_columns, positions
+from sk_ebm.energies.experts._shared import WrapsEstimator, decision_columns, positions
 
 
-class AnswerExpert(Energy):
+class AnswerExpert(WrapsEstimator, Energy):
     """What a supervised estimator says about inputs, and about pairs of inputs and answers.
 
     The energy of inputs is the `free_energy` where the estimator has one (Liu, Wang, Owens and
@@ -73,8 +72,3 @@ class AnswerExpert(Energy):
         column = positions(self.estimator_.classes_, y)
         p_of_y = np.where(column >= 0, p[np.arange(len(p)), column], 0)
         return -np.log(np.maximum(p_of_y, np.finfo(float).tiny))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        return tags

@@ -2,13 +2,13 @@
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import get_tags
 
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
+from sk_ebm.energies.experts._shared import WrapsEstimator
 from sk_ebm.energies.inputs._base import _OF_ZERO_DENSITY, InputEnergy
 
 
-class InputExpert(InputEnergy):
+class InputExpert(WrapsEstimator, InputEnergy):
     """The energy of a scikit-learn-compatible density or outlier detector.
 
     E(x) = -score_samples(x), or -decision_function(x) where an outlier detector has no
@@ -45,8 +45,3 @@ class InputExpert(InputEnergy):
         has_scores = hasattr(self.estimator_, "score_samples")
         scores = self.estimator_.score_samples if has_scores else self.estimator_.decision_function
         return np.minimum(-scores(X), _OF_ZERO_DENSITY)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        return tags

@@ -12,12 +12,12 @@ from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm.energies._base import Energy
-from sk_ebm.energies.experts._shared import naming
+from sk_ebm.energies.experts._shared import WrapsEstimator, naming
 
 _QUERIES = ("groups", "qid", "group_id", "group")  # names of what holds the queries
 
 
-class ItemExpertEnergy(Energy):
+class ItemExpertEnergy(WrapsEstimator, Energy):
     """The energy of a ranker or of a regressor on relevance: E = -predict.
 
     It is fitted as it fits itself, on relevance as given, rows being sorted by query. A ranker
@@ -74,11 +74,6 @@ class ItemExpertEnergy(Energy):
 
     def __call__(self, inputs):
         return np.asarray(self.estimator_.predict(inputs), dtype=np.float64).reshape(-1, 1)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        return tags
 
 
 def ranks_items(estimator):

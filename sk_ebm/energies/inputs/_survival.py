@@ -44,6 +44,10 @@ class SurvivalEnergy(Energy):
     def raw(self):
         return self.energy.raw
 
+    @property
+    def passes_missing(self):
+        return self.energy.passes_missing
+
     def check(self):
         self.energy.check()
 
