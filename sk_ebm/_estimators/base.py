@@ -17,6 +17,8 @@ from sk_ebm._core.folds import user_folds
 from sk_ebm._core.objective import Objective
 from sk_ebm._core.training import Penalty, Training
 from sk_ebm._solvers.registry import SOLVERS
+from sk_ebm._tables.reading import check_no_times, with_nan
+from sk_ebm._tables.refusals import check_target, saying_why
 from sk_ebm._utils.estimators import KeepsFitted
 from sk_ebm._utils.validation import check_number
 from sk_ebm._utils.warnings import warn_user
@@ -24,6 +26,23 @@ from sk_ebm.energies import Energy, LinearEnergy, SumEnergy, as_energy
 from sk_ebm.losses._base import Loss
 from sk_ebm.losses._registry import LOSSES
 
+# What to do about missing values and text in X, by kind of answers.
+_BY_TREES = {
+    "missing": "fill them, leave these rows out, or use energy='trees', which takes them, or an "
+    "expert that fills them, such as a pipeline with an imputer",
+    "text": "turn it into numbers, or use energy='trees', which takes it as categories, or an "
+    "expert that encodes it, such as a pipeline with an encoder",
+}
+_REMEDIES = {
+    "classes": _BY_TREES,
+    "items": _BY_TREES,
+    "inputs": {
+        "missing": _BY_TREES["missing"].replace("trees", "forest"),
+        "text": "turn it into numbers, or use an expert that encodes it, such as a pipeline with "
+        "an encoder",
+    },
+    "values": {"missing": "fill them, or leave these rows out", "text": "turn it into numbers"},
+}
 _ENOUGH_FOR_BETA = 1000  # samples: beta's standard error is then a few percent
 
 
@@ -197,24 +216,41 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
 
     def _validated(self, energy, X, y="no_validation", reset=True):
         """X as the energy takes it, and y: the tags of the energy say what may come."""
-        tags = get_tags(energy).input_tags
         if energy.raw and not _is_numeric(X):
-            has_y = not isinstance(y, str)
-            y = validate_data(self, y=y) if has_y else None
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
-            check_consistent_length(X, y)
-            return (X, y) if has_y else X
-        return validate_data(
-            self,
+            return self._validated_table(X, y, reset, energy.reads_dates)
+        tags = get_tags(energy).input_tags
+        return self._validated_numbers(
             X,
-            y,
+            y=y,
+            takes_nan=energy.raw or tags.allow_nan,  # what is raw judges itself
             reset=reset,
-            accept_sparse="csr" if tags.sparse else False,
+            accept_sparse="csr" if energy.raw or tags.sparse else False,
             dtype=[np.float64, np.float32],
-            ensure_all_finite="allow-nan" if tags.allow_nan else True,
             order="C",
         )
+
+    def _validated_table(self, X, y, reset, reads_dates):
+        """A frame, or rows of objects, with NaN for what is missing, and y."""
+        if not reads_dates:
+            check_no_times(X)
+        X, has_y = with_nan(X), not isinstance(y, str)
+        if has_y:
+            check_target(y, numeric=self._answer_kind == "items")
+            y = validate_data(self, y=y)
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
+        check_consistent_length(X, y if has_y else None)
+        return (X, y) if has_y else X
+
+    def _validated_numbers(self, X, *, y="no_validation", takes_nan=False, **how):
+        """X as numbers, and y."""
+        check_no_times(X)
+        X = with_nan(X)
+        if not isinstance(y, str):
+            check_target(y, numeric=self._answer_kind in ("items", "values"))
+        with saying_why(X, {} if takes_nan else _REMEDIES[self._answer_kind]):
+            finite = "allow-nan" if takes_nan else True
+            return validate_data(self, X, y, ensure_all_finite=finite, **how)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import DensityMixin, clone
 from sklearn.callback import with_callbacks
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._density import checks
 from sk_ebm._density.chain import (
@@ -261,8 +261,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         """X and what the densities are of, (n, n_targets)."""
         how = {"dtype": np.float64, "ensure_min_samples": 2 if self.conditional else 3}
         if not self.conditional:
-            return (validate_data(self, X, **how),) * 2
-        X, y = validate_data(self, X, y, y_numeric=True, multi_output=True, **how)
+            return (self._validated_numbers(X, **how),) * 2
+        X, y = self._validated_numbers(X, y=y, y_numeric=True, multi_output=True, **how)
         return X, np.asarray(y, dtype=np.float64).reshape(len(y), -1)
 
     def _start(self, X, roundings, rng):
@@ -327,7 +327,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     def _validated_X(self, X):
         check_is_fitted(self)
-        return validate_data(self, X, dtype=np.float64, reset=False)
+        return self._validated_numbers(X, dtype=np.float64, reset=False)
 
     def _evaluate(self, method, X, question, y=None):
         """What a question about the distributions of rows, and y, returns, for one target."""

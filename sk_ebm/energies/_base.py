@@ -37,6 +37,8 @@ class Energy(BaseEstimator):
         Whether it can be fitted to what other energies left.
     raw : bool
         Whether it also reads frames and arrays of objects itself, as the user gave them.
+    reads_dates : bool
+        Whether these may hold dates and durations.
     """
 
     answers = frozenset({"classes", "items", "values"})
@@ -46,6 +48,7 @@ class Energy(BaseEstimator):
     solvers: tuple[str, ...] = ()
     takes_offset = True
     raw = False
+    reads_dates = False
 
     def fit(self, inputs, training):
         raise NotImplementedError(f"{type(self).__name__} must define fit.")

@@ -98,6 +98,10 @@ class SumEnergy(NamedParts, Energy):
         return all(energy.raw for energy in self._energies)
 
     @property
+    def reads_dates(self):
+        return all(energy.reads_dates for energy in self._energies)
+
+    @property
     def takes_offset(self):
         return all(energy.takes_offset for energy in self._energies)
 

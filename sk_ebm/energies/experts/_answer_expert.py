@@ -3,15 +3,13 @@
 import numpy as np
 from scipy.special import logsumexp
 from sklearn.base import clone, is_classifier
-from sklearn.utils import get_tags
 
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
-from sk_ebm.energies._base import Energy
-from sk_ebm.energies.experts._shared import decision_columns, positions
+from sk_ebm.energies.experts._shared import Expert, decision_columns, naming, positions
 
 
-class AnswerExpert(Energy):
+class AnswerExpert(Expert):
     """What a supervised estimator says about inputs, and about pairs of inputs and answers.
 
     The energy of inputs is the `free_energy` where the estimator has one (Liu, Wang, Owens and
@@ -31,11 +29,7 @@ class AnswerExpert(Energy):
     """
 
     answers = frozenset({"inputs"})
-    raw = True
     takes_offset = False
-
-    def __init__(self, estimator):
-        self.estimator = estimator
 
     def check(self):
         pairs = "predict_proba" if is_classifier(self.estimator) else "log_prob"
@@ -49,11 +43,13 @@ class AnswerExpert(Energy):
         objective = training.objective
         self.estimator_ = seeded(clone(self.estimator), training.rng)
         arguments = weight_arguments(self.estimator_, objective.weights)
-        self.estimator_.fit(inputs, objective.answers.target, **arguments)
+        with naming(self.estimator):
+            self.estimator_.fit(inputs, objective.answers.target, **arguments)
         return FitResult(self)
 
     def __call__(self, inputs):
-        return -np.asarray(self._of_inputs(inputs), dtype=float)[:, None]
+        with naming(self.estimator, "asked"):
+            return -np.asarray(self._of_inputs(inputs), dtype=float)[:, None]
 
     def _of_inputs(self, inputs):
         for method in ("free_energy", "least_energy"):
@@ -73,8 +69,3 @@ class AnswerExpert(Energy):
         column = positions(self.estimator_.classes_, y)
         p_of_y = np.where(column >= 0, p[np.arange(len(p)), column], 0)
         return -np.log(np.maximum(p_of_y, np.finfo(float).tiny))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        return tags

@@ -2,17 +2,15 @@
 
 import numpy as np
 from sklearn.base import clone, is_classifier, is_outlier_detector
-from sklearn.utils import get_tags
 
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm._utils.sklearn_private import take_rows
-from sk_ebm.energies._base import Energy
 from sk_ebm.energies.experts._input_expert import InputExpert
-from sk_ebm.energies.experts._shared import decision_columns, naming, positions
+from sk_ebm.energies.experts._shared import Expert, decision_columns, naming, positions
 
 
-class ExpertEnergy(Energy):
+class ExpertEnergy(Expert):
     """The energy of a scikit-learn-compatible estimator, which is fitted as it fits itself.
 
     - A classifier: E(x, y) = -log p(y given x), or the negative `decision_function` where there
@@ -39,11 +37,7 @@ class ExpertEnergy(Energy):
 
     answers = frozenset({"classes"})
     anchored = True
-    raw = True
     takes_offset = False
-
-    def __init__(self, estimator):
-        self.estimator = estimator
 
     @property
     def normalised(self):
@@ -106,6 +100,10 @@ class ExpertEnergy(Energy):
         self._members = matched[self._columns]
 
     def __call__(self, inputs):
+        with naming(self.estimator, "asked"):
+            return self._outputs(inputs)
+
+    def _outputs(self, inputs):
         if not is_classifier(self.estimator):
             scores = [estimator.score_samples(inputs) for estimator in self.estimator_]
             return self._among_all(np.stack(scores, axis=1) + self._log_shares)
@@ -123,8 +121,3 @@ class ExpertEnergy(Energy):
         outputs = np.repeat(least, self._n_classes, axis=1)
         outputs[:, self._members] = outputs_of_members
         return outputs
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        return tags

@@ -2,13 +2,13 @@
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import get_tags
 
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
+from sk_ebm.energies.experts._shared import Expert, naming
 from sk_ebm.energies.inputs._base import _OF_ZERO_DENSITY, InputEnergy
 
 
-class InputExpert(InputEnergy):
+class InputExpert(Expert, InputEnergy):
     """The energy of a scikit-learn-compatible density or outlier detector.
 
     E(x) = -score_samples(x), or -decision_function(x) where an outlier detector has no
@@ -19,11 +19,6 @@ class InputExpert(InputEnergy):
     ----------
     estimator : density or outlier detector
     """
-
-    raw = True
-
-    def __init__(self, estimator):
-        self.estimator = estimator
 
     def check(self):
         if not hasattr(self.estimator, "score_samples") and not hasattr(
@@ -39,14 +34,12 @@ class InputExpert(InputEnergy):
 
     def fit_rows(self, X, weights, rng):
         self.estimator_ = seeded(clone(self.estimator), rng)
-        self.estimator_.fit(X, None, **weight_arguments(self.estimator_, weights))
+        arguments = weight_arguments(self.estimator_, weights)
+        with naming(self.estimator):
+            self.estimator_.fit(X, None, **arguments)
 
     def energies(self, X):
         has_scores = hasattr(self.estimator_, "score_samples")
         scores = self.estimator_.score_samples if has_scores else self.estimator_.decision_function
-        return np.minimum(-scores(X), _OF_ZERO_DENSITY)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        return tags
+        with naming(self.estimator, "asked"):
+            return np.minimum(-scores(X), _OF_ZERO_DENSITY)

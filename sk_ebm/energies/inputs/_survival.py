@@ -39,6 +39,10 @@ class SurvivalEnergy(Energy):
     def raw(self):
         return self.energy.raw
 
+    @property
+    def reads_dates(self):
+        return self.energy.reads_dates
+
     def check(self):
         self.energy.check()
 
