@@ -54,3 +54,10 @@ def pool(objective, outputs):
         callback=lambda intermediate_result: history.append(float(intermediate_result.fun)),
     )
     return scales * minimum.x[:n_terms], minimum.x[n_terms:], history
+
+
+def aligned(outputs):
+    """Outputs of several energies with the same columns: two where some have one of two classes."""
+    if len({term.shape[1] for term in outputs}) == 1:
+        return outputs
+    return [term if term.shape[1] > 1 else np.hstack([-term, term]) / 2 for term in outputs]
