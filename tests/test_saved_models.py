@@ -77,7 +77,9 @@ DENSITIES = {
     "joint": {"energy": "linear", "conditional": False, "n_orders": 2},
 }
 CASES = [
-    pytest.param((estimator(**{"cv": 2} | options, random_state=0), data), id=f"{estimator.__name__}-{name}")
+    pytest.param(
+        (estimator(**{"cv": 2} | options, random_state=0), data), id=f"{estimator.__name__}-{name}"
+    )
     for estimator, family, data in [
         (EnergyClassifier, CLASSIFIERS, {"y": Y}),
         (EnergyDetector, DETECTORS, {"y": np.where(Y, 1, -1)}),

@@ -229,13 +229,14 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         with self._keeping_fitted():
             components = self._checked_components()
             names = list(getattr(y if self.conditional else X, "columns", ()))
+            given = X, y
             X, targets = self._validated_data(X, y)
             weights = check_sample_weight(sample_weight, X)
             checks.check_data(X, targets, weights, self.conditional, self.point)
             rng = check_random_state(self.random_state)
             self._start(X, [Rounding.of(target[weights > 0]) for target in targets.T], rng)
             user_folds = self._folds(X, targets[:, 0], groups)
-            with self._reporting(X, y) as report:
+            with self._reporting(*given) as report:
                 fit = self._chain_fit(components, weights, user_folds, rng, report)
                 if self.conditional:
                     options = self.base, self.location, self.power, self.n_jobs

@@ -118,6 +118,7 @@ class EnergyRanker(EnergyEstimator):
     """
 
     _losses = GRADED_LOSSES
+    _before_calibration = {"beta_": 1.0, "level_": 0.0, "level_beta_": 1.0}
     _answer_kind = "items"
     __metadata_request__fit = {"groups": True, "qid": True}
     __metadata_request__score = {"groups": True, "qid": True}

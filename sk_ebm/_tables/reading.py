@@ -84,6 +84,14 @@ def check_no_times(X, name="X"):
         )
 
 
+def check_names(X):
+    """Raise a ValueError where several columns of a frame have one name."""
+    names = list(getattr(X, "columns", ()))
+    if len(set(names)) < len(names):
+        repeated = sorted({name for name in names if names.count(name) > 1}, key=str)
+        raise ValueError(f"X has several columns of one name, {repeated}: rename them.")
+
+
 def _columns_of_times(X):
     if hasattr(X, "columns"):
         columns = enumerate(zip(X.columns, X.dtypes, strict=True))

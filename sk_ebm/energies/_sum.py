@@ -7,6 +7,7 @@ from sklearn.utils import get_tags
 from sk_ebm._core.pooling import aligned, pool
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.sklearn_private import NamedParts
+from sk_ebm._utils.validation import check_reachable
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._registry import ENERGIES, INPUT_ENERGIES
 from sk_ebm.energies.experts._class_expert import ExpertEnergy
@@ -61,6 +62,7 @@ class SumEnergy(NamedParts, Energy):
         terms = params.get("terms", self.terms)
         if not all(_is_pair(term) for term in terms):
             return BaseEstimator.set_params(self, **params)
+        check_reachable(params, dict(terms), lambda name: ENERGIES | INPUT_ENERGIES)
         return self._set_params("terms", **params)
 
     def named_terms(self):
