@@ -67,3 +67,9 @@ def test_values_that_are_no_categories_are_named():
     X = pd.DataFrame({"c": [[1], [2]]})
     with pytest.raises(ValueError, match="column 'c' holds .* list"):
         TableEncoder("from_dtype").fit(X)
+
+
+def test_infinite_numbers_are_named():
+    X = pd.DataFrame({"c": ["a", "b"], "n": [1.0, np.inf]})
+    with pytest.raises(ValueError, match="infinite values .inf. in the column 'n'"):
+        TableEncoder("from_dtype").fit(X).transform(X)

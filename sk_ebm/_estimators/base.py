@@ -269,7 +269,10 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
         X = with_nan(X)
         if not isinstance(y, str):
             check_target(y, numeric=self._answer_kind in ("items", "values"))
-        with saying_why(X, {} if takes_nan else _REMEDIES[self._answer_kind]):
+        remedies = dict(_REMEDIES[self._answer_kind])
+        if takes_nan:
+            del remedies["missing"]
+        with saying_why(X, remedies):
             finite = "allow-nan" if takes_nan else True
             return validate_data(self, X, y, ensure_all_finite=finite, **how)
 

@@ -8,6 +8,7 @@ from sklearn.utils import check_array
 
 from sk_ebm._tables.columns import column_index
 from sk_ebm._tables.reading import is_missing, with_nan
+from sk_ebm._tables.refusals import saying_why
 from sk_ebm._utils.sklearn_private import take_columns
 
 _CATEGORICAL_DTYPES = ("cat", "str", "obj", "enum")  # how their names start, in any library
@@ -34,6 +35,10 @@ class TableEncoder:
         return self
 
     def transform(self, X):
+        with saying_why(X, {}):
+            return self._transformed(X)
+
+    def _transformed(self, X):
         if not self._columns:
             return _numbers(X)
         columns = [
