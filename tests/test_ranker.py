@@ -542,7 +542,7 @@ def test_a_sum_needs_two_queries_for_its_weights(train):
     "changes, message",
     [
         ({"y": lambda y: y - 1}, "y must hold relevance >= 0 .*got -1"),
-        ({"y": lambda y: np.where(y > 1, np.nan, y)}, "Input y contains NaN"),
+        ({"y": lambda y: np.where(y > 1, np.nan, y)}, r"y is missing \(NaN\) in"),
         ({"y": lambda y: 0 * y}, "y must hold a relevant item .* got none"),
         ({"y": lambda y: 1e4 * y}, "overflows for relevance above 1000"),
         ({"groups": lambda g: g[:-1]}, "groups must hold the query of each of the .* rows"),

@@ -92,7 +92,7 @@ def test_trees_and_experts_share_a_frame(rng):
     )
     classifier = EnergyClassifier(["trees", encoded], random_state=0).fit(X, y)
     assert classifier.score(X, y) == 1
-    with pytest.raises(ValueError, match="could not convert"):
+    with pytest.raises(ValueError, match=r"missing values \(NaN\) in the column .x.: fill"):
         EnergyClassifier(["trees", "linear"]).fit(X, y)
 
 

@@ -18,7 +18,6 @@ class Answers:
     - ``folds(n_folds, rng)``: the default `Folds` of the samples;
     - ``arrange(outputs) -> energies (n, k), pullback``: linear in the outputs; the pullback, its
       adjoint, turns a gradient (n, k) by the energies into one (m, o) by the outputs;
-    - ``aligned(outputs)``: outputs of several energies with the same columns, so that they add;
     - ``shift_axis``: along which axis of the outputs (m, o) adding one number adds the same number
       to all energies of a sample: 1, all outputs of a row; 0, an output of all rows; None;
     - ``diagonal(curvature, outputs)``: diagonal (m, o) of a loss curvature, seen from the outputs;
@@ -49,11 +48,6 @@ class Answers:
     def per_row(self, values):
         """Values (n,) of the samples for each row of the inputs, (m,)."""
         return values
-
-    @staticmethod
-    def aligned(outputs):
-        """Outputs of several energies for the same rows, all with the same columns."""
-        return outputs
 
     def folds(self, n_folds, rng):
         """Shuffled folds of the samples."""

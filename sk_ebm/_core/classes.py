@@ -50,12 +50,6 @@ class Labels(Answers):
         return folds, self.classes[unknown].tolist()
 
     @staticmethod
-    def aligned(outputs):
-        if len({term.shape[1] for term in outputs}) == 1:
-            return outputs
-        return [term if term.shape[1] > 1 else np.hstack([-term, term]) / 2 for term in outputs]
-
-    @staticmethod
     def arrange(outputs):
         if outputs.shape[1] > 1:
             return -outputs, lambda gradient: -gradient

@@ -87,3 +87,10 @@ def correct_shares(objective, outputs):
     if ratio > chi2.isf(_SIGNIFICANCE, objective.answers.n_classes - 1):
         return weight, constant
     return 1.0, 0.0
+
+
+def aligned(outputs):
+    """Outputs of several energies with the same columns: two where some have one of two classes."""
+    if len({term.shape[1] for term in outputs}) == 1:
+        return outputs
+    return [term if term.shape[1] > 1 else np.hstack([-term, term]) / 2 for term in outputs]

@@ -108,7 +108,7 @@ class ChainFit:
     rng : RandomState
     report : callable
         ``report(value, attributes)`` is called after each iteration of an energy, ``attributes()``
-        making the estimator's attribute ``chain_`` with the conditionals that there are.
+        making the estimator's attribute ``chain_``, or None until all conditionals are there.
     """
 
     energy: Energy
@@ -125,7 +125,9 @@ class ChainFit:
         conditionals = []
         for base, y, rounding in zip(bases, targets.T, roundings, strict=True):
             inputs = np.hstack([X, targets[:, : len(conditionals)]])
-            conditionals.append(self._conditional(base, inputs, y, rounding, list(conditionals)))
+            is_last = len(conditionals) == targets.shape[1] - 1
+            earlier = list(conditionals) if is_last else None
+            conditionals.append(self._conditional(base, inputs, y, rounding, earlier))
         return conditionals
 
     def _conditional(self, base, inputs, y, rounding, earlier):
@@ -138,7 +140,10 @@ class ChainFit:
         make = partial(Conditional, fit.base, self.splines, rounding, is_rounded, classifier)
 
         def report(value, attributes):
-            self.report(value, lambda: {"chain_": [*earlier, make(**attributes())]})
+            def chain():  # of all targets, without which there is nothing to ask
+                return None if earlier is None else {"chain_": [*earlier, make(**attributes())]}
+
+            self.report(value, chain)
 
         fitted = self.fit_energy(fit.features, answers, weights, report)
         return make(**fitted.attributes, converged=fitted.converged)

@@ -42,7 +42,7 @@ class NormalSplines:
         self.ends = np.concatenate([-np.array(TAIL_KNOTS[::-1]), self.knots, TAIL_KNOTS])
         self.nodes, weights = _quadrature(self.knots, self.ends)
         self.log_weights = np.log(weights)
-        self._spline = _orthonormal_spline(self.knots, self.nodes, weights, n_basis)
+        self._coefficients = _orthonormal(self.knots, self.nodes, weights, n_basis)
         self.at_nodes = self(self.nodes)
 
     @property
@@ -51,12 +51,18 @@ class NormalSplines:
 
     def __call__(self, z):
         """phi(z), of shape z.shape + (n_basis,)."""
-        return self._spline(np.clip(z, -self.bound, self.bound))
+        # Made anew, since scipy's object keeps functions of scipy's own, which saved models name.
+        spline = BSpline(_padded(self.knots), self._coefficients, 3)
+        return spline(np.clip(z, -self.bound, self.bound))
 
 
-def _orthonormal_spline(knots, nodes, weights, n_basis):
-    """The smoothest orthonormal functions without a mean, each over its roughness."""
-    padded = np.pad(knots, 3, mode="edge")
+def _padded(knots):
+    return np.pad(knots, 3, mode="edge")
+
+
+def _orthonormal(knots, nodes, weights, n_basis):
+    """Coefficients of the smoothest orthonormal functions without a mean, over their roughness."""
+    padded = _padded(knots)
     spline = BSpline(padded, np.eye(len(padded) - 4), 3)
     inside = np.clip(nodes, knots[0], knots[-1])
     values, derivatives = spline(inside), spline.derivative()(inside)
@@ -67,8 +73,7 @@ def _orthonormal_spline(knots, nodes, weights, n_basis):
     roughness, rotation = np.linalg.eigh(axes.T @ (derivatives.T * weights @ derivatives) @ axes)
     axes = (axes @ rotation / roughness)[:, :n_basis]
     coefficients = axes - mean @ axes  # B-splines sum to one
-    coefficients *= np.sign(coefficients[-1])  # the same on every machine
-    return BSpline(padded, coefficients, 3)
+    return coefficients * np.sign(coefficients[-1])  # the same on every machine
 
 
 def _quadrature(knots, ends):

@@ -17,14 +17,41 @@ from sk_ebm._core.folds import user_folds
 from sk_ebm._core.objective import Objective
 from sk_ebm._core.training import Penalty, Training
 from sk_ebm._solvers.registry import SOLVERS
+from sk_ebm._tables.reading import check_names, check_no_times, with_nan
+from sk_ebm._tables.refusals import check_target, saying_why
 from sk_ebm._utils.estimators import KeepsFitted
-from sk_ebm._utils.validation import check_number
+from sk_ebm._utils.validation import check_number, check_reachable
 from sk_ebm._utils.warnings import warn_user
-from sk_ebm.energies import Energy, LinearEnergy, SumEnergy, as_energy
+from sk_ebm.energies import (
+    ENERGIES,
+    INPUT_ENERGIES,
+    Energy,
+    LinearEnergy,
+    SumEnergy,
+    as_energy,
+)
 from sk_ebm.energies.experts._shared import warn_of_refit
 from sk_ebm.losses._base import Loss
 from sk_ebm.losses._registry import LOSSES
+from sk_ebm.thresholds import THRESHOLDS
 
+# What to do about missing values and text in X, by kind of answers.
+_BY_TREES = {
+    "missing": "fill them, leave these rows out, or use energy='trees', which takes them, or an "
+    "expert that fills them, such as a pipeline with an imputer",
+    "text": "turn it into numbers, or use energy='trees', which takes it as categories, or an "
+    "expert that encodes it, such as a pipeline with an encoder",
+}
+_REMEDIES = {
+    "classes": _BY_TREES,
+    "items": _BY_TREES,
+    "inputs": {
+        "missing": _BY_TREES["missing"].replace("trees", "forest"),
+        "text": "turn it into numbers, or use an expert that encodes it, such as a pipeline with "
+        "an encoder",
+    },
+    "values": {"missing": "fill them, or leave these rows out", "text": "turn it into numbers"},
+}
 _ENOUGH_FOR_BETA = 1000  # samples: beta's standard error is then a few percent
 
 
@@ -80,6 +107,8 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
 
     _losses = LOSSES  # by name
     _answer_kind = "classes"  # what it has energies of, as in `Energy.answers`
+    # What callbacks see of what is learned only after the last iteration.
+    _before_calibration = {"beta_": 1.0}
 
     def _resolved_components(self):
         """Energy and loss, after checking every parameter and that they go together."""
@@ -124,7 +153,7 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
         rng = check_random_state(self.random_state if rng is None else rng)
 
         def report_energy(value, fitted):
-            report(value, lambda: {"energy_": fitted(), "beta_": 1.0})
+            report(value, lambda: {"energy_": fitted(), **self._before_calibration})
 
         return Training(
             Objective(answers, loss.seeded(rng), weights),
@@ -195,28 +224,59 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
             inner = {k: params.pop(k) for k in list(params) if k.startswith("energy__")}
             inner = {k.removeprefix("energy__"): v for k, v in inner.items()}
             self.energy = SumEnergy(self.energy).set_params(**inner).terms
+        check_reachable(params, self.get_params(deep=False), self._named_classes)
         return super().set_params(**params)
+
+    def _named_classes(self, parameter):
+        """The classes that the names which a parameter takes stand for."""
+        if parameter in ("threshold", "reject"):
+            return THRESHOLDS
+        return {"energy": ENERGIES | INPUT_ENERGIES, "loss": self._losses}.get(parameter, {})
 
     def _validated(self, energy, X, y="no_validation", reset=True):
         """X as the energy takes it, and y: the tags of the energy say what may come."""
-        tags = get_tags(energy).input_tags
         if energy.raw and not _is_numeric(X):
-            has_y = not isinstance(y, str)
-            y = validate_data(self, y=y) if has_y else None
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
-            check_consistent_length(X, y)
-            return (X, y) if has_y else X
-        return validate_data(
-            self,
+            return self._validated_table(X, y, reset, energy.reads_dates)
+        tags = get_tags(energy).input_tags
+        return self._validated_numbers(
             X,
-            y,
+            y=y,
+            takes_nan=energy.raw or tags.allow_nan,  # what is raw judges itself
             reset=reset,
-            accept_sparse="csr" if tags.sparse else False,
+            accept_sparse="csr" if energy.raw or tags.sparse else False,
             dtype=[np.float64, np.float32],
-            ensure_all_finite="allow-nan" if energy.passes_missing else True,
             order="C",
         )
+
+    def _validated_table(self, X, y, reset, reads_dates):
+        """A frame, or rows of objects, with NaN for what is missing, and y."""
+        check_names(X)
+        if not reads_dates:
+            check_no_times(X)
+        X, has_y = with_nan(X), not isinstance(y, str)
+        if has_y:
+            check_target(y, numeric=self._answer_kind == "items")
+            y = validate_data(self, y=y)
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
+        if 0 in X.shape:
+            raise ValueError(f"X must have rows and columns, got 0 samples or features: {X.shape}.")
+        check_consistent_length(X, y if has_y else None)
+        return (X, y) if has_y else X
+
+    def _validated_numbers(self, X, *, y="no_validation", takes_nan=False, **how):
+        """X as numbers, and y."""
+        check_names(X)
+        check_no_times(X)
+        X = with_nan(X)
+        if not isinstance(y, str):
+            check_target(y, numeric=self._answer_kind in ("items", "values"))
+        remedies = dict(_REMEDIES[self._answer_kind])
+        if takes_nan:
+            del remedies["missing"]
+        with saying_why(X, remedies):
+            finite = "allow-nan" if takes_nan else True
+            return validate_data(self, X, y, ensure_all_finite=finite, **how)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -136,6 +136,8 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     0.98
     """
 
+    _before_calibration = {"beta_": 1.0, "reject_threshold_": np.inf}
+
     def __init__(
         self,
         energy="linear",
@@ -199,6 +201,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         with self._keeping_fitted():
             energy, loss = self._resolved_components()
             self._rejects()
+            given = X, y
             X, y = self._validated(energy, X, y)
             check_classification_targets(y)
             weights = self._weights(X, y, sample_weight)
@@ -211,7 +214,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             self._check_reject_label()
             answers = Labels(target, len(self.classes_), self.classes_)
             folds = self._known_folds(X, y, groups, answers, weights)
-            with self._reporting(X, y) as report:
+            with self._reporting(*given) as report:
                 fitted = self._fit_component(energy, loss, X, answers, weights, folds, report)
                 for name in ("calibration_energies_", "_calibration", "reject_threshold_"):
                     vars(self).pop(name, None)  # of an earlier fit

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import DensityMixin, clone
 from sklearn.callback import with_callbacks
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._density import checks
 from sk_ebm._density.chain import (
@@ -229,13 +229,14 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         with self._keeping_fitted():
             components = self._checked_components()
             names = list(getattr(y if self.conditional else X, "columns", ()))
+            given = X, y
             X, targets = self._validated_data(X, y)
             weights = check_sample_weight(sample_weight, X)
             checks.check_data(X, targets, weights, self.conditional, self.point)
             rng = check_random_state(self.random_state)
             self._start(X, [Rounding.of(target[weights > 0]) for target in targets.T], rng)
             user_folds = self._folds(X, targets[:, 0], groups)
-            with self._reporting(X, y) as report:
+            with self._reporting(*given) as report:
                 fit = self._chain_fit(components, weights, user_folds, rng, report)
                 if self.conditional:
                     options = self.base, self.location, self.power, self.n_jobs
@@ -261,8 +262,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         """X and what the densities are of, (n, n_targets)."""
         how = {"dtype": np.float64, "ensure_min_samples": 2 if self.conditional else 3}
         if not self.conditional:
-            return (validate_data(self, X, **how),) * 2
-        X, y = validate_data(self, X, y, y_numeric=True, multi_output=True, **how)
+            return (self._validated_numbers(X, **how),) * 2
+        X, y = self._validated_numbers(X, y=y, y_numeric=True, multi_output=True, **how)
         return X, np.asarray(y, dtype=np.float64).reshape(len(y), -1)
 
     def _start(self, X, roundings, rng):
@@ -327,7 +328,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     def _validated_X(self, X):
         check_is_fitted(self)
-        return validate_data(self, X, dtype=np.float64, reset=False)
+        return self._validated_numbers(X, dtype=np.float64, reset=False)
 
     def _evaluate(self, method, X, question, y=None):
         """What a question about the distributions of rows, and y, returns, for one target."""

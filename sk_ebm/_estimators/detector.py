@@ -142,6 +142,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
     """
 
     _answer_kind = "inputs"
+    _before_calibration = {"beta_": 1.0, "threshold_": 0.0, "offset_": 0.0}
 
     def __init__(
         self,
@@ -206,6 +207,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         """
         with self._keeping_fitted():
             energy, loss, threshold = self._resolved_settings(y)
+            given = X, y
             X, answers, labels = self._read(energy, X, y)
             check_consistent_length(X, groups)
             weights = check_sample_weight(sample_weight, X)
@@ -217,27 +219,29 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             inputs, targets = take_rows(X, train), answers.take(train)
             train_groups = None if groups is None else np.asarray(groups)[train]
             folds = self._calibration_folds(targets, train_groups, rng)
-            with self._reporting(X, y) as report:
+            with self._reporting(*given) as report:
                 training = self._training(
                     loss, targets, weights[train], folds, report, calibrates=True, rng=rng
                 )
                 result = energy.fit(inputs, training)
-            self.energy_, self.n_iter_ = result.energy, result.n_iter
-            energies = None  # of held-out rows
-            if self.calibration == "cv":
-                samples, energies = self._cross_fitted_energies(result, inputs, training)
-                held_out = train[samples]
-            elif self.calibration == "split":
-                energies = self._all_energies(take_rows(X, held_out), answers.take(held_out))
-            if threshold.in_sample:
-                fitted_energies = self._all_energies(inputs, targets)
-                self._set_thresholds(threshold, fitted_energies, weights[train], labels.take(train))
-            else:
-                held_out_labels = labels.take(held_out)
-                self._set_thresholds(threshold, energies, weights[held_out], held_out_labels)
-            self._set_reference(energies, weights[held_out], labels.take(held_out))
-            exact = self.calibration == "split" and groups is None
-            self.guarantee_ = _guarantee(threshold, exact)
+                self.energy_, self.n_iter_ = result.energy, result.n_iter
+                energies = None  # of held-out rows
+                if self.calibration == "cv":
+                    samples, energies = self._cross_fitted_energies(result, inputs, training)
+                    held_out = train[samples]
+                elif self.calibration == "split":
+                    energies = self._all_energies(take_rows(X, held_out), answers.take(held_out))
+                if threshold.in_sample:
+                    fitted_energies = self._all_energies(inputs, targets)
+                    self._set_thresholds(
+                        threshold, fitted_energies, weights[train], labels.take(train)
+                    )
+                else:
+                    held_out_labels = labels.take(held_out)
+                    self._set_thresholds(threshold, energies, weights[held_out], held_out_labels)
+                self._set_reference(energies, weights[held_out], labels.take(held_out))
+                exact = self.calibration == "split" and groups is None
+                self.guarantee_ = _guarantee(threshold, exact)
             if not result.converged:
                 self._warn_unconverged(result.n_iter)
             return self

@@ -122,6 +122,7 @@ class EnergyRanker(EnergyEstimator):
     """
 
     _losses = GRADED_LOSSES
+    _before_calibration = {"beta_": 1.0, "level_": 0.0, "level_beta_": 1.0}
     _answer_kind = "items"
     __metadata_request__fit = {"groups": True, "qid": True}
     __metadata_request__score = {"groups": True, "qid": True}
@@ -246,12 +247,10 @@ class EnergyRanker(EnergyEstimator):
 
     @contextmanager
     def _reporting(self, X, y, codes):
-        """As for all estimators; those that callbacks score know the queries of X, and a level."""
+        """As for all estimators; those that callbacks score know the queries of X."""
         self._queries_in_fit = codes
         with super()._reporting(X, y) as report:
-            yield lambda value, fitted: report(
-                value, lambda: {"level_": 0.0, "level_beta_": 1.0, **fitted()}
-            )
+            yield report
         del self._queries_in_fit
 
     def _items_and_weights(self, relevance, codes, X, sample_weight):

@@ -37,3 +37,20 @@ def check_weighs(weights):
     """Raise a ValueError unless some weight is positive."""
     if not weights.any():
         raise ValueError("sample_weight must hold a positive weight, got only zeros.")
+
+
+def check_reachable(params, values, classes):
+    """Raise a ValueError where a parameter of a component is set that is given by its name only.
+
+    ``values`` are those that components have now, and ``classes(name)`` those that names stand for.
+    """
+    for key in params:
+        name, _, inner = key.partition("__")
+        value = params.get(name, values.get(name))
+        if inner and name in values and (value is None or isinstance(value, str)):
+            kind = classes(name).get(value)
+            component = f"{kind.__name__}()" if kind else "a component"
+            raise ValueError(
+                f"{key} cannot be set where {name} is {value!r}: give {component} as {name}, whose "
+                "parameters can be set."
+            )

@@ -1,7 +1,6 @@
 """What every energy function has in common."""
 
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import get_tags
 
 
 class Energy(BaseEstimator):
@@ -38,6 +37,8 @@ class Energy(BaseEstimator):
         Whether it can be fitted to what other energies left.
     raw : bool
         Whether it also reads frames and arrays of objects itself, as the user gave them.
+    reads_dates : bool
+        Whether these may hold dates and durations.
     """
 
     answers = frozenset({"classes", "items", "values"})
@@ -47,11 +48,7 @@ class Energy(BaseEstimator):
     solvers: tuple[str, ...] = ()
     takes_offset = True
     raw = False
-
-    @property
-    def passes_missing(self):
-        """Whether missing values of arrays reach it, to be taken or refused."""
-        return get_tags(self).input_tags.allow_nan
+    reads_dates = False
 
     def fit(self, inputs, training):
         raise NotImplementedError(f"{type(self).__name__} must define fit.")

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import get_tags
 
-from sk_ebm._core.pooling import pool
+from sk_ebm._core.pooling import aligned, pool
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.sklearn_private import NamedParts
 from sk_ebm.energies._base import Energy
@@ -122,8 +122,8 @@ class SumEnergy(NamedParts, Energy):
         return all(energy.raw for energy in self._energies)
 
     @property
-    def passes_missing(self):
-        return all(energy.passes_missing for energy in self._energies)
+    def reads_dates(self):
+        return all(energy.reads_dates for energy in self._energies)
 
     @property
     def takes_offset(self):
@@ -147,7 +147,6 @@ class SumEnergy(NamedParts, Energy):
             raise ValueError(f"combine must be 'pooled' or 'residual', got {self.combine!r}.")
 
     def fit(self, inputs, training):
-        self._aligned = training.answers.aligned
         folds = training.folds or training.default_folds()
         if not len(folds):
             raise ValueError(
@@ -177,7 +176,7 @@ class SumEnergy(NamedParts, Energy):
                 results[name], inputs, settings, folds
             )
             outputs.append(held_out)
-        outputs = self._aligned(outputs)
+        outputs = aligned(outputs)
         weights, self.constant_, history = self._pool(training.objective.take(samples), outputs)
         self.weights_ = dict(zip(terms, weights.tolist(), strict=True))
         total = np.tensordot(weights, outputs, 1) + self.constant_
@@ -207,7 +206,7 @@ class SumEnergy(NamedParts, Energy):
         return results, held_out, final.history
 
     def _total(self, outputs):
-        return np.sum(self._aligned(outputs), axis=0) if outputs else None
+        return np.sum(aligned(outputs), axis=0) if outputs else None
 
     def __call__(self, inputs):
         weights = self.weights_.values()

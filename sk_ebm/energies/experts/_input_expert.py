@@ -4,11 +4,11 @@ import numpy as np
 from sklearn.base import clone
 
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
-from sk_ebm.energies.experts._shared import WrapsEstimator
+from sk_ebm.energies.experts._shared import Expert, naming
 from sk_ebm.energies.inputs._base import _OF_ZERO_DENSITY, InputEnergy
 
 
-class InputExpert(WrapsEstimator, InputEnergy):
+class InputExpert(Expert, InputEnergy):
     """The energy of a scikit-learn-compatible density or outlier detector.
 
     E(x) = -score_samples(x), or -decision_function(x) where an outlier detector has no
@@ -19,11 +19,6 @@ class InputExpert(WrapsEstimator, InputEnergy):
     ----------
     estimator : density or outlier detector
     """
-
-    raw = True
-
-    def __init__(self, estimator):
-        self.estimator = estimator
 
     def check(self):
         if not hasattr(self.estimator, "score_samples") and not hasattr(
@@ -39,9 +34,12 @@ class InputExpert(WrapsEstimator, InputEnergy):
 
     def fit_rows(self, X, weights, rng):
         self.estimator_ = seeded(clone(self.estimator), rng)
-        self.estimator_.fit(X, None, **weight_arguments(self.estimator_, weights))
+        arguments = weight_arguments(self.estimator_, weights)
+        with naming(self.estimator):
+            self.estimator_.fit(X, None, **arguments)
 
     def energies(self, X):
         has_scores = hasattr(self.estimator_, "score_samples")
         scores = self.estimator_.score_samples if has_scores else self.estimator_.decision_function
-        return np.minimum(-scores(X), _OF_ZERO_DENSITY)
+        with naming(self.estimator, "asked"):
+            return np.minimum(-scores(X), _OF_ZERO_DENSITY)

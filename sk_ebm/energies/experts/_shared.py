@@ -9,17 +9,50 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._utils.warnings import warn_user
+from sk_ebm.energies._base import Energy
 
 _LARGEST_DECISION = 1e100  # beyond any scale of data, and its products with weights are finite
 
 
+class Expert(Energy):
+    """Base class of estimators as energies, which read inputs as the user gave them.
+
+    Parameters
+    ----------
+    estimator : estimator
+    """
+
+    raw = True
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    @property
+    def reads_dates(self):
+        """Whether some step transforms the inputs, and so can turn dates into numbers."""
+        estimator = self.estimator
+        if isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
+        return any(hasattr(part, "transform") for part in estimator.get_params().values())
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
+
+
 @contextmanager
-def naming(expert):
-    """Adds the expert to what its fit raises."""
+def naming(expert, doing="fitted"):
+    """Adds the expert to what its methods raise, and says what to do about missing values."""
     try:
         yield
     except Exception as error:
-        error.add_note(f"Raised while the expert {expert!r} was fitted.")
+        if isinstance(error, ValueError) and "contains NaN" in str(error):
+            raise ValueError(
+                f"The expert {expert!r} takes no missing values (NaN): give one that fills them, "
+                "such as a pipeline with an imputer, or use energy='trees', 'forest' in a detector."
+            ) from error
+        error.add_note(f"Raised while the expert {expert!r} was {doing}.")
         raise
 
 
@@ -40,21 +73,6 @@ def decision_columns(classifier, inputs):
             f"{len(classifier.classes_)} classes, got {decisions.shape[1]}."
         )
     return np.clip(np.nan_to_num(decisions, nan=0.0), -_LARGEST_DECISION, _LARGEST_DECISION)
-
-
-class WrapsEstimator:
-    """Mixin of energies of an ``estimator``, which take what it takes."""
-
-    @property
-    def passes_missing(self):
-        """Also where it is made of others: a `Pipeline` has no tag for what its steps take."""
-        parts = self.estimator.get_params().values()
-        return super().passes_missing or any(hasattr(part, "fit") for part in parts)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        return tags
 
 
 def warn_of_refit(energy):

@@ -45,8 +45,8 @@ class SurvivalEnergy(Energy):
         return self.energy.raw
 
     @property
-    def passes_missing(self):
-        return self.energy.passes_missing
+    def reads_dates(self):
+        return self.energy.reads_dates
 
     def check(self):
         self.energy.check()
