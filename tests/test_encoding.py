@@ -65,7 +65,7 @@ def test_columns_of_one_name():
 
 def test_values_that_are_no_categories_are_named():
     X = pd.DataFrame({"c": [[1], [2]]})
-    with pytest.raises(ValueError, match="column 'c' holds .* list"):
+    with pytest.raises(TypeError, match="column 'c' holds .* list"):
         TableEncoder("from_dtype").fit(X)
 
 

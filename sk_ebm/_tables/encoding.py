@@ -71,9 +71,9 @@ def _codes_of(column, name):
         ordered = sorted(set(values[~is_missing(values)].tolist()), key=_order)
     except TypeError as error:
         kinds = sorted({type(value).__name__ for value in values})
-        raise ValueError(
-            f"The column {name!r} holds values that are no categories, of the types "
-            f"{', '.join(kinds)}: make them numbers or text."
+        raise TypeError(
+            f"The column {name!r} holds values of the types {', '.join(kinds)}: each category "
+            "of an argument must be a string or a number."
         ) from error
     return {value: float(code) for code, value in enumerate(ordered)}
 

@@ -66,8 +66,8 @@ class TreesEnergy(Energy):
     max_bins : int, default=255
         Of each column's histogram.
     categorical_features : "from_dtype" or list of int or str, default="from_dtype"
-        Columns of categories: those of a category, string or object type in a frame, or by index
-        or name.
+        Columns of categories: those of a category, string or object type in a frame and those of
+        text in an array, or by index or name.
     early_stopping : bool, default=True
         Whether to grow trees for as many rounds as give the least loss on samples held out: a
         part of 2,000 or more samples, or each of five folds of fewer, and then the mean; or each
