@@ -6,11 +6,10 @@ from sklearn.base import clone, is_classifier
 
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
-from sk_ebm.energies._base import Energy
-from sk_ebm.energies.experts._shared import WrapsEstimator, decision_columns, positions
+from sk_ebm.energies.experts._shared import Expert, decision_columns, positions
 
 
-class AnswerExpert(WrapsEstimator, Energy):
+class AnswerExpert(Expert):
     """What a supervised estimator says about inputs, and about pairs of inputs and answers.
 
     The energy of inputs is the `free_energy` where the estimator has one (Liu, Wang, Owens and
@@ -30,11 +29,7 @@ class AnswerExpert(WrapsEstimator, Energy):
     """
 
     answers = frozenset({"inputs"})
-    raw = True
     takes_offset = False
-
-    def __init__(self, estimator):
-        self.estimator = estimator
 
     def check(self):
         pairs = "predict_proba" if is_classifier(self.estimator) else "log_prob"

@@ -9,15 +9,14 @@ from sk_ebm._core.pooling import correct_shares
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm._utils.sklearn_private import take_rows
-from sk_ebm.energies._base import Energy
 from sk_ebm.energies.experts._input_expert import InputExpert
-from sk_ebm.energies.experts._shared import WrapsEstimator, decision_columns, naming, positions
+from sk_ebm.energies.experts._shared import Expert, decision_columns, naming, positions
 from sk_ebm.energies.inputs._base import _OF_ZERO_DENSITY
 
 _CHECKED_ROWS = 100  # of the fit: where columns are constant, none has probabilities
 
 
-class ExpertEnergy(WrapsEstimator, Energy):
+class ExpertEnergy(Expert):
     """The energy of a scikit-learn-compatible estimator, which is fitted as it fits itself.
 
     - A classifier: E(x, y) = -log p(y given x), or the negative `decision_function` where there
@@ -51,11 +50,7 @@ class ExpertEnergy(WrapsEstimator, Energy):
 
     answers = frozenset({"classes"})
     anchored = True
-    raw = True
     takes_offset = False
-
-    def __init__(self, estimator):
-        self.estimator = estimator
 
     @property
     def normalised(self):

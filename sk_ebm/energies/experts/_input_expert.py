@@ -4,11 +4,11 @@ import numpy as np
 from sklearn.base import clone
 
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
-from sk_ebm.energies.experts._shared import WrapsEstimator
+from sk_ebm.energies.experts._shared import Expert
 from sk_ebm.energies.inputs._base import _OF_ZERO_DENSITY, InputEnergy
 
 
-class InputExpert(WrapsEstimator, InputEnergy):
+class InputExpert(Expert, InputEnergy):
     """The energy of a scikit-learn-compatible density or outlier detector.
 
     E(x) = -score_samples(x), or -decision_function(x) where an outlier detector has no
@@ -19,11 +19,6 @@ class InputExpert(WrapsEstimator, InputEnergy):
     ----------
     estimator : density or outlier detector
     """
-
-    raw = True
-
-    def __init__(self, estimator):
-        self.estimator = estimator
 
     def check(self):
         if not hasattr(self.estimator, "score_samples") and not hasattr(

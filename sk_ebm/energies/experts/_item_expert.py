@@ -11,13 +11,12 @@ from sklearn.utils.validation import has_fit_parameter
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm._utils.sklearn_private import take_rows
-from sk_ebm.energies._base import Energy
-from sk_ebm.energies.experts._shared import WrapsEstimator, naming
+from sk_ebm.energies.experts._shared import Expert, naming
 
 _QUERIES = ("groups", "qid", "group_id", "group")  # names of what holds the queries
 
 
-class ItemExpertEnergy(WrapsEstimator, Energy):
+class ItemExpertEnergy(Expert):
     """The energy of a ranker or of a regressor on relevance: E = -predict.
 
     It is fitted as it fits itself, on relevance as given, rows being sorted by query. A ranker
@@ -38,11 +37,7 @@ class ItemExpertEnergy(WrapsEstimator, Energy):
     """
 
     answers = frozenset({"items"})
-    raw = True
     takes_offset = False
-
-    def __init__(self, estimator):
-        self.estimator = estimator
 
     def fit(self, inputs, training):
         objective, answers = training.objective, training.answers

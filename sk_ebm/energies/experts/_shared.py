@@ -9,8 +9,34 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._utils.warnings import warn_user
+from sk_ebm.energies._base import Energy
 
 _LARGEST_DECISION = 1e100  # beyond any scale of data, and its products with weights are finite
+
+
+class Expert(Energy):
+    """Base class of estimators as energies, which read inputs as the user gave them.
+
+    Parameters
+    ----------
+    estimator : estimator
+    """
+
+    raw = True
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    @property
+    def passes_missing(self):
+        """Also where it is made of others: a `Pipeline` has no tag for what its steps take."""
+        parts = self.estimator.get_params().values()
+        return super().passes_missing or any(hasattr(part, "fit") for part in parts)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
 
 
 @contextmanager
@@ -40,21 +66,6 @@ def decision_columns(classifier, inputs):
             f"{len(classifier.classes_)} classes, got {decisions.shape[1]}."
         )
     return np.clip(np.nan_to_num(decisions, nan=0.0), -_LARGEST_DECISION, _LARGEST_DECISION)
-
-
-class WrapsEstimator:
-    """Mixin of energies of an ``estimator``, which take what it takes."""
-
-    @property
-    def passes_missing(self):
-        """Also where it is made of others: a `Pipeline` has no tag for what its steps take."""
-        parts = self.estimator.get_params().values()
-        return super().passes_missing or any(hasattr(part, "fit") for part in parts)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        return tags
 
 
 def warn_of_refit(energy):
