@@ -640,3 +640,20 @@ def test_the_warning_points_at_the_line_of_the_user(contaminated):
     with pytest.warns(ConvergenceWarning) as caught:
         detector.fit(X, np.where(anomalous, -1, 1))
     assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_classes_that_one_group_has_are_held_out_nevertheless(rng):
+    y = np.repeat(["mild", "severe", "none"], 40)
+    X = rng.standard_normal((120, 3)) + 2.5 * np.eye(3)[np.repeat([0, 1, 2], 40)]
+    detector = EnergyDetector(EnergyClassifier(), labels="answer", random_state=0)
+    whole = detector.fit(X, y).offset_
+    with pytest.warns(UserWarning, match="not fitted on the classes.*Give groups"):
+        assert abs(detector.fit(X, y, groups=y).offset_ - whole) < 1
+
+
+def test_a_frozen_classifier_knows_anomalies_by_their_label(rng):
+    X = rng.standard_normal((300, 3))
+    y = np.where(X[:, 0] > 1.2, -1, 1)
+    frozen = FrozenEstimator(LogisticRegression().fit(X[:150], y[:150]))
+    detector = EnergyDetector(frozen, labels="anomaly").fit(X[150:], y[150:])
+    assert np.mean(detector.predict(X) == y) > 0.9

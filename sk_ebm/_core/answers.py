@@ -53,10 +53,10 @@ class Answers:
         """Shuffled folds of the samples."""
         return shuffled_folds(len(self), n_folds, rng)
 
-    def known_folds(self, folds, weights, rng):
-        """Folds that test no class which their training samples lack, and the classes that some
-        lacked (`Folds.knowing`)."""
-        return folds, []
+    def known_folds(self, folds, weights, rng, warns=False):
+        """Folds that test no class which their training samples lack (`Folds.knowing`), with a
+        warning that names classes which some lacked, if these folds are the user's."""
+        return folds
 
 
 class PassthroughAnswers(Answers):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sk_ebm._core.answers import Answers
-from sk_ebm._core.folds import shuffled_folds
+from sk_ebm._core.folds import shuffled_folds, warn_of_unknown
 from sk_ebm._utils.sklearn_private import namespace
 
 
@@ -27,6 +27,12 @@ class Labels(Answers):
         self.n_classes = n_classes
         self.classes = np.arange(n_classes) if classes is None else classes
 
+    @classmethod
+    def of(cls, y):
+        """From labels (n,) of any kind."""
+        classes, target = np.unique(y, return_inverse=True)
+        return cls(target, len(classes), classes)
+
     def __len__(self):
         return self.target.shape[0]
 
@@ -45,9 +51,11 @@ class Labels(Answers):
         """Shuffled folds, stratified."""
         return shuffled_folds(len(self), n_folds, rng, labels=self.target)
 
-    def known_folds(self, folds, weights, rng):
+    def known_folds(self, folds, weights, rng, warns=False):
         folds, unknown = folds.knowing(np.where(weights > 0, self.target, -1), rng)
-        return folds, self.classes[unknown].tolist()
+        if warns and len(unknown):
+            warn_of_unknown(self.classes[unknown].tolist())
+        return folds
 
     @staticmethod
     def arrange(outputs):

@@ -137,7 +137,7 @@ class Training:
 
     def _folds(self, n_folds):
         folds = self.answers.folds(n_folds, self.rng)
-        return self.answers.known_folds(folds, self.objective.weights, self.rng)[0]
+        return self.answers.known_folds(folds, self.objective.weights, self.rng)
 
     def hold_out(self, fraction):
         """About that fraction of the samples, to stop on; None if too few, or without weight."""

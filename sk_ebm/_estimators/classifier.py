@@ -14,7 +14,6 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._core.classes import Labels
-from sk_ebm._core.folds import warn_of_unknown
 from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._utils.estimators import row_blocks
@@ -205,14 +204,14 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             X, y = self._validated(energy, X, y)
             check_classification_targets(y)
             weights = self._weights(X, y, sample_weight)
-            self.classes_, target = np.unique(y, return_inverse=True)
-            if len(np.unique(target[weights > 0])) < 2:
+            answers = Labels.of(y)
+            self.classes_ = answers.classes
+            if len(np.unique(answers.target[weights > 0])) < 2:
                 raise ValueError(
                     f"y must hold at least two classes with positive weight, got one class: "
                     f"{self.classes_.tolist()}."
                 )
             self._check_reject_label()
-            answers = Labels(target, len(self.classes_), self.classes_)
             folds = self._known_folds(X, y, groups, answers, weights)
             with self._reporting(*given) as report:
                 fitted = self._fit_component(energy, loss, X, answers, weights, folds, report)
@@ -229,10 +228,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         if folds is None:
             return None
         rng = check_random_state(self.random_state)
-        folds, unknown = answers.known_folds(folds, weights, rng)
-        if unknown:
-            warn_of_unknown(unknown)
-        return folds
+        return answers.known_folds(folds, weights, rng, warns=True)
 
     def _rejects(self):
         """The threshold of rejection, or None."""

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from sk_ebm._core.answers import PassthroughAnswers
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.cross_fit import cross_fit
-from sk_ebm._core.folds import DEFAULT_FOLDS, Folds, warn_of_unknown
+from sk_ebm._core.folds import DEFAULT_FOLDS, Folds
 from sk_ebm._core.temperature import learn_beta
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.row_labels import RowLabels
@@ -377,7 +377,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             raise ValueError(f"X must have at least two rows, got {count_rows(X)} sample.")
         if self.labels == "anomaly":
             labels = RowLabels.of(y)
-            answers = Labels((~labels.anomalous).astype(int), 2)
+            answers = Labels.of(np.where(labels.anomalous, -1, 1))
         return X, answers, labels
 
     def _partition(self, labels, groups, rng):
@@ -387,31 +387,21 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         return np.arange(len(labels.compatible)), np.arange(0)
 
     def _calibration_folds(self, answers, groups, rng):
-        """The folds for calibration and for energies in nats.
-
-        All training parts have the classes that they test, and anomalies if these are several.
-        """
+        """The folds for calibration and for energies in nats, which know the classes they test."""
         if self.labels == "answer" and is_classifier(self.energy):
-            classes, codes = np.unique(answers.target, return_inverse=True)
-            answers = Labels(codes, len(classes), classes)
-        elif self.labels == "anomaly":
-            answers = Labels(answers.target, 2, np.array([-1, 1]))
-        folds = self._raw_folds(answers, groups, rng)
-        if self.labels == "anomaly" and np.bincount(answers.target).min() == 1:
-            return folds
-        known, unknown = answers.known_folds(folds, np.ones(len(answers)), rng)
-        if unknown and (groups is not None or self.cv is not None):
-            warn_of_unknown(unknown)
+            answers = Labels.of(answers.target)
+        folds, given = self._raw_folds(answers, groups, rng), not (groups is None is self.cv)
+        few = self.labels == "anomaly" and np.bincount(answers.target).min() == 1
+        known = None if few else answers.known_folds(folds, np.ones(len(answers)), rng, given)
         return known or folds
 
     def _raw_folds(self, answers, groups, rng):
         if groups is not None or not (self.cv is None or isinstance(self.cv, Integral)):
             return self._folds(np.zeros(len(answers)), answers.target, groups)
-        n_folds = min(self.cv or DEFAULT_FOLDS, len(answers))
         if self.cv is None and self.labels is None and len(answers) > 2 * _CALIBRATION_ROWS:
             splitter = ShuffleSplit(1, test_size=_CALIBRATION_ROWS, random_state=rng)
             return Folds(tuple(splitter.split(answers.target)))
-        return answers.folds(n_folds, rng)
+        return answers.folds(min(self.cv or DEFAULT_FOLDS, len(answers)), rng)
 
     def _cross_fitted_energies(self, result, inputs, training):
         """Samples and their energies (m, c), by energies that were not fitted on them."""
