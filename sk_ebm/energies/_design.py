@@ -258,6 +258,14 @@ def _centred(inputs, weights):
     return centre, columns, _variances(_mean_squares(columns, weights), centre, columns.dtype)
 
 
+def column_variances(inputs, weights):
+    """Weighted variances of the columns, 0 where they are constant up to rounding errors."""
+    if not sparse.issparse(inputs):
+        return _centred(inputs, weights)[2]
+    mean, variances = mean_variance_axis(inputs, 0, weights.astype(inputs.dtype))
+    return _variances(variances, mean, inputs.dtype)
+
+
 def _mean_squares(columns, weights):
     return np.einsum("i,ij,ij->j", weights / weights.sum(), columns, columns)
 
@@ -268,7 +276,7 @@ def _variances(squares, centre, dtype):
 
 
 class SparseDesign(Design):
-    """Columns centred and scaled to unit variance, never formed: the stored ones are only scaled."""
+    """Columns centred and scaled to unit variance; stored are those that are only scaled."""
 
     def __init__(self, inputs, weights):
         self.centre, squares = mean_variance_axis(inputs, 0, weights.astype(inputs.dtype))
