@@ -118,7 +118,8 @@ def _gaussian(inputs, landmarks, gamma):
     """exp(-gamma |x - x'|^2) of rows (n, d) and landmarks (m, d): (n, m) of the rows' dtype."""
     rows, landmarks = (X.astype(np.float64, copy=False) for X in (inputs, landmarks))
     squares = (_sparse_squares if sparse.issparse(rows) else _squares)(rows, landmarks)
-    squares *= -gamma
+    with np.errstate(over="ignore"):
+        squares *= -gamma
     return np.exp(squares, out=squares).astype(inputs.dtype, copy=False)
 
 
