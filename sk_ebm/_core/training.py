@@ -263,7 +263,13 @@ class Training:
             return outputs * (spread / clone_spread) if clone_spread > 0 else outputs
 
         crossed = cross_fit(fit, outputs_of, folds, n_jobs=self.n_jobs)
-        return folds.samples, np.concatenate(crossed.held_out)
+        outputs = np.concatenate(crossed.held_out)
+        if not np.isfinite(outputs).all():
+            raise ValueError(
+                f"{result.energy!r}, fitted on {len(folds.pairs[0][0])} rows of a fold, gives "
+                "energies of others that are not finite. Give more rows, or another energy."
+            )
+        return folds.samples, outputs
 
     def held_out_outputs(self, result, inputs, enough=np.inf):
         """Samples and their outputs, of energies that were not fitted on them.

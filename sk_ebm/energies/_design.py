@@ -42,6 +42,8 @@ class Design:
     columns : ndarray or CSR matrix of shape (n, d)
     scale : ndarray of shape (d + 1, 1)
         W = scale * params; 0 for the biases, which are not penalised.
+    centre : ndarray of shape (d,)
+        Mean of each column.
     biased : bool
         Whether biases are fitted; not where they change nothing.
     variances : ndarray of shape (d,)
@@ -55,6 +57,7 @@ class Design:
     centred = False
     biased = True
     hard = False
+    centre = np.zeros(1)
     shifts = None
 
     @property

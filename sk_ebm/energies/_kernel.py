@@ -9,7 +9,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils import gen_batches
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from sk_ebm._utils.validation import check_number
+from sk_ebm._utils.validation import check_number, check_scales
 from sk_ebm.energies._design import column_variances
 from sk_ebm.energies._linear import LinearEnergy
 
@@ -56,6 +56,7 @@ class KernelEnergy(LinearEnergy):
         check_number("gamma", self.gamma, 0, other=(None,))
 
     def fit(self, inputs, training):
+        check_scales(inputs)
         objective, rng = training.objective, training.rng
         self.gamma_ = float(self.gamma or _scale_gamma(inputs, objective.row_weights))
         least = max(200, 8 * objective.answers.n_outputs)
@@ -142,8 +143,8 @@ def _sparse_squares(rows, landmarks):
         squares += _squares(rows[:, far].toarray(), landmarks[:, far].toarray())
         rows, landmarks = rows[:, ~far], landmarks[:, ~far]
     if rows.shape[1]:
-        rows = rows.copy()
-        rows.data = np.clip(rows.data, -_FARTHEST, _FARTHEST)
+        entries = np.clip(rows.data, -_FARTHEST, _FARTHEST)
+        rows = sparse.csr_matrix((entries, rows.indices, rows.indptr), shape=rows.shape)
         squares += euclidean_distances(rows, landmarks, squared=True)
     return squares
 

@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
 from sk_ebm._core.training import FitResult
-from sk_ebm._utils.validation import check_number
+from sk_ebm._utils.validation import check_number, check_scales
 from sk_ebm.energies._base import Energy
 
 _ALPHA = 1e-4  # that of MLPClassifier
@@ -91,6 +91,7 @@ class MLPEnergy(Energy):
         check_number("validation_fraction", self.validation_fraction, 0, 1)
 
     def fit(self, inputs, training):
+        check_scales(inputs)
         training = training.with_default_alpha(_ALPHA)
         objective, rng = training.objective, training.rng
         self.alpha_ = training.penalty.alpha

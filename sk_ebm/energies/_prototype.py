@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics.pairwise import euclidean_distances
 
 from sk_ebm._core.training import FitResult
-from sk_ebm._utils.validation import check_number
+from sk_ebm._utils.validation import check_number, check_scales
 from sk_ebm.energies._base import Energy
 
 _ALPHA = 1e-3  # a weak default, not tuned: k-means' centres are near the optimum
@@ -65,6 +65,7 @@ class PrototypeEnergy(Energy):
         check_number("gamma", self.gamma, 0, other=(None,))
 
     def fit(self, inputs, training):
+        check_scales(inputs)
         training = training.with_default_alpha(_ALPHA)
         objective, answers = training.objective, training.answers
         self.alpha_ = training.penalty.alpha
