@@ -106,3 +106,10 @@ def test_an_index_of_the_wrong_width_is_named(ranker, items):
 def test_an_index_must_be_fitted(ranker, items):
     with pytest.raises(NotFittedError, match="ItemIndex"):
         ranker.top_k(items[:, :3], items=ItemIndex())
+
+
+@pytest.mark.parametrize("name", ["n_build", "n_search"])
+def test_more_candidates_than_items_are_all_of_them(name, items):
+    index, every = (ItemIndex(**{name: k}).fit(items[:200]) for k in (2**40, 200))
+    found, expected = (ind.search(items[:3], 4, 1000)[0] for ind in (index, every))
+    assert_array_equal(found, expected)

@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn.metrics.pairwise import rbf_kernel
 
+from sk_ebm import EnergyClassifier
 from sk_ebm.energies import KernelEnergy, _kernel
 from sk_ebm.energies._kernel import _gaussian
 
@@ -70,3 +71,20 @@ def test_repeated_rows_are_no_landmarks_twice(X, objective, rng):
     X[30:] = X[:30]
     energy = fit(KernelEnergy(), X, objective, rng, alpha=0.01).energy
     assert len(energy.landmarks_) == len(np.unique(X, axis=0))
+
+
+@pytest.mark.parametrize("offset", [0.0, 2000.0, 1e8, 1e12])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+def test_few_values_far_from_zero_are_told_apart(form, offset):
+    x = np.repeat([0.0, 1, 2, 3], 10)[:, None]
+    y = (x[:, 0] > 1).astype(int)
+    classifier = EnergyClassifier("kernel", random_state=0).fit(form(x + offset), y)
+    assert classifier.score(form(x + offset), y) == 1
+
+
+def test_the_width_does_not_depend_on_the_means_of_columns(X, rng, objective):
+    gammas = [
+        fit(KernelEnergy(), Z, objective, rng, alpha=0.01).energy.gamma_
+        for Z in (X, X + [0, 2000, 0, 0, 1e6], np.column_stack([X, np.full(n, 1e9 / 3)]))
+    ]
+    assert_allclose(gammas, gammas[0], rtol=1e-9)

@@ -5,6 +5,7 @@ import pytest
 from helpers import fit
 from numpy.testing import assert_allclose
 
+from sk_ebm import EnergyClassifier
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.objective import Objective
 from sk_ebm.energies import MLPEnergy
@@ -53,3 +54,10 @@ def test_the_parameters_of_least_held_out_loss_are_kept(X, objective):
     result = fit(MLPEnergy((16,), learning_rate=0.3, n_epochs=60), X, objective)
     assert len(result.history) < 60
     assert np.argmin(result.history) < len(result.history) - 1
+
+
+def test_a_class_without_weight_has_no_probability(rng):
+    X = rng.standard_normal((100, 2))
+    y = (X[:, 0] > 0).astype(int) + (X[:, 1] > 1)
+    classifier = EnergyClassifier("mlp", random_state=0).fit(X, y, sample_weight=y < 2)
+    assert classifier.predict_proba(3 * X)[:, 2].max() < 1e-3

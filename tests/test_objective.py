@@ -223,3 +223,19 @@ def test_the_held_out_loss_without_a_margin_does_not_depend_on_the_scale(objecti
     found = [objective.held_out_loss(scale * outputs) for scale in (1.0, 100.0)]
     assert_allclose(found[1], found[0], rtol=1e-6)
     assert_allclose(found[0], least, rtol=1e-2)
+
+
+class _WrongGradient(NLL):
+    def __call__(self, gibbs, target):
+        values, gradient = super().__call__(gibbs, target)
+        return values, -gradient
+
+
+def test_a_gradient_that_is_not_of_the_values_is_named(objective):
+    with pytest.raises(ValueError, match="loss=_WrongGradient.* is not that of its values"):
+        objective.replace(loss=_WrongGradient()).check_gradient()
+
+
+@pytest.mark.parametrize("loss", [kind() for kind in LOSSES.values()], ids=str)
+def test_gradients_of_the_losses_pass_the_check(objective, loss):
+    objective.replace(loss=loss).check_gradient()

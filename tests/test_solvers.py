@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 from helpers import training_of
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
 
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.objective import Objective
 from sk_ebm.energies import LinearEnergy
-from sk_ebm.losses._likelihood import NLL
-from sk_ebm.losses._table1 import Log
+from sk_ebm.losses._likelihood import MEE, NLL
+from sk_ebm.losses._table1 import MCE, Hinge, Log, SquareExponential, SquareSquare
 
 n, d = 80, 4
 
@@ -173,3 +175,40 @@ def test_max_iter_bounds_the_iterations(rng, solver):
     X, training = problem(rng, 3, alpha=1e-4, solver=solver, max_iter=2)
     result = LinearEnergy().fit(X, training)
     assert result.n_iter == len(result.history) == 2
+
+
+def with_redundant_columns(X):
+    """Linear combinations of the columns, constants and both far from zero."""
+    constants = np.ones((len(X), 2)) * [1.0, 1e9 / 3]
+    return np.column_stack([X, X[:, 0], 2 * X[:, 1], X[:, 0] + X[:, 1], X[:, 2] + 1e6, constants])
+
+
+SMOOTH_AND_KINKY = [NLL(), MEE(), Hinge(), Log(), MCE(), SquareSquare(), SquareExponential()]
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1e-6, 1e-3])
+@pytest.mark.parametrize("loss", SMOOTH_AND_KINKY, ids=lambda loss: type(loss).__name__)
+@two_and_three_classes
+def test_redundant_columns_never_raise_the_least_objective(rng, n_classes, loss, alpha):
+    X, training = problem(rng, n_classes, alpha=alpha)
+    training = of_loss(training, loss)
+    few, many = (LinearEnergy().fit(Z, training) for Z in (X, with_redundant_columns(X)))
+    assert many.history[-1] <= few.history[-1] * (1 + 1e-3) + 1e-6
+    assert np.abs(many.energy.coef_).max() < 1e4
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+def test_the_units_of_columns_do_not_stop_a_solver(rng, solver, kind):
+    X, training = problem(rng, 2, alpha=0.0, solver=solver)
+    expected = optimum(training, X)
+    scaled = X * [1e8, 1.0, 1e-8, 1.0] + [0.0, 1e3, 0.0, 1.0]
+    assert_allclose(optimum(training, kind(scaled)), expected, rtol=1e-5)
+
+
+def test_a_fit_ends_at_the_optimum_of_a_support_vector_machine(rng):
+    X, training = problem(rng, 2, alpha=1e-2)
+    reference = SVC(kernel="linear", C=1 / (1e-2 * n), tol=1e-8).fit(X, training.answers.target)
+    training = of_loss(training, Hinge())
+    expected = penalised(training, X, reference.coef_.T, reference.intercept_)
+    assert_allclose(optimum(training, X), expected, rtol=5e-4)

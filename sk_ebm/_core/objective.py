@@ -12,6 +12,8 @@ from sk_ebm._core.temperature import BetaProblem, learn_beta_of_blocks
 from sk_ebm.losses import NLL, Curvature, Loss
 from sk_ebm.losses._base import shares_of
 
+_GRADIENT_SAMPLES = 50  # on which the gradient of a user's loss is checked
+
 
 @dataclass(frozen=True, eq=False)
 class Objective:
@@ -76,6 +78,29 @@ class Objective:
             total += float(self._shares[samples] @ values)
             gradients.append(pullback(gradient))
         return total, self._join(gradients)
+
+    def check_gradient(self):
+        """Raise a ValueError unless the gradient of the loss is that of its values.
+
+        Compared with differences of values at random outputs, which no kink is likely to hit.
+        """
+        if not self.loss.exact:
+            return
+        part = self.take(np.flatnonzero(self.weights)[:_GRADIENT_SAMPLES]).replace(offset=None)
+        rng = np.random.RandomState(0)
+        shape = len(part.row_weights), part.answers.n_outputs
+        outputs, direction = -np.abs(rng.standard_normal(shape)), rng.standard_normal(shape)
+        expected = float(np.vdot(part.value_and_gradient(outputs)[1], direction))
+        ahead, behind = (
+            part.value_and_gradient(outputs + sign * 1e-4 * direction)[0] for sign in (1, -1)
+        )
+        found = (ahead - behind) / 2e-4
+        if not abs(found - expected) <= 1e-2 * (abs(found) + abs(expected)) + 1e-3:
+            raise ValueError(
+                f"The gradient of loss={self.loss!r} is not that of its values: along a random "
+                f"direction it is {expected:.3g}, and these change by {found:.3g}. Correct "
+                "__call__, or set exact = False for a loss without values to match."
+            )
 
     def values(self, outputs):
         """The loss of each sample, (n,)."""

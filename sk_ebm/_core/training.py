@@ -151,7 +151,11 @@ class Training:
         held_out = test if fraction <= 0.5 else train
         return held_out if self.objective.weights[held_out].any() else None
 
-    def minimize(self, init, vjp, scale, fitted=None, *, kind="general", **details):
+    def l2(self, scale):
+        """Strength of the l2 penalty on parameters, where weights are these times ``scale``."""
+        return self._alpha * (1 - self.penalty.l1_ratio) * np.square(scale)
+
+    def minimize(self, init, vjp, scale, fitted=None, *, kind="general", l2=None, **details):
         """Parameters of least objective, by the solver.
 
         Parameters
@@ -168,6 +172,8 @@ class Training:
         kind : {"general", "linear", "minibatch"}, default="general"
             What ``solver="auto"`` may use: whether outputs are linear in the parameters, or
             mini-batches suit them.
+        l2 : ndarray broadcastable to init, default=None
+            None means that of ``l2(scale)``.
         **details
             What particular solvers take, see there.
 
@@ -175,8 +181,7 @@ class Training:
         -------
         minimum : Minimum
         """
-        solver, alpha = self._solver(kind), self._alpha
-        l1_ratio, history = self.penalty.l1_ratio, []
+        solver, history = self._solver(kind), []
 
         def record(value, params):
             history.append(value)
@@ -189,8 +194,8 @@ class Training:
                 self.objective,
                 init,
                 vjp,
-                l2=alpha * (1 - l1_ratio) * np.square(scale),
-                l1=alpha * l1_ratio * np.abs(scale),
+                l2=self.l2(scale) if l2 is None else l2,
+                l1=self._alpha * self.penalty.l1_ratio * np.abs(scale),
                 tol=self.tol,
                 max_iter=self.max_iter,
                 report=record,
@@ -262,7 +267,13 @@ class Training:
             return outputs * (spread / clone_spread) if clone_spread > 0 else outputs
 
         crossed = cross_fit(fit, outputs_of, folds, n_jobs=self.n_jobs)
-        return folds.samples, np.concatenate(crossed.held_out)
+        outputs = np.concatenate(crossed.held_out)
+        if not np.isfinite(outputs).all():
+            raise ValueError(
+                f"{result.energy!r}, fitted on {len(folds.pairs[0][0])} rows of a fold, gives "
+                "energies of others that are not finite. Give more rows, or another energy."
+            )
+        return folds.samples, outputs
 
     def held_out_outputs(self, result, inputs, enough=np.inf):
         """Samples and their outputs, of energies that were not fitted on them.

@@ -119,7 +119,7 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
         check_number("l1_ratio", self.l1_ratio, 0, 1, closed=True)
         check_number("tol", self.tol, 0)
         check_number("max_iter", self.max_iter, 1, closed=True, kind=Integral)
-        if self.solver != "auto" and self.solver not in SOLVERS:
+        if self.solver not in ("auto", *SOLVERS):
             raise ValueError(
                 f"solver must be 'auto' or one of {sorted(SOLVERS)}, got {self.solver!r}."
             )
@@ -172,6 +172,8 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
         """Fit one energy, and learn its beta and what else there is on held-out samples."""
         calibrates = self._calibrates()
         training = self._training(loss, answers, weights, folds, report, calibrates=calibrates)
+        if type(loss) not in self._losses.values():
+            training.objective.check_gradient()
         result = energy.fit(inputs, training)
         learned = self._learn(result, inputs, training)
         beta = learned.pop("beta_")

@@ -17,6 +17,7 @@ from sk_ebm._core.classes import Labels
 from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._utils.estimators import row_blocks
+from sk_ebm._utils.finite import finite_outputs
 from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
 from sk_ebm._utils.validation import check_number, check_weighs
 from sk_ebm.thresholds import FalseAlarm, resolve_threshold
@@ -375,7 +376,8 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         check_is_fitted(self)
         X = self._validated(self.energy_, X, reset=False)
         for rows in row_blocks(X, len(self.classes_)):
-            yield Gibbs(Labels.arrange(self.energy_(take_rows(X, rows)))[0], beta=self.beta_)
+            outputs = finite_outputs(self.energy_, take_rows(X, rows))
+            yield Gibbs(Labels.arrange(outputs)[0], beta=self.beta_)
 
     def energies(self, X):
         """Energies of all classes, low where the class fits.

@@ -18,6 +18,7 @@ from sk_ebm._core.queries import check_relevance, gains_of, query_codes, warn_wi
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._tables.columns import split_column
 from sk_ebm._utils.estimators import row_blocks
+from sk_ebm._utils.finite import finite_outputs
 from sk_ebm._utils.ranks import rank_in_groups
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
 from sk_ebm._utils.validation import check_number, check_weighs
@@ -342,7 +343,7 @@ class EnergyRanker(EnergyEstimator):
             raise ValueError("normalize='query' needs the queries: give groups, or group_column.")
         X, (queries, codes) = self._read_queries(X, groups, qid)
         X = self._normalised(self._validated(self.energy_, X, reset=False), codes)
-        parts = [self.energy_(take_rows(X, rows)) for rows in row_blocks(X, 1)]
+        parts = [finite_outputs(self.energy_, take_rows(X, rows)) for rows in row_blocks(X, 1)]
         return -np.concatenate(parts)[:, 0], queries, codes
 
     def decision_function(self, X, groups=None, *, qid=None):

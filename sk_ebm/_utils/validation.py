@@ -3,6 +3,9 @@
 from numbers import Integral, Real
 
 import numpy as np
+from scipy import sparse
+
+_COLUMN_SIZES = 1e-75, 1e75  # products of variances and inverse variances are finite
 
 
 def check_number(name, value, low, high=np.inf, *, closed=False, kind=Real, other=()):
@@ -31,6 +34,19 @@ def check_choice(name, value, choices):
 
 def _is_number(value, kind):
     return isinstance(value, kind) and not isinstance(value, bool) and value < np.inf
+
+
+def check_scales(X):
+    """Raise a ValueError that names a column of X (n, d) whose squares overflow or vanish."""
+    sizes = abs(X).max(axis=0)
+    sizes = sizes.toarray().ravel() if sparse.issparse(sizes) else sizes
+    sizes, (low, high) = sizes.astype(np.float64), _COLUMN_SIZES
+    bad = np.flatnonzero((sizes > high) | ((sizes > 0) & (sizes < low)))
+    if len(bad):
+        raise ValueError(
+            f"The largest number of a column must be 0 or between {low:g} and {high:g}, got "
+            f"{sizes[bad[0]]:g} in column {bad[0]} of X. Use other units, or energy='trees'."
+        )
 
 
 def check_weighs(weights):

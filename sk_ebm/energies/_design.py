@@ -9,7 +9,11 @@ from copy import copy
 
 import numpy as np
 from scipy import linalg, sparse
+from sklearn.utils.sparsefuncs import mean_variance_axis
 
+# Least penalty of the weights of standardised columns: the rounding errors of redundant columns, of
+# relative size 1e-8 and below, then get no weight.
+_LEAST_L2 = 1e-14
 _BLOCK_ROWS = 2048  # of a weighted copy, which stays in the cache for a hundred columns
 _LEAST_RATIO = 0.5  # of the outputs' curvatures, above which one inverse preconditions all well
 _MOST_COUPLED = 1000  # parameters up to which all second derivatives are held: 8 MB
@@ -38,10 +42,14 @@ class Design:
     columns : ndarray or CSR matrix of shape (n, d)
     scale : ndarray of shape (d + 1, 1)
         W = scale * params; 0 for the biases, which are not penalised.
+    centre : ndarray of shape (d,)
+        Mean of each column.
     biased : bool
         Whether biases are fitted; not where they change nothing.
     variances : ndarray of shape (d,)
-        Weighted variance (dense) or mean square (sparse) of each column before scaling.
+        Weighted variance of each column before scaling.
+    shifts : ndarray of shape (d, 1) or None
+        What is taken off the columns where they are used, so that sparse ones stay sparse.
     hard : bool
         Whether conjugate gradients took more steps than all second derivatives cost.
     """
@@ -49,6 +57,8 @@ class Design:
     centred = False
     biased = True
     hard = False
+    centre = np.zeros(1)
+    shifts = None
 
     @property
     def shape(self):
@@ -73,16 +83,28 @@ class Design:
         design.biased = fitted and type(self).biased
         return design
 
+    def _standardise(self, variances):
+        """Factors that give columns unit variance, and constant ones zeros."""
+        self.variances = variances
+        deviation = np.sqrt(np.where(variances > 0, variances, 1.0))
+        self.scale = np.append(1 / deviation, 0.0)[:, None]
+        return np.where(variances > 0, 1 / deviation, 0.0)
+
+    def weights_of(self, params):
+        """Weights (d, o) and biases (o,) for the inputs as given."""
+        coef = params[:-1] * self.scale[:-1]
+        return coef, params[-1] - self.centre @ coef
+
     def minimize(self, training, init, fitted=None):
         """The minimum of the objective, for outputs that are linear in the parameters."""
-        penalty = training.penalty
-        l2 = penalty.alpha * (1 - penalty.l1_ratio) * self.scale**2
+        l2 = np.maximum(training.l2(self.scale), _LEAST_L2 * (self.scale > 0))
         return training.minimize(
             init,
             self.vjp,
             self.scale,
             fitted,
             kind="linear",
+            l2=l2,
             preconditioner=self.preconditioner(l2, init.shape[1]),
         )
 
@@ -100,6 +122,8 @@ class Design:
         """Outputs (n, o) of the rows, and the pullback of a gradient (n, o) to the parameters."""
         columns = self.columns if rows is None else self.columns[rows]
         weights, biases = params[:-1].astype(columns.dtype, copy=False), params[-1:]
+        if self.shifts is not None:
+            biases = biases - self.shifts.T @ params[:-1]
         if sparse.issparse(columns):
             outputs = columns @ weights
         else:
@@ -109,6 +133,8 @@ class Design:
         def pullback(gradient):
             by_biases = gradient.sum(axis=0, dtype=np.float64)[None]
             by_params = np.concatenate([columns.T @ gradient, by_biases], dtype=np.float64)
+            if self.shifts is not None:
+                by_params[:-1] -= self.shifts * by_biases
             return self.centre_outputs(by_params)
 
         return outputs, pullback
@@ -118,23 +144,8 @@ class DenseDesign(Design):
     """Columns centred and scaled to unit variance."""
 
     def __init__(self, inputs, weights):
-        share = weights / weights.sum()
-        self.centre = share @ inputs
-        # Column-major: products with few outputs are bound by memory, and faster this way.
-        columns = np.subtract(inputs, self.centre.astype(inputs.dtype, copy=False), order="F")
-        square = np.einsum("i,ij,ij->j", share, columns, columns)
-        rounding = np.finfo(columns.dtype).eps ** 2 * 100 * self.centre**2
-        self.variances = np.where(square > rounding, square, 0.0)  # constant columns: 0
-        deviation = np.sqrt(np.where(self.variances > 0, self.variances, 1.0))
-        columns /= deviation.astype(columns.dtype)
-        columns[:, self.variances == 0] = 0.0
-        self.columns = columns
-        self.scale = np.append(1 / deviation, 0.0)[:, None]
-
-    def weights_of(self, params):
-        """Weights (d, o) and biases (o,) for the inputs as given."""
-        coef = params[:-1] * self.scale[:-1]
-        return coef, params[-1] - self.centre @ coef
+        self.centre, self.columns, variances = _centred(inputs, weights)
+        self.columns *= self._standardise(variances).astype(inputs.dtype)
 
     def patience(self, n_outputs):
         """Conjugate gradient steps that cost as much as a new preconditioner."""
@@ -220,40 +231,71 @@ class RotatedDesign(DenseDesign):
     span of the rows, so a QR factorisation leaves as many columns as rows."""
 
     def __init__(self, inputs, weights):
-        share = weights / weights.sum()
-        self.centre = share @ inputs
-        centred = inputs - self.centre.astype(inputs.dtype, copy=False)
+        self.centre, centred, _ = _centred(inputs, weights)
         self.basis, factor = linalg.qr(
             centred.T, mode="economic", overwrite_a=True, check_finite=False
         )
-        self.columns = np.ascontiguousarray(factor.T)
-        self.variances = np.einsum("i,ij,ij->j", share, self.columns, self.columns)
-        self.scale = np.append(np.ones(len(self.variances)), 0.0)[:, None]
+        squares = _mean_squares(factor.T, weights)
+        size = np.sqrt(squares.max()) or 1.0
+        self.variances = _variances(squares, size, inputs.dtype)
+        self.columns = np.where(self.variances > 0, factor.T / size, 0.0).astype(inputs.dtype)
+        self.scale = np.append(np.full(len(squares), 1 / size), 0.0)[:, None]
 
     def weights_of(self, params):
-        coef = self.basis @ params[:-1]
+        coef = self.basis @ (params[:-1] * self.scale[:-1])
         return coef, params[-1] - self.centre @ coef
 
 
+def _centred(inputs, weights):
+    """The weighted mean of each column, the columns less it, and their variances.
+
+    A row is taken off first, so that constant columns are zero exactly; those that differ from a
+    constant by rounding errors have variance 0.
+    """
+    row = inputs[weights.argmax()]
+    # Column-major: products with few outputs are bound by memory, and faster this way.
+    columns = np.subtract(inputs, row, order="F")
+    mean = (weights / weights.sum()) @ columns
+    columns -= mean.astype(columns.dtype, copy=False)
+    centre = row + mean
+    return centre, columns, _variances(_mean_squares(columns, weights), centre, columns.dtype)
+
+
+def column_variances(inputs, weights):
+    """Weighted variances of the columns, 0 where they are constant up to rounding errors."""
+    if not sparse.issparse(inputs):
+        return _centred(inputs, weights)[2]
+    mean, variances = mean_variance_axis(inputs, 0, weights.astype(inputs.dtype))
+    return _variances(variances, mean, inputs.dtype)
+
+
+def _mean_squares(columns, weights):
+    return np.einsum("i,ij,ij->j", weights / weights.sum(), columns, columns)
+
+
+def _variances(squares, centre, dtype):
+    """Mean squares of centred columns, 0 where these are no more than rounding errors."""
+    return np.where(squares > (10 * np.finfo(dtype).eps * centre) ** 2, squares, 0.0)
+
+
 class SparseDesign(Design):
-    """The columns as they are, never densified."""
+    """Columns centred and scaled to unit variance; stored are those that are only scaled."""
 
     def __init__(self, inputs, weights):
-        self.columns = inputs
-        self.squares = inputs.multiply(inputs).tocsr()
-        self.variances = self.squares.T @ (weights / weights.sum())
-        self.scale = np.append(np.ones(inputs.shape[1]), 0.0)[:, None]
-
-    def weights_of(self, params):
-        return params[:-1], params[-1]
+        self.centre, squares = mean_variance_axis(inputs, 0, weights.astype(inputs.dtype))
+        factors = self._standardise(_variances(squares, self.centre, inputs.dtype))
+        self.columns = (inputs @ sparse.diags_array(factors.astype(inputs.dtype))).tocsr()
+        self.squares = self.columns.multiply(self.columns).tocsr()
+        self.shifts = (self.centre * factors)[:, None]
 
     def patience(self, n_outputs):
         return 0
 
     def solver(self, diagonal, l2):
         """The diagonal of the second derivatives, one per output."""
-        top = self.squares.T @ diagonal
-        matrix = np.concatenate([top, diagonal.sum(axis=0)[None]]) + l2
+        total = diagonal.sum(axis=0)
+        top = self.squares.T @ diagonal - 2 * self.shifts * (self.columns.T @ diagonal)
+        matrix = np.vstack([top + self.shifts**2 * total, total]).clip(0) + l2
         matrix += 1e-12 * matrix.max() + 1e-300
         return lambda r: r / matrix
 

@@ -11,6 +11,8 @@ from sklearn.utils.validation import validate_data
 from sk_ebm._utils.estimators import KeepsFitted
 from sk_ebm._utils.validation import check_number
 
+_MOST_LINKS = 1024  # of each item: 8 kB; recall is 1 with far fewer
+
 
 class ItemIndex(KeepsFitted, BaseEstimator):
     """Finds most of the items of largest inner product with a query, looking at few of them.
@@ -25,8 +27,8 @@ class ItemIndex(KeepsFitted, BaseEstimator):
     Parameters
     ----------
     n_links : int, default=32
-        Links of each item, >= 2. More of them find more, and take memory: 8 bytes for each link
-        and item.
+        Links of each item, from 2 to 1024. More of them find more, and take memory: 8 bytes for
+        each link and item.
     n_build : int, default=100
         Candidates among which the links of an item are chosen, >= 1; the time of ``fit`` grows
         with it.
@@ -76,7 +78,7 @@ class ItemIndex(KeepsFitted, BaseEstimator):
             If the items or a parameter are out of range.
         """
         faiss = _faiss()
-        check_number("n_links", self.n_links, 2, closed=True, kind=Integral)
+        check_number("n_links", self.n_links, 2, _MOST_LINKS, closed=True, kind=Integral)
         check_number("n_build", self.n_build, 1, closed=True, kind=Integral)
         check_number("n_search", self.n_search, 1, closed=True, kind=Integral)
         with self._keeping_fitted():
@@ -84,7 +86,7 @@ class ItemIndex(KeepsFitted, BaseEstimator):
             self.scaler_ = StandardScaler().fit(self.items_)
             n_columns = self.items_.shape[1]
             self.graph_ = faiss.IndexHNSWFlat(n_columns, self.n_links, faiss.METRIC_INNER_PRODUCT)
-            self.graph_.hnsw.efConstruction = self.n_build
+            self.graph_.hnsw.efConstruction = min(self.n_build, len(self.items_))
             self.graph_.add(_single(self.scaler_.transform(self.items_)))
             return self
 
@@ -103,12 +105,15 @@ class ItemIndex(KeepsFitted, BaseEstimator):
     def _block(self, directions, k):
         scaled = directions * self.scaler_.scale_
         scaled /= np.maximum(np.abs(scaled).max(axis=1, keepdims=True), 1e-300)
-        candidates = _faiss().SearchParametersHNSW(efSearch=max(self.n_search, k))
+        candidates = _faiss().SearchParametersHNSW(efSearch=self._n_candidates(k))
         _, rows = self.graph_.search(_single(scaled), k, params=candidates)
         products = np.einsum("nj,nkj->nk", directions, self.items_[rows])
         products[rows < 0] = -np.inf
         order = np.lexsort((rows, -products), axis=1)
         return tuple(np.take_along_axis(part, order, axis=1) for part in (rows, products))
+
+    def _n_candidates(self, k):
+        return max(min(self.n_search, len(self.items_)), k)
 
 
 def _single(vectors):

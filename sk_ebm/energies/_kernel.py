@@ -5,13 +5,16 @@ from numbers import Integral
 import numpy as np
 from scipy import linalg, sparse
 from sklearn.kernel_approximation import RBFSampler
-from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils import gen_batches
+from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from sk_ebm._utils.validation import check_number
+from sk_ebm._utils.validation import check_number, check_scales
+from sk_ebm.energies._design import column_variances
 from sk_ebm.energies._linear import LinearEnergy
 
 _BLOCK_ENTRIES = 1_000_000  # of a kernel that are held at once: 8 MB
+_FARTHEST = 1e150  # entry whose square is finite
 
 
 class KernelEnergy(LinearEnergy):
@@ -27,8 +30,8 @@ class KernelEnergy(LinearEnergy):
         Number of features; None means 4 sqrt(n), at least 200 and 8 per class. More of them fit
         better and cost more.
     gamma : float, default=None
-        None means 1 / (n_features * variance of all entries), as ``gamma="scale"`` of `SVC`:
-        scale the columns first.
+        None means 1 / (sum of the variances of the columns), as ``gamma="scale"`` of `SVC` where
+        columns have equal means: scale the columns first.
 
     Attributes
     ----------
@@ -53,6 +56,7 @@ class KernelEnergy(LinearEnergy):
         check_number("gamma", self.gamma, 0, other=(None,))
 
     def fit(self, inputs, training):
+        check_scales(inputs)
         objective, rng = training.objective, training.rng
         self.gamma_ = float(self.gamma or _scale_gamma(inputs, objective.row_weights))
         least = max(200, 8 * objective.answers.n_outputs)
@@ -112,24 +116,43 @@ class KernelEnergy(LinearEnergy):
 
 
 def _gaussian(inputs, landmarks, gamma):
-    """exp(-gamma |x - x'|^2) of rows (n, d) and landmarks (m, d): (n, m) of the rows' dtype.
-
-    Dense rows are moved towards the origin first, far from which distances would be rounded.
-    """
+    """exp(-gamma |x - x'|^2) of rows (n, d) and landmarks (m, d): (n, m) of the rows' dtype."""
     rows, landmarks = (X.astype(np.float64, copy=False) for X in (inputs, landmarks))
-    if not sparse.issparse(rows):
-        centre = landmarks.mean(axis=0)
-        rows, landmarks = rows - centre, landmarks - centre
-    return rbf_kernel(rows, landmarks, gamma=gamma).astype(inputs.dtype, copy=False)
+    squares = (_sparse_squares if sparse.issparse(rows) else _squares)(rows, landmarks)
+    with np.errstate(over="ignore"):
+        squares *= -gamma
+    return np.exp(squares, out=squares).astype(inputs.dtype, copy=False)
+
+
+def _squares(rows, landmarks):
+    """Squared distances, from the landmarks' mean: far from it they would be rounded.
+
+    Entries whose squares overflow are clipped, where kernels are zero as well.
+    """
+    centre = landmarks.mean(axis=0)
+    rows = np.clip(rows, -_FARTHEST, _FARTHEST) - centre
+    return euclidean_distances(rows, landmarks - centre, squared=True)
+
+
+def _sparse_squares(rows, landmarks):
+    """The same, where columns far from zero, which hardly ever hold one, are made dense."""
+    mean, variance = mean_variance_axis(landmarks, axis=0)
+    far = np.abs(mean) > 10 * np.sqrt(variance)
+    squares = np.zeros((rows.shape[0], landmarks.shape[0]))
+    if far.any():
+        squares += _squares(rows[:, far].toarray(), landmarks[:, far].toarray())
+        rows, landmarks = rows[:, ~far], landmarks[:, ~far]
+    if rows.shape[1]:
+        entries = np.clip(rows.data, -_FARTHEST, _FARTHEST)
+        rows = sparse.csr_matrix((entries, rows.indices, rows.indptr), shape=rows.shape)
+        squares += euclidean_distances(rows, landmarks, squared=True)
+    return squares
 
 
 def _scale_gamma(inputs, weights):
-    """1 / (n_features * weighted variance of all entries)."""
-    share = weights / weights.sum()
-    squares = inputs.multiply(inputs) if sparse.issparse(inputs) else np.square(inputs)
-    mean = np.mean(share @ inputs)
-    variance = np.mean(share @ squares) - mean**2
-    return 1.0 / (inputs.shape[1] * variance) if variance > 0 else 1.0
+    """1 / (sum of the weighted variances of the columns)."""
+    total = column_variances(inputs, weights).sum()
+    return 1.0 / total if total > 0 else 1.0
 
 
 def _distinct(inputs):

@@ -3,8 +3,10 @@
 from copy import copy
 
 import numpy as np
+from scipy import sparse
 
 from sk_ebm._core.training import FitResult
+from sk_ebm._utils.validation import check_scales
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._design import make_design
 from sk_ebm.energies._leave_one_out import leave_one_out, leave_one_out_pays
@@ -14,6 +16,7 @@ _LONGEST_PATH = 40  # penalties: bounds the fits where columns differ by many or
 _SMALL_START = (
     0.1  # of the likelihood's optimum; with 1 the perceptron's log-loss is .001 +- .008 higher
 )
+_FAR = 1e3  # standard deviations: outputs then lose three digits
 _DEFAULT_STEP = 4  # of the path, a hundredth of its start, where nothing can be held out
 
 
@@ -40,6 +43,7 @@ class LinearEnergy(Energy):
     _path_start = 0.1  # the first penalty over the total variance of the columns
 
     def fit(self, inputs, training):
+        check_scales(inputs)
         training = training.replace(tol=max(training.tol, self._tol))
         answers = training.answers
         design = self._design(inputs, training)
@@ -75,6 +79,7 @@ class LinearEnergy(Energy):
         coef, intercept = design.weights_of(params)
         if design.centred:  # only their differences are determined
             intercept = intercept - intercept.mean()
+        fitted._origin = _far_centre(design, coef, params[:-1])
         fitted.coef_ = coef.astype(design.dtype, copy=False)
         fitted.intercept_ = intercept.astype(design.dtype, copy=False)
         fitted.alpha_ = alpha
@@ -128,7 +133,17 @@ class LinearEnergy(Energy):
         return 1e-4 / total * variances.min()
 
     def __call__(self, inputs):
-        return np.asarray(inputs @ self.coef_ + self.intercept_)
+        origin = self._origin
+        if origin is None or sparse.issparse(inputs):
+            return np.asarray(inputs @ self.coef_ + self.intercept_)
+        return (inputs - origin) @ self.coef_ + (origin @ self.coef_ + self.intercept_)
+
+
+def _far_centre(design, coef, params):
+    """The means of the columns, if these are so far from zero that outputs are small differences of
+    large numbers, which rounding makes depend on the batch."""
+    far = np.abs(design.centre[:, None] * coef).max() > _FAR * np.abs(params).max()
+    return design.centre.astype(design.dtype) if far else None
 
 
 def _start(design, objective, params):

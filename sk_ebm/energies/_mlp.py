@@ -8,10 +8,11 @@ from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
 from sk_ebm._core.training import FitResult
-from sk_ebm._utils.validation import check_number
+from sk_ebm._utils.validation import check_number, check_scales
 from sk_ebm.energies._base import Energy
 
 _ALPHA = 1e-4  # that of MLPClassifier
+_ABSENT = -100.0  # output of a class without weight: e^-100 of the probability of the others
 _ENOUGH = 20  # held-out samples for beta: with fewer, cross-fitting is cheap and steadier
 
 _ACTIVATIONS = {  # name: (function, derivative from the function's value)
@@ -90,6 +91,7 @@ class MLPEnergy(Energy):
         check_number("validation_fraction", self.validation_fraction, 0, 1)
 
     def fit(self, inputs, training):
+        check_scales(inputs)
         training = training.with_default_alpha(_ALPHA)
         objective, rng = training.objective, training.rng
         self.alpha_ = training.penalty.alpha
@@ -98,6 +100,7 @@ class MLPEnergy(Energy):
         sizes = np.atleast_1d(self.hidden_layer_sizes)
         self._sizes = [inputs.shape[1], *sizes, objective.answers.n_outputs]
         start, scale = self._start(columns, rng)
+        self._silence(_absent_classes(objective), start)
 
         def vjp(params, rows=None):
             return self._vjp(params, columns if rows is None else columns[rows])
@@ -148,6 +151,11 @@ class MLPEnergy(Energy):
         start = np.concatenate([*weights, np.zeros(n_biases)])
         return start.astype(columns.dtype), scale.astype(columns.dtype)
 
+    def _silence(self, absent, params):
+        """Outputs of classes without weight, which nothing trains, start where they stay."""
+        weights, biases = self._layers(params)
+        weights[-1][:, absent], biases[-1][absent] = 0.0, _ABSENT
+
     def _layers(self, params):
         """Weight matrices and bias vectors, as views."""
         weights, biases, i = [], [], 0
@@ -190,6 +198,14 @@ class MLPEnergy(Energy):
 
     def __call__(self, inputs):
         return self._forward(self.coefs_, self.intercepts_, self.scaler_.transform(inputs))[0]
+
+
+def _absent_classes(objective):
+    """Indices of the classes of weight zero, where there are more than two."""
+    answers = objective.answers
+    if getattr(answers, "n_classes", 2) == 2:
+        return []
+    return np.flatnonzero(np.bincount(answers.target, objective.weights, answers.n_classes) == 0)
 
 
 def _scaler(inputs, weights):

@@ -4,11 +4,12 @@ from copy import copy
 from numbers import Integral
 
 import numpy as np
+from scipy import sparse
 from sklearn.cluster import KMeans
 from sklearn.metrics.pairwise import euclidean_distances
 
 from sk_ebm._core.training import FitResult
-from sk_ebm._utils.validation import check_number
+from sk_ebm._utils.validation import check_number, check_scales
 from sk_ebm.energies._base import Energy
 
 _ALPHA = 1e-3  # a weak default, not tuned: k-means' centres are near the optimum
@@ -36,6 +37,8 @@ class PrototypeEnergy(Energy):
     Attributes
     ----------
     prototypes_ : ndarray of shape (n_all, n_features)
+    centre_ : ndarray of shape (n_features,)
+        Means of the columns from which distances are measured; zeros where they are sparse.
     classes_of_ : ndarray of shape (n_all,)
         Which answer each prototype stands for.
     surprise_ : ndarray of shape (n_classes,)
@@ -62,9 +65,12 @@ class PrototypeEnergy(Energy):
         check_number("gamma", self.gamma, 0, other=(None,))
 
     def fit(self, inputs, training):
+        check_scales(inputs)
         training = training.with_default_alpha(_ALPHA)
         objective, answers = training.objective, training.answers
         self.alpha_ = training.penalty.alpha
+        self.centre_ = _mean(inputs, objective.weights)
+        inputs = self._centred(inputs)
         centres = [
             _centres(inputs, objective.weights * (answers.target == k), self.n_prototypes)
             for k in range(answers.n_classes)
@@ -99,14 +105,21 @@ class PrototypeEnergy(Energy):
 
     def _fitted(self, prototypes):
         fitted = copy(self)
-        fitted.prototypes_ = prototypes.astype(self._dtype)
+        fitted.prototypes_ = (prototypes + self.centre_).astype(self._dtype)
         return fitted
 
+    def _centred(self, inputs):
+        """Less the mean of the columns, far from which distances would be rounded."""
+        return inputs - self.centre_.astype(inputs.dtype) if self.centre_.any() else inputs
+
     def __call__(self, inputs):
-        return self._vjp(self.prototypes_, inputs)[0]
+        return self._vjp(self._centred(self.prototypes_), self._centred(inputs))[0]
 
     def _vjp(self, prototypes, inputs):
-        """Negative energies (n, K), and the pullback of their gradient to the prototypes."""
+        """Negative energies (n, K), and the pullback of their gradient to the prototypes.
+
+        Inputs and prototypes are less the mean of the columns.
+        """
         energies = self.gamma_ * euclidean_distances(inputs, prototypes, squared=True)
         counts = np.bincount(self.classes_of_)
         starts = np.cumsum(counts) - counts
@@ -128,6 +141,14 @@ class PrototypeEnergy(Energy):
             return by_distances.T @ inputs - by_distances.sum(axis=0)[:, None] * prototypes
 
         return outputs, pullback
+
+
+def _mean(inputs, weights):
+    """The weighted mean of dense columns, zero for sparse ones, which centring would fill."""
+    if sparse.issparse(inputs):
+        return np.zeros(inputs.shape[1])
+    row = inputs[weights.argmax()]
+    return row + (weights / weights.sum()) @ (inputs - row)
 
 
 def _surprise(objective, answers):
