@@ -12,7 +12,7 @@ __all__ = ["CorrectedDistribution", "Distribution", "RoundedDistribution", "With
 
 _ACCURATE_MASS = 1e-8  # a difference of two cdfs has rounding errors of about 1e-16
 _POINTS_PER_NODE = 2  # among which the search for the mode begins
-_MODE_TOLERANCE = 1e-7  # of its normal score
+_MODE_STEPS = 13  # each quarters the interval: to 1e-7 of the normal score
 _N_INTERVALS = 201  # among which the shortest is chosen: their lower tails are 1/200 apart
 _LEAST_TAIL = 1e-9  # of these intervals, so that their ends are finite
 _LEAST_LEVEL, _GREATEST_LEVEL = 1e-300, 1 - 2**-53  # probabilities with finite quantiles
@@ -66,7 +66,8 @@ class Distribution:
         .. [1] Gneiting and Raftery, "Strictly proper scoring rules, prediction, and estimation",
            Journal of the American Statistical Association, 2007.
         """
-        return self._by_row(lambda y: np.stack([self._crps(c) for c in y.T], axis=1), y)
+        scores = self._by_row(lambda y: np.stack([self._crps(c) for c in y.T], axis=1), y)
+        return np.maximum(scores, 0)  # which rounding errors may be below
 
     def _by_row(self, method, *values):
         """A method of arrays (n, k), for what users give."""
@@ -84,8 +85,12 @@ class Distribution:
 
     def interval(self, coverage):
         """Ends (n, 2) of the equal-tailed interval with that probability."""
-        ends = [(1 - coverage) / 2, (1 + coverage) / 2]
-        return self.ppf(np.tile(ends, (self.n_rows, 1)))
+        return self._interval(np.full(self.n_rows, (1 - coverage) / 2), coverage)
+
+    def _interval(self, tails, coverage):
+        """Ends (n, 2) of the intervals with these probabilities below, (n,), finite."""
+        ends = np.stack([tails, tails + coverage], axis=1)
+        return self.ppf(np.clip(ends, _LEAST_LEVEL, _GREATEST_LEVEL))
 
     def shortest_interval(self, coverage):
         """Ends (n, 2) of the shortest interval with that probability, of 201 with other tails.
@@ -98,11 +103,11 @@ class Distribution:
         values = np.concatenate([support[:, :-1, None] + steps, before_jumps], axis=2)
         values = np.hstack([values.reshape(self.n_rows, -1), support[:, -1:]])
         levels = np.maximum.accumulate(self.cdf(values), axis=1)
-        tails = np.linspace(_LEAST_TAIL, 1 - coverage - _LEAST_TAIL, _N_INTERVALS)
+        least = min(_LEAST_TAIL, (1 - coverage) / 2)
+        tails = np.linspace(least, 1 - coverage - least, _N_INTERVALS)
         ends = np.stack([tails, tails + coverage])
         quantiles = np.stack([np.interp(ends, *row) for row in zip(levels, values, strict=True)])
-        tail = tails[np.argmin(quantiles[:, 1] - quantiles[:, 0], axis=1)]
-        return self.ppf(np.stack([tail, tail + coverage], axis=1))
+        return self._interval(tails[np.argmin(quantiles[:, 1] - quantiles[:, 0], axis=1)], coverage)
 
 
 class CorrectedDistribution(Distribution):
@@ -169,31 +174,33 @@ class CorrectedDistribution(Distribution):
         nodes = self.tilted.splines.nodes
         steps = np.arange(0, len(nodes), 1 / _POINTS_PER_NODE)
         z = np.tile(np.interp(steps, np.arange(len(nodes)), nodes), (self.n_rows, 1))
-        while True:
+        for _ in range(_MODE_STEPS):  # the same for all rows, whatever rows there are
             best = np.argmax(self._logpdf(self.base.from_normal_score(z)), axis=1)[:, None]
             low = np.take_along_axis(z, np.maximum(best - 1, 0), axis=1)
             high = np.take_along_axis(z, np.minimum(best + 1, z.shape[1] - 1), axis=1)
-            if (high - low).max() < _MODE_TOLERANCE:
-                return self.base.from_normal_score(np.take_along_axis(z, best, axis=1))[:, 0]
-            z = np.linspace(low[:, 0], high[:, 0], 4 * _POINTS_PER_NODE + 1, axis=1)
+            mode, z = np.take_along_axis(z, best, axis=1), np.linspace(
+                low[:, 0], high[:, 0], 4 * _POINTS_PER_NODE + 1, axis=1
+            )
+        return self.base.from_normal_score(mode)[:, 0]
 
     def _crps(self, y):
         return self.mean_distance(y) - self.half_mean_difference
 
     def mean_distance(self, y):
-        """E|Y - y| = y (2 F(y) - 1) + E Y - 2 E[Y; Y <= y] at y (n,)."""
+        """E|Y - y| = E[Y - y] - 2 E[Y - y; Y <= y] at y (n,)."""
         y = y[:, None]
         z = self.base.normal_score(y)
         if self._breaks is not None:
             nodes, masses = self.tilted.quadrature(np.hstack([self._breaks, z]))
             return np.sum(masses * np.abs(self.base.from_normal_score(nodes) - y), axis=1)
-        partial_mean = self.tilted.partial_mean(z, self.base.from_normal_score)
-        return (y * (2 * self.tilted.cdf(z) - 1) - 2 * partial_mean)[:, 0] + self.mean()
+        below = self.tilted.partial_mean(z, lambda z: self.base.from_normal_score(z) - y)
+        return np.sum(self.masses * (self.support - y), axis=1) - 2 * below[:, 0]
 
     @cached_property
     def half_mean_difference(self):
-        """E|Y - Y'| / 2 = E[Y (2 F(Y) - 1)], (n,)."""
+        """E|Y - Y'| / 2 = E[(Y - E Y) (2 F(Y) - 1)], (n,)."""
         values, masses = self._quadrature
+        values = values - self.mean()[:, None]
         return np.sum(masses * (2 * self.tilted.masses_below(masses) - 1) * values, axis=1)
 
 
@@ -250,13 +257,13 @@ class WithPointMasses(Distribution):
 
     def _ppf(self, p):
         upper = self.cdf(np.tile(self.points, (self.n_rows, 1)))
-        lower = upper - self._point_masses
-        below = ((p[:, :, None] > upper[:, None]) @ self._point_masses[:, :, None])[:, :, 0]
+        passed = p[:, :, None] > upper[:, None]
+        below = (passed @ self._point_masses[:, :, None])[:, :, 0]
         level = (p - below) / np.maximum(self._share, np.finfo(float).tiny)
         y = self.continuous.ppf(np.clip(level, _LEAST_LEVEL, _GREATEST_LEVEL))
-        for j, point in enumerate(self.points):
-            y = np.where((p > lower[:, [j]]) & (p <= upper[:, [j]]), point, y)
-        return y
+        ends, n_passed = np.pad(self.points, 1, constant_values=np.inf), passed.sum(axis=2)
+        ends[0] = -np.inf
+        return np.clip(y, ends[n_passed], ends[n_passed + 1])
 
     def mode(self):
         """A point with at least half of the mass, else the mode of the continuous part."""

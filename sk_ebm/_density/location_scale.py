@@ -74,10 +74,11 @@ class LocationScale:
         """Regressors on all of the scales, and a `StudentFit` of all of them for each scale."""
         regressors = []
         for power in powers:
-            target = y if power is None else power(y)
+            scale = power or self._default_scale(y, weights)
+            target = y if scale is None else scale(y)
             for regressor in self._unfitted(X, target, weights, folds, rng, power is powers[0]):
                 crossed = cross_fit_regressor(
-                    regressor, X, y, weights, folds, rng, power=power, n_jobs=self.n_jobs
+                    regressor, X, y, weights, folds, rng, power=scale, n_jobs=self.n_jobs
                 )
                 regressors.append(crossed)
         predictions = np.stack([crossed.held_out for crossed in regressors], axis=1)
@@ -85,6 +86,10 @@ class LocationScale:
         return regressors, [
             fit_student_residuals(*data, power=power, n_jobs=self.n_jobs) for power in powers
         ]
+
+    def _default_scale(self, y, weights):
+        """The unit of y in which the default regressors compute: some have 32 bits."""
+        return PowerTransform(1.0).fit(y, weights) if self.locations == "auto" else None
 
     def _unfitted(self, X, y, weights, folds, rng, forest):
         if self.locations != "auto":

@@ -7,6 +7,10 @@ from scipy.interpolate import BSpline
 
 NODES_PER_INTERVAL = 7  # of Gauss and Legendre: exact for polynomials of degree 13
 _NODES, _WEIGHTS = legendre.leggauss(NODES_PER_INTERVAL)
+# Nats by which an exponent may change between two knots: above, these nodes err by more than 1e-6.
+# Energies of real data change it by up to 5 (density.py --part conditional).
+_MAX_CHANGE = 8.0
+_LARGEST_OUTPUT = 1e100  # beyond, products may overflow
 TAIL_KNOTS = (4.5, 9.0)  # beyond the outer knot; what lies farther has mass 2e-19
 
 
@@ -52,6 +56,16 @@ class NormalSplines:
     def __call__(self, z):
         """phi(z), of shape z.shape + (n_basis,)."""
         return self._spline(np.clip(z, -self.bound, self.bound))
+
+    def limited(self, outputs):
+        """The outputs o (n, n_basis), shrunk where <o, phi> is too steep for the quadrature.
+
+        A spline is at most as steep as the steepest coefficient of its derivative's B-splines.
+        """
+        outputs = np.clip(outputs, -_LARGEST_OUTPUT, _LARGEST_OUTPUT)
+        steepest = np.abs(outputs @ self._spline.derivative().c.T).max(axis=1, keepdims=True)
+        change = steepest * (self.knots[1] - self.knots[0])
+        return outputs * (_MAX_CHANGE / np.maximum(change, _MAX_CHANGE))
 
 
 def _orthonormal_spline(knots, nodes, weights, n_basis):

@@ -23,11 +23,12 @@ class TiltedNormal:
     ----------
     splines : NormalSplines
     outputs : ndarray of shape (n, n_basis)
+        Shrunk where the splines' quadrature would not resolve the density.
     """
 
     def __init__(self, splines, outputs):
         self.splines = splines
-        self.outputs = np.asarray(outputs, dtype=np.float64)
+        self.outputs = splines.limited(np.asarray(outputs, dtype=np.float64))
 
     @cached_property
     def _gibbs(self):
