@@ -16,8 +16,8 @@ def names(n, forest=True):
     [
         (11, ["DummyRegressor"]),
         (25, ["RidgeCV"]),
-        (300, ["LGBMRegressor", "CentredKernelRidge", "ExtraTreesRegressor", "RidgeCV"]),
-        (1600, ["LGBMRegressor", "NystroemRidge", "ExtraTreesRegressor"]),
+        (300, ["BoostedTrees", "CentredKernelRidge", "ExtraTreesRegressor", "RidgeCV"]),
+        (1600, ["BoostedTrees", "NystroemRidge", "ExtraTreesRegressor"]),
     ],
 )
 def test_default_locations(n, expected):

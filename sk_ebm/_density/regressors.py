@@ -1,6 +1,9 @@
 """The regressors that ``location="auto"`` stands for."""
 
+from importlib.util import find_spec
+
 import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
 from sklearn.linear_model import RidgeCV
@@ -8,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_ebm._density.kernel_ridge import kernel_ridge
+from sk_ebm._utils.sklearn_private import count_threads
 
 # density_ablation.py: CRPS rises by 3.3 +- 1.2 % without boosted trees, 4.9 +- 2.8 % without kernel
 # ridge, 1.8 +- 1.4 % without random trees, 1.0 +- .9 % without linear ridge, and by 20 +- 12 %
@@ -42,9 +46,7 @@ def boosted_trees(
     n, n_estimators=400, num_leaves=15, learning_rate=0.05, min_child_samples=20, objective=None
 ):
     """LightGBM's trees where it is installed, else scikit-learn's."""
-    try:
-        from lightgbm import LGBMRegressor
-    except ImportError:
+    if find_spec("lightgbm") is None:
         loss = {"loss": "gamma"} if objective else {}
         return HistGradientBoostingRegressor(
             learning_rate=learning_rate,
@@ -55,15 +57,56 @@ def boosted_trees(
             early_stopping=False,
             **loss,
         )
-    return LGBMRegressor(
-        n_estimators=n_estimators,
-        num_leaves=num_leaves,
-        learning_rate=learning_rate,
-        min_child_samples=min_child_samples,
-        objective=objective,
-        subsample=0.8,
-        subsample_freq=1,
-        colsample_bytree=0.8,
-        n_jobs=None if n >= _MIN_ROWS_LARGE else 1,
-        verbose=-1,
-    )
+    size = n_estimators, num_leaves, learning_rate, min_child_samples
+    return BoostedTrees(*size, objective or "regression", n >= _MIN_ROWS_LARGE)
+
+
+class BoostedTrees(RegressorMixin, BaseEstimator):
+    """LightGBM's trees without its scikit-learn wrapper, which before 4.6 fails with the latest.
+
+    With ``parallel`` they are grown and evaluated on all cores.
+    """
+
+    def __init__(
+        self,
+        n_estimators,
+        num_leaves,
+        learning_rate,
+        min_child_samples,
+        objective,
+        parallel,
+        random_state=None,
+    ):
+        self.n_estimators = n_estimators
+        self.num_leaves = num_leaves
+        self.learning_rate = learning_rate
+        self.min_child_samples = min_child_samples
+        self.objective = objective
+        self.parallel = parallel
+        self.random_state = random_state
+
+    def fit(self, X, y, sample_weight=None):
+        import lightgbm
+
+        params = {
+            "objective": self.objective,
+            "num_leaves": self.num_leaves,
+            "learning_rate": self.learning_rate,
+            "min_data_in_leaf": self.min_child_samples,
+            "bagging_fraction": 0.8,
+            "bagging_freq": 1,
+            "feature_fraction": 0.8,
+            "num_threads": self._n_threads,
+            "seed": self.random_state,
+            "verbosity": -1,
+        }
+        data = lightgbm.Dataset(X, y, weight=sample_weight)
+        self.booster_ = lightgbm.train(params, data, self.n_estimators)
+        return self
+
+    @property
+    def _n_threads(self):
+        return count_threads() if self.parallel else 1
+
+    def predict(self, X):
+        return self.booster_.predict(X, num_threads=self._n_threads)

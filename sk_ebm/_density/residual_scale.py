@@ -45,7 +45,9 @@ def fit_residual_scale(features, sizes, weights, folds, rng, n_jobs=None):
     for chosen in (crossed, crossed[-1:]):
         held_out = _mean_log([fit.held_out for fit in chosen], bounds)
         cost = np.average(held_out + sizes * np.exp(-held_out), weights=weights)
-        candidates.append((cost, ResidualScale([fit.regressor for fit in chosen], bounds), held_out))
+        candidates.append(
+            (cost, ResidualScale([fit.regressor for fit in chosen], bounds), held_out)
+        )
     return min(candidates, key=itemgetter(0))[1:]
 
 

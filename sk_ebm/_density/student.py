@@ -25,7 +25,9 @@ class StudentDistribution:
 
     def logpdf(self, y):
         half = self.df / 2
-        log_norm = special.gammaln(half + 0.5) - special.gammaln(half) - 0.5 * np.log(np.pi * self.df)
+        log_norm = (
+            special.gammaln(half + 0.5) - special.gammaln(half) - 0.5 * np.log(np.pi * self.df)
+        )
         log_size = np.log(np.hypot(1, self._standardised(y) / np.sqrt(self.df)))
         return log_norm - (self.df + 1) * log_size - np.log(self.scale)[:, None]
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 from scipy.optimize import minimize
-from sklearn.preprocessing import StandardScaler
 
 from sk_ebm._density.pooling import pool_locations
 from sk_ebm._density.residual_scale import ResidualScale, fit_residual_scale
+from sk_ebm._density.standardised import InputScaler
 from sk_ebm._density.student import StudentDistribution
 from sk_ebm._density.transforms import PowerTransform, TransformedDistribution
 from sk_ebm._utils.weighted import weighted_std
@@ -32,7 +32,7 @@ class StudentResiduals:
     weights : ndarray of shape (M,)
     centre, unit : float
         That standardise the location.
-    scaler : fitted StandardScaler
+    scaler : InputScaler
     scale : ResidualScale
     log_factor : float
         Of Student's scale to the size of residuals, which is in that unit.
@@ -43,7 +43,7 @@ class StudentResiduals:
     weights: np.ndarray
     centre: float
     unit: float
-    scaler: StandardScaler
+    scaler: InputScaler
     scale: ResidualScale
     log_factor: float
     df: float
@@ -53,7 +53,7 @@ class StudentResiduals:
         """Distributions of rows, of which there are predictions (n, M) of y, and their features."""
         predictions = _transformed(self.power, predictions)
         location = predictions @ self.weights
-        table = self.scaler.transform(X)
+        table = self.scaler(X)
         features = _scale_features(table, predictions, location, self.centre, self.unit)
         return self.around(location, features, self.scale.predict(features))
 
@@ -102,8 +102,8 @@ def fit_student_residuals(
     residuals = (targets - location[:, None]) / unit
     sizes = np.abs(residuals).mean(axis=1)
     sizes += _MIN_SIZE * np.median(sizes) + 1e-9
-    scaler = StandardScaler().fit(X, sample_weight=weights)
-    features = _scale_features(scaler.transform(X), predictions, location, centre, unit)
+    scaler = InputScaler(X, weights)
+    features = _scale_features(scaler(X), predictions, location, centre, unit)
     scale, log_scale = fit_residual_scale(features, sizes, weights, folds, rng, n_jobs)
     log_factor, df = fit_student(residuals * np.exp(-log_scale)[:, None], weights)
     fitted = StudentResiduals(shares, centre, unit, scaler, scale, log_factor, df, power)
