@@ -34,7 +34,7 @@ from sk_ebm._density.rounding import Rounding
 from sk_ebm._density.splines import NormalSplines
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._utils.sklearn_private import check_sample_weight
-from sk_ebm._utils.validation import check_number, check_weighs
+from sk_ebm._utils.validation import check_number
 from sk_ebm.thresholds import FalseAlarm
 
 _MAX_SEED = np.iinfo(np.int32).max  # numpy takes up to 2**32 - 1, other libraries only this
@@ -430,9 +430,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         score : float
         """
         values = self.log_prob(X, y) if self.conditional else self.score_samples(X)
-        weights = check_sample_weight(sample_weight, values)
-        check_weighs(weights)
-        return float(np.average(values, weights=weights))
+        return float(np.average(values, weights=check_sample_weight(sample_weight, values)))
 
     @conditional_only
     def energies(self, X, y):
