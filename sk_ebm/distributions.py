@@ -8,11 +8,17 @@ from functools import cached_property
 import numpy as np
 from sklearn.utils import check_random_state
 
-__all__ = ["CorrectedDistribution", "Distribution", "RoundedDistribution", "WithPointMasses"]
+__all__ = [
+    "CorrectedDistribution",
+    "Distribution",
+    "RoundedDistribution",
+    "SampledDistribution",
+    "WithPointMasses",
+]
 
 _ACCURATE_MASS = 1e-8  # a difference of two cdfs has rounding errors of about 1e-16
 _POINTS_PER_NODE = 2  # among which the search for the mode begins
-_MODE_TOLERANCE = 1e-7  # of its normal score
+_MODE_STEPS = 13  # each quarters the interval: to 1e-7 of the normal score
 _N_INTERVALS = 201  # among which the shortest is chosen: their lower tails are 1/200 apart
 _LEAST_TAIL = 1e-9  # of these intervals, so that their ends are finite
 _LEAST_LEVEL, _GREATEST_LEVEL = 1e-300, 1 - 2**-53  # probabilities with finite quantiles
@@ -66,7 +72,8 @@ class Distribution:
         .. [1] Gneiting and Raftery, "Strictly proper scoring rules, prediction, and estimation",
            Journal of the American Statistical Association, 2007.
         """
-        return self._by_row(lambda y: np.stack([self._crps(c) for c in y.T], axis=1), y)
+        scores = self._by_row(lambda y: np.stack([self._crps(c) for c in y.T], axis=1), y)
+        return np.maximum(scores, 0)  # which rounding errors may be below
 
     def _by_row(self, method, *values):
         """A method of arrays (n, k), for what users give."""
@@ -84,8 +91,12 @@ class Distribution:
 
     def interval(self, coverage):
         """Ends (n, 2) of the equal-tailed interval with that probability."""
-        ends = [(1 - coverage) / 2, (1 + coverage) / 2]
-        return self.ppf(np.tile(ends, (self.n_rows, 1)))
+        return self._interval(np.full(self.n_rows, (1 - coverage) / 2), coverage)
+
+    def _interval(self, tails, coverage):
+        """Ends (n, 2) of the intervals with these probabilities below, (n,), finite."""
+        ends = np.stack([tails, tails + coverage], axis=1)
+        return self.ppf(np.clip(ends, _LEAST_LEVEL, _GREATEST_LEVEL))
 
     def shortest_interval(self, coverage):
         """Ends (n, 2) of the shortest interval with that probability, of 201 with other tails.
@@ -98,11 +109,11 @@ class Distribution:
         values = np.concatenate([support[:, :-1, None] + steps, before_jumps], axis=2)
         values = np.hstack([values.reshape(self.n_rows, -1), support[:, -1:]])
         levels = np.maximum.accumulate(self.cdf(values), axis=1)
-        tails = np.linspace(_LEAST_TAIL, 1 - coverage - _LEAST_TAIL, _N_INTERVALS)
+        least = min(_LEAST_TAIL, (1 - coverage) / 2)
+        tails = np.linspace(least, 1 - coverage - least, _N_INTERVALS)
         ends = np.stack([tails, tails + coverage])
         quantiles = np.stack([np.interp(ends, *row) for row in zip(levels, values, strict=True)])
-        tail = tails[np.argmin(quantiles[:, 1] - quantiles[:, 0], axis=1)]
-        return self.ppf(np.stack([tail, tail + coverage], axis=1))
+        return self._interval(tails[np.argmin(quantiles[:, 1] - quantiles[:, 0], axis=1)], coverage)
 
 
 class CorrectedDistribution(Distribution):
@@ -144,22 +155,17 @@ class CorrectedDistribution(Distribution):
     def _ppf(self, p):
         return self.base.from_normal_score(self.tilted.quantile(p))
 
-    @cached_property
-    def _breaks(self):
-        """Normal scores (n, b) between the nodes at which values jump or bend, or None."""
-        return getattr(self.base, "breaks", None)
-
-    @cached_property
-    def _quadrature(self):
-        """Values and masses, (n, q) each; where there are breaks, of intervals between these."""
-        if self._breaks is None:
-            return self.support, self.masses
-        nodes, masses = self.tilted.quadrature(self._breaks)
-        return self.base.from_normal_score(nodes), masses
+    def _quadrature(self, *breaks):
+        """Levels, values and masses (n, q); no kink of values, or break (n, b), lies between."""
+        kinks = getattr(self.base, "breaks", np.empty((self.n_rows, 0)))
+        levels, scores, masses = self.tilted.quadrature(np.hstack([kinks, *breaks]))
+        return levels, self.base.from_normal_score(scores), masses
 
     def mean(self):
-        values, masses = self._quadrature
-        return np.sum(masses * values, axis=1)
+        if hasattr(self.base, "breaks"):
+            _, values, masses = self._quadrature()
+            return np.sum(masses * values, axis=1)
+        return np.sum(self.masses * self.support, axis=1)
 
     def mode(self):
         """The value of greatest density: of a grid, then of ever finer ones around the best.
@@ -169,32 +175,31 @@ class CorrectedDistribution(Distribution):
         nodes = self.tilted.splines.nodes
         steps = np.arange(0, len(nodes), 1 / _POINTS_PER_NODE)
         z = np.tile(np.interp(steps, np.arange(len(nodes)), nodes), (self.n_rows, 1))
-        while True:
+        for _ in range(_MODE_STEPS):  # the same for all rows, whatever rows there are
             best = np.argmax(self._logpdf(self.base.from_normal_score(z)), axis=1)[:, None]
             low = np.take_along_axis(z, np.maximum(best - 1, 0), axis=1)
             high = np.take_along_axis(z, np.minimum(best + 1, z.shape[1] - 1), axis=1)
-            if (high - low).max() < _MODE_TOLERANCE:
-                return self.base.from_normal_score(np.take_along_axis(z, best, axis=1))[:, 0]
-            z = np.linspace(low[:, 0], high[:, 0], 4 * _POINTS_PER_NODE + 1, axis=1)
+            mode, z = (
+                np.take_along_axis(z, best, axis=1),
+                np.linspace(low[:, 0], high[:, 0], 4 * _POINTS_PER_NODE + 1, axis=1),
+            )
+        return self.base.from_normal_score(mode)[:, 0]
 
     def _crps(self, y):
         return self.mean_distance(y) - self.half_mean_difference
 
     def mean_distance(self, y):
-        """E|Y - y| = y (2 F(y) - 1) + E Y - 2 E[Y; Y <= y] at y (n,)."""
+        """E|Y - y| at y (n,)."""
         y = y[:, None]
-        z = self.base.normal_score(y)
-        if self._breaks is not None:
-            nodes, masses = self.tilted.quadrature(np.hstack([self._breaks, z]))
-            return np.sum(masses * np.abs(self.base.from_normal_score(nodes) - y), axis=1)
-        partial_mean = self.tilted.partial_mean(z, self.base.from_normal_score)
-        return (y * (2 * self.tilted.cdf(z) - 1) - 2 * partial_mean)[:, 0] + self.mean()
+        _, values, masses = self._quadrature(self.base.normal_score(y))
+        return np.sum(masses * np.abs(values - y), axis=1)
 
     @cached_property
     def half_mean_difference(self):
-        """E|Y - Y'| / 2 = E[Y (2 F(Y) - 1)], (n,)."""
-        values, masses = self._quadrature
-        return np.sum(masses * (2 * self.tilted.masses_below(masses) - 1) * values, axis=1)
+        """E|Y - Y'| / 2 = E[(Y - m) (2 F(Y) - 1)] for any m, (n,)."""
+        levels, values, masses = self._quadrature()
+        middle = values[:, [values.shape[1] // 2]]
+        return np.sum(masses * (2 * levels - 1) * (values - middle), axis=1)
 
 
 class WithPointMasses(Distribution):
@@ -250,13 +255,15 @@ class WithPointMasses(Distribution):
 
     def _ppf(self, p):
         upper = self.cdf(np.tile(self.points, (self.n_rows, 1)))
-        lower = upper - self._point_masses
-        below = ((p[:, :, None] > upper[:, None]) @ self._point_masses[:, :, None])[:, :, 0]
+        passed = p[:, :, None] > upper[:, None]
+        below = (passed @ self._point_masses[:, :, None])[:, :, 0]
         level = (p - below) / np.maximum(self._share, np.finfo(float).tiny)
         y = self.continuous.ppf(np.clip(level, _LEAST_LEVEL, _GREATEST_LEVEL))
-        for j, point in enumerate(self.points):
-            y = np.where((p > lower[:, [j]]) & (p <= upper[:, [j]]), point, y)
-        return y
+        ends, n_passed = np.pad(self.points, 1, constant_values=np.inf), passed.sum(axis=2)
+        ends[0] = -np.inf
+        y = np.clip(y, ends[n_passed], ends[n_passed + 1])
+        lower = np.pad(upper - self._point_masses, [(0, 0), (0, 1)], constant_values=np.inf)
+        return np.where(p > np.take_along_axis(lower, n_passed, axis=1), ends[n_passed + 1], y)
 
     def mode(self):
         """A point with at least half of the mass, else the mode of the continuous part."""
@@ -332,3 +339,39 @@ class RoundedDistribution(Distribution):
         below_y = np.clip(y[:, None] - self._values[:-1], 0, gaps)  # the part of each gap
         inside = levels**2 * below_y + (1 - levels) ** 2 * (gaps - below_y)
         return inside.sum(axis=1) + np.abs(y - np.clip(y, self._values[0], self._values[-1]))
+
+
+class SampledDistribution(Distribution):
+    """Equal masses on points: the distribution of one of several targets. It has no density.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, q)
+    """
+
+    def __init__(self, points):
+        self.support = np.sort(points, axis=1)
+        self.n_rows, self._n_points = points.shape
+        self.log_z = np.zeros(self.n_rows)
+
+    @property
+    def masses(self):
+        return np.full(self.support.shape, 1 / self._n_points)
+
+    def _cdf(self, y):
+        pairs = zip(self.support, y, strict=True)
+        n_below = [np.searchsorted(points, values, side="right") for points, values in pairs]
+        return np.stack(n_below) / self._n_points
+
+    def _ppf(self, p):
+        index = np.ceil(p * self._n_points * (1 - np.finfo(float).eps)).astype(int) - 1
+        return np.take_along_axis(self.support, np.maximum(index, 0), axis=1)
+
+    def mean(self):
+        return self.support.mean(axis=1)
+
+    def _crps(self, y):
+        """Of n sorted points x_i: mean |x_i - y| - sum of (2 i - n - 1) x_i / n^2, from i = 1."""
+        distances = self.support - y[:, None]
+        ranks = 2 * np.arange(self._n_points) + 1 - self._n_points
+        return np.abs(distances).mean(axis=1) - distances @ ranks / self._n_points**2

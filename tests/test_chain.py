@@ -34,8 +34,8 @@ def test_several_targets_are_a_chain(rng):
     assert draws.shape == (100, 5, 2)
     assert np.std(draws[:, :, 1] - draws[:, :, 0]) < 0.3
     assert density.predict(X[300:]).shape == (100, 2)
-    with pytest.raises(ValueError, match="predict_quantile needs one target, got 2"):
-        density.predict_quantile(X, 0.5)
+    with pytest.raises(ValueError, match="predict_proba needs one target, got 2"):
+        density.predict_proba(X)
 
 
 def test_a_mode_of_several_targets_is_refused(rng):
@@ -80,22 +80,57 @@ def test_a_warning_of_the_probabilities_of_point_masses(two_targets):
     )
 
 
-def test_predictions_of_several_targets_are_draws_of_the_random_state(two_targets):
+def test_predictions_of_several_targets_follow_the_random_state(two_targets):
     X, y = two_targets
-    seeded = [simple(random_state=seed).fit(X, y) for seed in (0, 0, 1)]
-    first, again, other = (density.predict(X) for density in seeded)
+    seeded = [simple(random_state=seed).fit(X, y) for seed in (0, 0)]
+    first, again = (density.predict(X) for density in seeded)
     assert_array_equal(first, again)
-    assert_allclose(first, seeded[0].sample(X, 200, random_state=0).mean(axis=1))
-    assert_allclose(other, seeded[2].sample(X, 200, random_state=1).mean(axis=1))
+    assert_allclose(first[:1], seeded[0].predict(X[:1]), rtol=1e-9)
     for random_state in (None, np.random.RandomState(0)):
         density = simple(random_state=random_state).fit(X, y)
         assert_array_equal(density.predict(X), density.predict(X))
 
 
+def test_marginals_of_several_targets_are_those_of_draws(two_targets):
+    X, y = two_targets
+    density = simple(random_state=0).fit(X, y)
+    draws = density.sample(X[:5], 4000, random_state=0)
+    levels = [0.1, 0.5, 0.9]
+    quantiles = density.predict_quantile(X[:5], levels)
+    assert quantiles.shape == (5, 2, 3)
+    assert_allclose(density.predict_quantile(X[:5], 0.5), quantiles[:, :, 1])
+    expected = np.moveaxis(np.quantile(draws, levels, axis=1), 0, -1)
+    assert_allclose(quantiles, expected, atol=0.2)
+    assert_allclose(density.cdf(X[:5], quantiles[:, :, 1]), 0.5, atol=1e-3)
+    distances = np.abs(draws - y[:5, None]).mean(axis=1)
+    halves = np.abs(draws[:, ::2] - draws[:, 1::2]).mean(axis=1) / 2
+    assert_allclose(density.crps(X[:5], y[:5]), distances - halves, atol=0.06)
+
+
+@pytest.mark.parametrize("kind", ["equal-tailed", "highest-density"])
+def test_intervals_of_each_of_several_targets_cover(rng, kind):
+    X = rng.standard_normal((900, 2))
+    first = X[:, 0] + rng.standard_normal(900)
+    y = np.column_stack([first, 100 * (first + rng.standard_normal(900))])
+    density = simple(random_state=0).fit(X[:200], y[:200])
+    if kind == "equal-tailed":
+        density.conformalize(X[200:500], y[200:500])
+        assert density.conformity_.shape == (300, 2)
+    ends = density.predict_interval(X[500:], 0.8, kind=kind)
+    assert ends.shape == (400, 2, 2)
+    covered = (ends[..., 0] <= y[500:]) & (y[500:] <= ends[..., 1])
+    assert_allclose(covered.mean(axis=0), 0.8, atol=0.08)
+
+
 def test_default_folds_are_ten_of_few_rows_and_five_of_many():
-    n_folds = [len(default_folds(n, np.random.RandomState(0))) for n in (3, 49, 50, 999, 1000)]
+    n_folds = [
+        len(default_folds(np.ones(n), np.random.RandomState(0))) for n in (3, 49, 50, 999, 1000)
+    ]
     assert n_folds == [3, 5, 10, 10, 5]
-    default_folds(50, np.random.RandomState(0)).check_partition(50)
+    weights = np.repeat([0.0, 1], [50, 10])
+    folds = default_folds(weights, np.random.RandomState(0))
+    folds.check_partition(60)
+    assert all(weights[test].sum() == 2 for _, test in folds)
 
 
 def test_reports_hold_all_conditionals_or_nothing(two_targets):

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
-from sklearn.base import clone
+from sklearn import config_context
+from sklearn.base import clone, is_regressor
 from sklearn.callback import ScoringMonitor
 from sklearn.datasets import load_diabetes, load_iris
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import BayesianRidge, LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.pipeline import make_pipeline
@@ -32,17 +34,13 @@ def simple(**params):
 
 
 def _expected_failures(estimator):
-    weights = {
+    failures = {
         "check_sample_weight_equivalence_on_dense_data": "folds are drawn among rows, and a "
         "scale of residuals is chosen on them, so a row of weight 2 is not two rows"
     }
-    if not estimator.conditional:
-        for name in (
-            "check_sample_weight_equivalence_on_dense_data",
-            "check_sample_weights_not_overwritten",
-        ):
-            weights[name] = "Gaussian mixtures take no weights"
-    return weights
+    if estimator.conditional:
+        failures["check_regressors_no_decision_function"] = "energies of values are for all four"
+    return failures
 
 
 @parametrize_with_checks(
@@ -346,6 +344,61 @@ def test_methods_are_those_of_the_distribution(diabetes, fitted):
     assert_allclose(fitted.predict_interval(X, 0.7), distribution.interval(0.7))
     assert_array_equal(fitted.grid(X), fitted.support(X))
     assert_array_equal(fitted.support(X), distribution.support)
+
+
+def test_it_is_a_regressor_where_it_is_conditional():
+    assert is_regressor(simple())
+    assert not is_regressor(EnergyDensityEstimator(conditional=False))
+
+
+@pytest.mark.parametrize("params", [{}, {"location": None}, {"conditional": False}])
+def test_regressors_of_our_own_get_weights_with_metadata_routing(rng, params):
+    X, weights = rng.standard_normal((60, 2)), rng.uniform(size=60)
+    y = X[:, 0] + rng.standard_normal(60)
+    density = EnergyDensityEstimator("linear", **params, random_state=0)
+    plain = density.fit(X, y, sample_weight=weights).score(X, y, sample_weight=weights)
+    with config_context(enable_metadata_routing=True):
+        routed = density.fit(X, y, sample_weight=weights).score(X, y, sample_weight=weights)
+    assert routed == plain
+
+
+def test_a_pipeline_passes_weights_to_the_score(diabetes):
+    X, y = diabetes[:2]
+    pipeline = make_pipeline(StandardScaler(), simple(random_state=0)).fit(X, y)
+    weights = np.arange(len(y)) % 3
+    log_prob = pipeline[-1].log_prob(pipeline[0].transform(X), y)
+    expected = np.average(log_prob, weights=weights)
+    assert pipeline.score(X, y, sample_weight=weights) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="at least one non-zero number"):
+        pipeline.score(X, y, sample_weight=0 * weights)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"location": make_pipeline(SimpleImputer(), Ridge())},
+        {"location": HistGradientBoostingRegressor(max_iter=5), "energy": "trees"},
+        {"base": make_pipeline(SimpleImputer(), BayesianRidge())},
+    ],
+    ids=["location", "trees", "base"],
+)
+def test_given_estimators_may_take_missing_values(diabetes, rng, given):
+    X, y = diabetes[0].copy(), diabetes[1]
+    X[rng.uniform(size=X.shape) < 0.1] = np.nan
+    assert np.isfinite(simple(**given, random_state=0).fit(X, y).log_prob(X, y)).all()
+    with pytest.raises(
+        ValueError, match="missing values .* or give a location= or base= that takes them"
+    ):
+        EnergyDensityEstimator().fit(X, y)
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e100])
+def test_units_of_columns_and_of_y_change_nothing(diabetes, unit):
+    X, y, new_X, new_y = (part[:60] for part in diabetes)
+    density = EnergyDensityEstimator("linear", alpha=0.1, cv=3, random_state=0)
+    expected = density.fit(X, y).log_prob(new_X, new_y)
+    found = density.fit(unit * X, unit * y).log_prob(unit * new_X, unit * new_y)
+    assert np.median(np.abs(found + np.log(unit) - expected)) < 0.1
 
 
 def test_a_distribution_is_of_one_target(rng):

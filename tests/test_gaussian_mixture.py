@@ -5,7 +5,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import KFold
 
 from sk_ebm._core.folds import Folds
-from sk_ebm._density.gaussian_mixture import fit_mixture, refit_to_subset
+from sk_ebm._density.gaussian_mixture import WeightedMixture, fit_mixture, refit_to_subset
 
 
 def clusters(rng, n_clusters, n=900):
@@ -18,7 +18,7 @@ def clusters(rng, n_clusters, n=900):
 
 def fit(X, rng):
     folds = Folds(tuple(KFold(5, shuffle=True, random_state=0).split(X)))
-    return fit_mixture(X, folds, rng)
+    return fit_mixture(X, np.ones(len(X)), folds, rng)
 
 
 @pytest.mark.parametrize("n_clusters", [1, 2, 3, 6])
@@ -51,9 +51,20 @@ def test_a_mixture_of_a_subset_is_one_of_its_rows(rng):
     folds = Folds(tuple(KFold(3, shuffle=True, random_state=0).split(X)))
     mixture, _ = fit(X, rng)
     n_components, kept = mixture.n_components, X[:, 0] < 0
-    refitted, fold_mixtures = refit_to_subset(mixture, X, kept, folds)
+    refitted, fold_mixtures = refit_to_subset(mixture, X, kept.astype(float), folds)
     assert refitted.score(X[kept]) > mixture.score(X[kept]) + 0.1
     assert len(fold_mixtures) == 3
     few = np.arange(len(X)) % 90 == 0
-    assert refit_to_subset(mixture, X, few, folds)[0].n_components == 2
+    assert refit_to_subset(mixture, X, few.astype(float), folds)[0].n_components == 2
     assert mixture.n_components == n_components
+
+
+def test_weights_are_copies_of_rows(rng):
+    X, weights = clusters(rng, 3, 300), rng.randint(1, 4, size=300)
+    start = {"means_init": X[[0, 100, 200]], "weights_init": np.ones(3) / 3}
+    start["precisions_init"] = np.tile(np.eye(2), (3, 1, 1))
+    mixture = WeightedMixture(3, **start).fit(X, weights.astype(float))
+    copied = GaussianMixture(3, **start).fit(np.repeat(X, weights, axis=0))
+    assert_allclose(mixture.means_, copied.means_, rtol=1e-9)
+    assert_allclose(mixture.weights_, copied.weights_, rtol=1e-9)
+    assert_allclose(mixture.covariances_, copied.covariances_, rtol=1e-9)

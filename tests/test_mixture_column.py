@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import KFold
 
+from sk_ebm._density.gaussian_mixture import WeightedMixture
 from sk_ebm._density.mixture_column import MixtureColumn
 
 
@@ -15,10 +17,11 @@ def table(rng):
 
 def fit(table, rng, weights=None):
     splits = list(KFold(4).split(table))
-    mixture = GaussianMixture(2, random_state=0).fit(table)
-    folds = [GaussianMixture(2, random_state=0).fit(table[train]) for train, _ in splits]
+    ones = np.ones(len(table))
+    mixture = WeightedMixture(2, random_state=0).fit_rows(table, ones)
+    folds = [clone(mixture).fit_rows(table, ones, train) for train, _ in splits]
     X, y = table[:, :1], table[:, 1]
-    weights = np.ones(len(y)) if weights is None else weights
+    weights = ones if weights is None else weights
     fitted = MixtureColumn(mixture, folds).fit(X, y, y[:, None], weights, splits, rng)
     return mixture, fitted
 

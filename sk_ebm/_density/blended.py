@@ -7,7 +7,8 @@ from scipy import special
 
 from sk_ebm._density.normal_scores import score_from_tails
 
-_MIN_MASS = 1e-12  # of a bin that can be reweighted: below, 1 - F loses its digits
+_MIN_MASS = 1e-12  # of a bin that can be reweighted
+_MIN_SHARE_OF_TAIL = 1e-8  # the same, of the smaller tail: below, differences lose their digits
 
 
 class BlendedDistribution:
@@ -36,10 +37,14 @@ class BlendedDistribution:
         )
         below[:, -1] = above[:, 0] = 1.0
         masses = np.where(below[:, 1:] < 0.5, np.diff(below, axis=1), -np.diff(above, axis=1))
-        added = np.where(masses > _MIN_MASS, weight * shares, 0.0)
+        tails = np.minimum(below[:, 1:], above[:, :-1])
+        added = np.where(
+            masses > np.maximum(_MIN_MASS, _MIN_SHARE_OF_TAIL * tails), weight * shares, 0.0
+        )
         kept = 1 - added.sum(axis=1, keepdims=True)
         self._ratios = kept + added / np.maximum(masses, _MIN_MASS)
-        blended = self._ratios * masses
+        self._masses, self._blended_masses = masses, self._ratios * masses
+        blended = self._blended_masses
         self._tails = below[:, :-1], above[:, 1:]  # beyond the two ends of each bin
         self._blended_tails = (
             np.pad(np.cumsum(blended, axis=1), [(0, 0), (1, 0)])[:, :-1],
@@ -70,20 +75,25 @@ class BlendedDistribution:
     def normal_score(self, y):
         scores = self.distribution.normal_score(y)
         bins = np.broadcast_to(np.searchsorted(self.edges, y), scores.shape)
-        return _reweighted(scores, bins, self._tails, self._blended_tails, self._ratios)
+        return _reweighted(
+            scores, bins, self._tails, self._blended_tails, self._ratios, self._blended_masses
+        )
 
     def from_normal_score(self, z):
         z = np.broadcast_to(z, (len(self._ratios), np.shape(z)[-1]))
         bins = (z[:, :, None] > self._edge_scores[:, None]).sum(axis=2)
-        scores = _reweighted(z, bins, self._blended_tails, self._tails, 1 / self._ratios)
+        scores = _reweighted(
+            z, bins, self._blended_tails, self._tails, 1 / self._ratios, self._masses
+        )
         return self.distribution.from_normal_score(scores)
 
 
-def _reweighted(scores, bins, tails, new_tails, ratios):
+def _reweighted(scores, bins, tails, new_tails, ratios, new_masses):
     """Normal scores (n, k) after the densities in bins have been multiplied by ratios."""
-    ratios = np.take_along_axis(ratios, bins, axis=1)
+    ratios, new_masses = (np.take_along_axis(a, bins, axis=1) for a in (ratios, new_masses))
     new = []
     for side, before, after in zip((scores, -scores), tails, new_tails, strict=True):
         before, after = (np.take_along_axis(tail, bins, axis=1) for tail in (before, after))
-        new.append(after + (special.ndtr(side) - before) * ratios)
+        inside = (special.ndtr(side) - before) * ratios  # with rounding errors of the tails
+        new.append(after + np.clip(inside, 0, new_masses))
     return score_from_tails(*new)

@@ -6,7 +6,6 @@ from functools import partial
 
 import numpy as np
 from numpy.random import RandomState
-from sklearn.dummy import DummyRegressor
 
 from sk_ebm._core.folds import Folds, shuffled_folds
 from sk_ebm._density.conditional import Conditional
@@ -16,15 +15,26 @@ from sk_ebm._density.predicted import PredictedBase
 from sk_ebm._density.score_answers import NormalScoreAnswers
 from sk_ebm._density.splines import NormalSplines
 from sk_ebm._utils.estimators import row_blocks
+from sk_ebm.distributions import SampledDistribution
 from sk_ebm.energies import Energy
 
 _ARRAYS_PER_BLOCK = 60  # of the quadrature's size, that the distributions of a block hold at once
 
+N_MARGINAL_DRAWS = 200  # of the other targets, for the distribution of one of several
+_LEVELS = (np.arange(11) + 0.5) / 11  # of the quantiles that stand for each of these draws
 
-def default_folds(n_samples, rng):
-    """Ten folds of few rows, whose models then see nearly all of them; five of many."""
-    n_splits = 10 if 50 <= n_samples < 1000 else 5
-    return shuffled_folds(n_samples, min(n_splits, n_samples), rng)
+
+def default_folds(weights, rng):
+    """Ten folds of few rows, whose models then see nearly all of them; five of many.
+
+    Rows of positive weight are spread evenly over them.
+    """
+    rows = np.flatnonzero(weights)
+    n_splits = min(10 if 50 <= len(rows) < 1000 else 5, len(rows))
+    fold = np.arange(len(weights)) % n_splits
+    for k, (_, test) in enumerate(shuffled_folds(len(rows), n_splits, rng)):
+        fold[rows[test]] = k
+    return Folds.of_numbers(fold)
 
 
 class ConditionalChain:
@@ -42,26 +52,49 @@ class ConditionalChain:
         """The conditional of the one target, which the method needs."""
         if len(self.conditionals) > 1:
             raise ValueError(
-                f"{method} needs one target, got {len(self.conditionals)}: use sample, or ask the "
-                "chain_ one by one."
+                f"{method} needs one target, got {len(self.conditionals)}: use sample or "
+                "predict_quantile, or ask the chain_ one by one."
             )
         return self.conditionals[0]
 
-    def evaluate(self, method, question, X, *y):
-        """What ``question(distribution, *y)`` returns for rows of X, and of y, in blocks."""
-        conditional = self.single(method)
-        return np.concatenate(
-            [
-                question(conditional.distribution(X[rows]), *(values[rows] for values in y))
-                for rows in self.blocks(X)
-            ]
-        )
+    def evaluate(self, questions, X, targets=None, seed=None):
+        """What ``questions[j](distribution)`` returns of the distribution of target j given X.
 
-    def blocks(self, inputs):
+        In blocks of rows; of several targets, (n, n_targets, ...), it is about the `marginals`.
+        With targets (n, n_targets) it is ``questions[j](distribution, y)``.
+        """
+        several = len(self.conditionals) > 1
+        answers = []
+        for rows in self.blocks(X, N_MARGINAL_DRAWS if several else 1):
+            values = [()] * len(questions) if targets is None else targets[rows].T[:, None]
+            marginals = self.marginals(X[rows], seed)
+            block = [ask(d, *y) for ask, d, y in zip(questions, marginals, values, strict=True)]
+            answers.append(np.stack(block, axis=1) if several else block[0])
+        return np.concatenate(answers)
+
+    def marginals(self, X, seed):
+        """The distribution of each target given X alone.
+
+        That of the first is exact. For the others the targets before are drawn 200 times, by Latin
+        hypercubes that are the same for every row, and 11 quantiles of each are taken.
+        """
+        first, *others = self.conditionals
+        distributions, rng = [first.distribution(X)], np.random.RandomState(seed)
+        table = np.repeat(X, N_MARGINAL_DRAWS, axis=0) if others else X
+        for earlier, conditional in zip(self.conditionals, others, strict=False):
+            levels = (rng.permutation(N_MARGINAL_DRAWS) + 0.5) / N_MARGINAL_DRAWS
+            drawn = earlier.distribution(table).ppf(np.tile(levels, len(X)))
+            table = np.column_stack([table, drawn])
+            distribution = conditional.distribution(table)
+            points = distribution.ppf(np.tile(_LEVELS, (len(table), 1)))
+            distributions.append(SampledDistribution(points.reshape(len(X), -1)))
+        return distributions
+
+    def blocks(self, inputs, n_draws=1):
         """Slices of rows whose distributions fit into scikit-learn's ``working_memory``."""
         n_nodes = len(self.conditionals[0].splines.nodes)
         n_values = max(len(conditional.rounding.values) for conditional in self.conditionals)
-        return row_blocks(inputs, _ARRAYS_PER_BLOCK * n_nodes + 4 * n_values)
+        return row_blocks(inputs, n_draws * (_ARRAYS_PER_BLOCK * n_nodes + 4 * n_values))
 
     def log_prob(self, X, targets, measure):
         """Log density or log mass (n,) of targets (n, n_targets) given X, of all together."""
@@ -164,10 +197,8 @@ def make_bases(n_targets, base, location, power, n_jobs):
 
 
 def _regressors(location):
-    """A list of the regressors of the parameter ``location``, or "auto"."""
-    if location is None:
-        return [DummyRegressor(strategy="median")]
-    if isinstance(location, str) and location == "auto":
+    """A list of the regressors of the parameter ``location``, or "auto" or None."""
+    if location is None or (isinstance(location, str) and location == "auto"):
         return location
     return list(location) if isinstance(location, (list, tuple)) else [location]
 

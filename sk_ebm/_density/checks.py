@@ -7,6 +7,7 @@ from sklearn.utils.metaestimators import available_if
 from sk_ebm._utils.validation import check_number, check_weighs
 
 _LARGEST_NUMBER = 1e150  # in absolute value: larger ones have squares that overflow
+MIN_ROWS_JOINT = 3  # of p(x)
 _POINTS = ("mean", "median", "mode")
 
 
@@ -27,10 +28,23 @@ def _is_estimator(value):
     return hasattr(value, "fit") and hasattr(value, "predict") and not isinstance(value, type)
 
 
-def check_choices(point, atoms):
-    """Raise a ValueError unless these parameters are among what is accepted."""
+def given_estimators(base, location):
+    """What a user gave for one of these: a list of estimators, none for the defaults."""
+    given = [base] if base is not None else location
+    return list(filter(_is_estimator, given if isinstance(given, (list, tuple)) else [given]))
+
+
+def check_point(point, n_targets):
+    """Raise a ValueError unless so many targets have such a point."""
     if point not in _POINTS:
         raise ValueError(f"point must be one of {list(_POINTS)}, got {point!r}.")
+    if point == "mode" and n_targets > 1:
+        raise ValueError("point='mode' needs one target; use 'mean' or 'median' for several.")
+
+
+def check_choices(point, atoms):
+    """Raise a ValueError unless these parameters are among what is accepted."""
+    check_point(point, 1)
     if atoms is not False and atoms != "auto":
         raise ValueError(f"atoms must be 'auto' or False, got {atoms!r}.")
 
@@ -48,7 +62,7 @@ def check_kind(kind, roundings):
 
 def check_squares(name, values):
     """Raise a ValueError where squares of the values overflow."""
-    largest = np.abs(values).max()
+    largest = np.fmax.reduce(np.abs(values), axis=None, initial=0)
     if largest > _LARGEST_NUMBER:
         raise ValueError(
             f"{name} must be at most {_LARGEST_NUMBER:g} in absolute value, got {largest:g}, the "
@@ -62,11 +76,13 @@ def check_data(X, targets, weights, conditional, point):
     check_squares("y", targets)
     check_weighs(weights)
     if not conditional:
-        if np.ptp(weights) > 0:
-            raise ValueError("sample_weight is not taken with conditional=False: repeat rows.")
+        n_rows = np.count_nonzero(weights)
+        if n_rows < MIN_ROWS_JOINT:
+            raise ValueError(
+                f"sample_weight must be positive for at least {MIN_ROWS_JOINT} rows, got {n_rows}."
+            )
         return
-    if point == "mode" and targets.shape[1] > 1:
-        raise ValueError("point='mode' needs one target; use 'mean' or 'median' for several.")
+    check_point(point, targets.shape[1])
     used = targets[weights > 0]
     if (np.ptp(used, axis=0) == 0).any():
         raise ValueError(

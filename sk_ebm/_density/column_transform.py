@@ -4,6 +4,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from sk_ebm._density.repeated_values import recurrence
+from sk_ebm._density.standardised import FARTHEST
+from sk_ebm._utils.weighted import weighted_std
 
 _MAX_RECURRENCE = 0.8  # share of new rows that hold a value seen before
 _MIN_ROWS = 2000  # below which an empirical distribution function is noise
@@ -42,13 +44,16 @@ class ColumnTransform:
             ranks = np.cumsum(counts) - counts / 2
             knots = _refined_knots(values, ranks, _even_knots(ranks, len(column) ** (2 / 3)))
             return cls(values[knots], ndtri(ranks[knots] / len(column)))
-        mean, spread = np.mean(column), np.std(column) if len(values) > 1 else 0.0
+        mean = np.mean(column)
+        spread = weighted_std(column, np.ones(len(column))) if len(values) > 1 else 0.0
         spread = next(unit for unit in (spread, 1.0, abs(mean)) if mean + unit > mean)
         return cls(np.array([mean, mean + spread]), np.array([0.0, 1.0]))
 
     def __call__(self, x):
         piece = self._piece(self.x, x)
-        return self.z[piece] + self.derivatives[piece] * (x - self.x[piece])
+        with np.errstate(over="ignore"):
+            z = self.z[piece] + self.derivatives[piece] * (x - self.x[piece])
+        return np.clip(z, -FARTHEST, FARTHEST)
 
     def inverse(self, z):
         """The x of which z are the transforms."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn import config_context, get_config
 from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from sklearn.frozen import FrozenEstimator
@@ -56,9 +57,11 @@ class CrossFittedRegressor:
 
 
 def cross_fit_regressor(
-    regressor, X, y, weights, folds, rng, *, power=None, n_jobs=None, refit=True
+    regressor, X, y, weights, folds, rng, *, power=None, n_jobs=None, refit=True, own=True
 ):
     """Cross-fit a regressor, on the scale of a `PowerTransform` or of y.
+
+    Regressors of our ``own`` get weights whether or not they request them by metadata routing.
 
     New rows are predicted by the mean of the folds' models, or from 2,000 rows on, with ``refit``,
     by one more model, fitted to all rows. A `FrozenEstimator` is neither fitted nor transformed.
@@ -66,6 +69,13 @@ def cross_fit_regressor(
     if isinstance(regressor, FrozenEstimator):
         frozen = AveragedRegressor([regressor])
         return CrossFittedRegressor(frozen, [regressor], frozen.predict(X))
+    with config_context(
+        enable_metadata_routing=get_config()["enable_metadata_routing"] and not own
+    ):
+        return _cross_fit(regressor, X, y, weights, folds, rng, power, n_jobs, refit)
+
+
+def _cross_fit(regressor, X, y, weights, folds, rng, power, n_jobs, refit):
     target = y if power is None else power(y)
     unfitted = [seeded(clone(regressor), rng) for _ in folds]
     crossed = cross_fit(

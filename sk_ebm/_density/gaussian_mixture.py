@@ -24,7 +24,31 @@ _ROUGH_TOL = 10 * _TOL  # of mixtures that are compared, or of some of the rows
 _TESTED_ROWS = 80, 500  # at least and at most, on which a choice is made
 
 
-def fit_mixture(X, splits, rng):
+class WeightedMixture(GaussianMixture):
+    """A Gaussian mixture of weighted rows, by expectation and maximisation as scikit-learn's."""
+
+    def fit(self, X, weights):
+        self._row_weights = weights / weights.mean()  # (n,) of X, positive
+        super().fit(X)
+        del self._row_weights
+        return self
+
+    def _initialize(self, X, resp, xp=None):
+        weighted = None if resp is None else resp * self._row_weights[:, None]
+        super()._initialize(X, weighted, xp=xp)
+
+    def _e_step(self, X, xp=None):
+        log_density, log_resp = self._estimate_log_prob_resp(X, xp=xp)
+        log_weights = np.log(self._row_weights)[:, None]
+        return np.average(log_density, weights=self._row_weights), log_resp + log_weights
+
+    def fit_rows(self, X, weights, rows=slice(None)):
+        """Fit those of the rows that have a positive weight."""
+        X, weights = X[rows], weights[rows]
+        return self.fit(X[weights > 0], weights[weights > 0])
+
+
+def fit_mixture(X, weights, splits, rng):
     """A mixture of all rows and one for each fold's training rows.
 
     The number of components goes up until three more sizes do not help, and with the next ridge
@@ -37,6 +61,7 @@ def fit_mixture(X, splits, rng):
     ----------
     X : ndarray of shape (n, d)
         Columns of unit variance.
+    weights : ndarray of shape (n,)
     splits : Folds
     rng : RandomState
 
@@ -51,44 +76,45 @@ def fit_mixture(X, splits, rng):
         config_context(array_api_dispatch=False),
         one_blas_thread(X.shape[1] <= _MAX_COLUMNS_ONE_THREAD),
     ):
-        mixture = _choose_mixture(X, Folds(tuple(splits)), seed).set_params(tol=_TOL)
-        mixture = _continue_fit(mixture, [X])[0]
-        return mixture, _continue_fit(mixture, [X[train] for train, _ in splits])
+        mixture = _choose_mixture(X, weights, Folds(tuple(splits)), seed).set_params(tol=_TOL)
+        mixture = _continue_fit(mixture, X, weights, [slice(None)])[0]
+        return mixture, _continue_fit(mixture, X, weights, [train for train, _ in splits])
 
 
-def _choose_mixture(X, folds, seed):
-    ridges = _RIDGES if len(X) < _MIN_ROWS_PER_COLUMN * X.shape[1] else _RIDGES[-2:]
-    folds = folds.first_with(np.clip(len(X) // 10, *_TESTED_ROWS), np.ones(len(X)))
+def _choose_mixture(X, weights, folds, seed):
+    n_rows = np.count_nonzero(weights)
+    ridges = _RIDGES if n_rows < _MIN_ROWS_PER_COLUMN * X.shape[1] else _RIDGES[-2:]
+    folds = folds.first_with(np.clip(n_rows // 10, *_TESTED_ROWS), weights)
     best = -np.inf, _mixture(1, ridges[0], seed)
     for ridge in ridges:
-        candidate = _choose_size(X, folds, ridge, seed, best[1].n_components)
+        candidate = _choose_size(X, weights, folds, ridge, seed, best[1].n_components)
         best = max(best, candidate, key=itemgetter(0))
     size, ridge = best[1].n_components, best[1].reg_covar
-    restarts = [_evaluate(X, folds, size, ridge, seed + 1 + i) for i in range(_N_RESTARTS)]
+    restarts = [_evaluate(X, weights, folds, size, ridge, seed + 1 + i) for i in range(_N_RESTARTS)]
     return max([best, *restarts], key=itemgetter(0))[1]
 
 
-def _choose_size(X, folds, ridge, seed, last_best):
+def _choose_size(X, weights, folds, ridge, seed, last_best):
     """The best likelihood, and mixture, of all sizes from the one below the last best on."""
     best, n_worse = (-np.inf, None), 0
-    fewest = min(len(train) for train, _ in folds)
-    distinct = min(len(np.unique(X[train], axis=0)) for train, _ in folds)
+    trains = [train[weights[train] > 0] for train, _ in folds]
+    distinct = min(len(np.unique(X[train], axis=0)) for train in trains)
     n_varying = np.count_nonzero(np.ptp(X, axis=0))
-    largest = min(max(fewest // (2 * max(n_varying, 1)), 1), distinct)
+    largest = min(max(min(map(len, trains)) // (2 * max(n_varying, 1)), 1), distinct)
     for size in _SIZES[max(_SIZES.index(last_best) - 1, 0) :]:
         if size > largest or n_worse == _PATIENCE:
             break
-        candidate = _evaluate(X, folds, size, ridge, seed)
+        candidate = _evaluate(X, weights, folds, size, ridge, seed)
         n_worse = n_worse + 1 if candidate[0] < best[0] else 0
         best = max(best, candidate, key=itemgetter(0))
     return best
 
 
-def _evaluate(X, folds, size, ridge, seed):
+def _evaluate(X, weights, folds, size, ridge, seed):
     """The likelihood of the test rows, and such a mixture of the first training rows."""
     crossed = cross_fit(
-        lambda k, train: _mixture(size, ridge, seed, _ROUGH_TOL).fit(X[train]),
-        lambda mixture, test: mixture.score(X[test]),
+        lambda k, train: _mixture(size, ridge, seed, _ROUGH_TOL).fit_rows(X, weights, train),
+        lambda mixture, test: weights[test] @ mixture.score_samples(X[test]) / weights[test].sum(),
         folds,
     )
     n_constant = np.count_nonzero(np.ptp(X, axis=0) == 0)
@@ -97,28 +123,28 @@ def _evaluate(X, folds, size, ridge, seed):
 
 
 def _mixture(size, ridge, seed, tol=_TOL):
-    return GaussianMixture(size, tol=tol, reg_covar=ridge, max_iter=300, random_state=seed)
+    return WeightedMixture(size, tol=tol, reg_covar=ridge, max_iter=300, random_state=seed)
 
 
-def _continue_fit(mixture, tables):
-    """The mixture fitted to each of the tables, from where it is on."""
+def _continue_fit(mixture, X, weights, parts):
+    """The mixture fitted to each of the parts of the rows, from where it is on."""
     params = {
         "weights_init": mixture.weights_ / mixture.weights_.sum(),
         "means_init": mixture.means_,
         "precisions_init": mixture.precisions_,
     }
-    return [clone(mixture).set_params(**params).fit(table) for table in tables]
+    return [clone(mixture).set_params(**params).fit_rows(X, weights, rows) for rows in parts]
 
 
-def refit_to_subset(mixture, table, kept, folds):
-    """The mixture of the kept rows alone and those of the folds, of as many components as these
-    rows allow; they go on from where it is if it is one of the same columns."""
-    largest = max(kept.sum() // (2 * table.shape[1]), 1)
+def refit_to_subset(mixture, table, weights, folds):
+    """The mixture of the rows of positive weight alone and those of the folds, of as many
+    components as these rows allow; they go on from where it is if it is one of the same columns."""
+    largest = max(np.count_nonzero(weights) // (2 * table.shape[1]), 1)
     if mixture.n_components <= largest and table.shape[1] == mixture.n_features_in_:
-        refitted = _continue_fit(mixture, [table[kept]])[0]
+        refitted = _continue_fit(mixture, table, weights, [slice(None)])[0]
     else:
         size = min(mixture.n_components, largest)
         refitted = _mixture(size, mixture.reg_covar, mixture.random_state, _ROUGH_TOL)
-        refitted.fit(table[kept])
+        refitted.fit_rows(table, weights)
     refitted.set_params(tol=_ROUGH_TOL)
-    return refitted, _continue_fit(refitted, [table[train[kept[train]]] for train, _ in folds])
+    return refitted, _continue_fit(refitted, table, weights, [train for train, _ in folds])

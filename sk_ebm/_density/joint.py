@@ -93,7 +93,7 @@ def column_transforms(X, roundings):
 
 def fit_joint_chain(fit, X, roundings, n_jobs):
     """Fit the joint density of X (n, d) by a `ChainFit`, given the `Rounding` of each column."""
-    transforms = column_transforms(X, roundings)
+    transforms = column_transforms(X[fit.weights > 0], roundings)
     scaled = _transformed(transforms, X)
     scaled_roundings = [
         rounding.transformed(transform, len(rounding.values) <= _FEW_ROUNDED_VALUES)
@@ -120,7 +120,7 @@ def _mixture_bases(X, roundings, fit, n_jobs):
     """Unfitted base models of the columns, from one mixture of all rows and one for each fold."""
     columns = zip(X.T, roundings, strict=True)
     points = [rounding.dequantised(column, fit.rng) for column, rounding in columns]
-    mixtures = fit_mixture(np.column_stack(points), list(fit.folds), fit.rng)
+    mixtures = fit_mixture(np.column_stack(points), fit.weights, list(fit.folds), fit.rng)
     return [MixtureColumn(*mixtures, n_jobs) for _ in roundings]
 
 

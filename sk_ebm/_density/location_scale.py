@@ -1,12 +1,14 @@
 """Student's distributions around a regression of y: the base density of p(y given x)."""
 
 import numpy as np
+from sklearn.dummy import DummyRegressor
 
 from sk_ebm._core.folds import Folds
 from sk_ebm._density.base_fit import BaseFit
 from sk_ebm._density.cross_fitted_regressor import cross_fit_regressor
 from sk_ebm._density.leaf_density import fit_leaf_density
 from sk_ebm._density.regressors import default_locations
+from sk_ebm._density.standardised import InputScaler
 from sk_ebm._density.student_residuals import fit_student_residuals
 from sk_ebm._density.transforms import PowerTransform
 from sk_ebm._utils.weighted import significantly_positive
@@ -26,8 +28,8 @@ class LocationScale:
 
     Parameters
     ----------
-    locations : list of regressors, or "auto"
-        "auto" stands for `default_locations`.
+    locations : list of regressors, "auto" or None
+        "auto" stands for `default_locations`, None for a constant.
     exponent : float, "auto" or None
         Of the `PowerTransform`; None means y itself, as "auto" does where regressors are given.
     n_jobs : int, default=None
@@ -35,6 +37,8 @@ class LocationScale:
 
     Attributes
     ----------
+    scaler_ : InputScaler or None
+        Of what regressors of our own are given.
     regressors_ : list of AveragedRegressor
     residuals_ : StudentResiduals
     leaf_density_ : LeafDensity or None
@@ -47,6 +51,8 @@ class LocationScale:
 
     def fit(self, X, y, points, weights, splits, rng):
         folds = Folds(tuple(splits))
+        self.scaler_ = InputScaler(X, weights) if self._has_own_regressors else None
+        X = self._inputs(X)
         powers = self._candidate_powers(y, weights)
         if len(powers) > 1 and len(y) > _MAX_ROWS_BOTH_SCALES:
             powers = [powers[self._best_scale_of_subset(X, y, points, weights, folds, rng)]]
@@ -61,6 +67,10 @@ class LocationScale:
         )
         return BaseFit(self, scores, student.features)
 
+    def _inputs(self, X):
+        """What regressors are given: X itself where they are a user's."""
+        return X if self.scaler_ is None else self.scaler_(X)
+
     def _candidate_powers(self, y, weights):
         """The scales to try: a `PowerTransform`, or None for y itself."""
         if self.exponent is None or (self.exponent == "auto" and self.locations != "auto"):
@@ -74,10 +84,12 @@ class LocationScale:
         """Regressors on all of the scales, and a `StudentFit` of all of them for each scale."""
         regressors = []
         for power in powers:
-            target = y if power is None else power(y)
+            scale = power or self._own_scale(y, weights)
+            target = y if scale is None else scale(y)
             for regressor in self._unfitted(X, target, weights, folds, rng, power is powers[0]):
+                data = regressor, X, y, weights, folds, rng
                 crossed = cross_fit_regressor(
-                    regressor, X, y, weights, folds, rng, power=power, n_jobs=self.n_jobs
+                    *data, power=scale, n_jobs=self.n_jobs, own=self._has_own_regressors
                 )
                 regressors.append(crossed)
         predictions = np.stack([crossed.held_out for crossed in regressors], axis=1)
@@ -86,7 +98,17 @@ class LocationScale:
             fit_student_residuals(*data, power=power, n_jobs=self.n_jobs) for power in powers
         ]
 
+    @property
+    def _has_own_regressors(self):
+        return not isinstance(self.locations, list)
+
+    def _own_scale(self, y, weights):
+        """The unit of y in which regressors of our own compute: some have 32 bits."""
+        return PowerTransform(1.0).fit(y, weights) if self._has_own_regressors else None
+
     def _unfitted(self, X, y, weights, folds, rng, forest):
+        if self.locations is None:
+            return [DummyRegressor(strategy="median")]
         if self.locations != "auto":
             return self.locations
         n_train = min(np.count_nonzero(weights[train]) for train, _ in folds)
@@ -109,7 +131,7 @@ class LocationScale:
         return self.residuals_.power
 
     def distribution(self, X):
-        leaves = self.leaf_density_
+        X, leaves = self._inputs(X), self.leaf_density_
         shares, by_forest = (None, None) if leaves is None else leaves.shares(X)
         predictions = [
             by_forest if leaves is not None and regressor is leaves.forest else regressor.predict(X)

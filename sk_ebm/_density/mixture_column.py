@@ -50,7 +50,7 @@ class MixtureColumn:
         if not weights.all():
             drawn = points[np.arange(len(y)), rng.randint(points.shape[1], size=len(y))]
             table = np.column_stack([X, drawn])
-            self.mixture_, fold_mixtures = refit_to_subset(self.mixture, table, weights > 0, folds)
+            self.mixture_, fold_mixtures = refit_to_subset(self.mixture, table, weights, folds)
         self._broad_share = 1 / ((len(X) + 1) * self.mixture_.n_features_in_)
         self._broad_width = max(np.abs(points).max(), 1.0)
         held_out = [

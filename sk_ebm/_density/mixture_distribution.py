@@ -89,7 +89,9 @@ def conditional_components(mixture, X):
     components = zip(mixture.weights_, mixture.means_, mixture.covariances_, strict=True)
     for weight, mean, covariance in components:
         factor = linalg.cholesky(covariance[: j + 1, : j + 1], lower=True)
-        white = linalg.solve_triangular(factor[:j, :j], (X - mean[:j]).T, lower=True)
+        white = (X - mean[:j]).T
+        if j:  # scipy 1.13 does not solve empty systems
+            white = linalg.solve_triangular(factor[:j, :j], white, lower=True)
         log_norm = np.log(np.diag(factor)[:j]).sum()
         log_shares.append(np.log(weight) - 0.5 * np.sum(white**2, axis=0) - log_norm)
         means.append(mean[j] + factor[j, :j] @ white)

@@ -6,12 +6,13 @@ import numpy as np
 from scipy import special, stats
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import Pipeline
 
 from sk_ebm._core.cross_fit import cross_fit
 from sk_ebm._core.folds import Folds
 from sk_ebm._density.base_fit import BaseFit
 from sk_ebm._density.normal_scores import invert_normal_score, score_from_log_tails
+from sk_ebm._density.standardised import InputScaler
 from sk_ebm._utils.fit_arguments import fit_rows, seeded
 
 _MAX_DOUBLINGS = 60  # of a bracket: 2^60 times the range of y
@@ -36,7 +37,7 @@ class PredictedBase:
 
     def fit(self, X, y, points, weights, splits, rng):
         folds = Folds(tuple(splits))
-        self._scaler = StandardScaler().fit(X, sample_weight=weights)
+        self._scaler = InputScaler(X, weights)
         self._range = np.array([y.min(), y.max()])
         if isinstance(self.estimator, FrozenEstimator):
             self.estimator_ = self.estimator
@@ -65,14 +66,15 @@ class PredictedBase:
         low, middle, high = distribution.from_normal_score(np.array([-1.0, 0.0, 1.0])).T
         unit = self._range[1] - self._range[0]
         shape = [(middle - self._range.mean()) / unit, np.log((high - low) / unit)]
-        return distribution, np.hstack([self._scaler.transform(X), np.stack(shape, axis=1)])
+        return distribution, np.hstack([self._scaler(X), np.stack(shape, axis=1)])
 
 
 def _predicted_distributions(model, X):
     if hasattr(model, "pred_dist"):
         return model.pred_dist(X)
     estimator = model.estimator if isinstance(model, FrozenEstimator) else model
-    if "return_std" in signature(estimator.predict).parameters:
+    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    if "return_std" in signature(last.predict).parameters:
         mean, std = model.predict(X, return_std=True)
         return stats.norm(mean, np.maximum(std, np.finfo(float).tiny ** 0.5))
     predicted = model.predict(X)

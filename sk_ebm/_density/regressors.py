@@ -1,5 +1,7 @@
 """The regressors that ``location="auto"`` stands for."""
 
+from importlib.util import find_spec
+
 import numpy as np
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
@@ -43,9 +45,7 @@ def boosted_trees(
     n, n_estimators=400, num_leaves=15, learning_rate=0.05, min_child_samples=20, objective=None
 ):
     """LightGBM's trees where it is installed, else scikit-learn's."""
-    try:
-        from lightgbm import LGBMRegressor
-    except ImportError:
+    if find_spec("lightgbm") is None:
         loss = {"loss": "gamma"} if objective else {}
         return HistGradientBoostingRegressor(
             learning_rate=learning_rate,
@@ -56,6 +56,8 @@ def boosted_trees(
             early_stopping=False,
             **loss,
         )
+    from lightgbm import LGBMRegressor
+
     return LGBMRegressor(
         n_estimators=n_estimators,
         num_leaves=num_leaves,

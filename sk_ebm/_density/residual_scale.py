@@ -13,13 +13,15 @@ from sk_ebm._density.regressors import MIN_ROWS_NONLINEAR, boosted_trees
 
 @dataclass(frozen=True)
 class ResidualScale:
-    """log s(x): the mean of regressions of the sizes of residuals, at least of the smallest."""
+    """log s(x): the mean of regressions of the sizes of residuals, within the range of these."""
 
     regressors: list
-    least: float
+    bounds: tuple
 
     def predict(self, features):
-        return _mean_log([r.predict(features) for r in self.regressors], self.least)
+        with np.errstate(over="ignore"):  # far out the linear model's exponential may be infinite
+            sizes = [regressor.predict(features) for regressor in self.regressors]
+        return _mean_log(sizes, self.bounds)
 
 
 def fit_residual_scale(features, sizes, weights, folds, rng, n_jobs=None):
@@ -38,17 +40,19 @@ def fit_residual_scale(features, sizes, weights, folds, rng, n_jobs=None):
             cross_fit_regressor(model, features, sizes, weights, folds, rng, n_jobs=n_jobs)
             for model in models
         ]
-    least = sizes.min()
+    bounds = sizes.min(), sizes.max()
     candidates = []
     for chosen in (crossed, crossed[-1:]):
-        held_out = _mean_log([fit.held_out for fit in chosen], least)
+        held_out = _mean_log([fit.held_out for fit in chosen], bounds)
         cost = np.average(held_out + sizes * np.exp(-held_out), weights=weights)
-        candidates.append((cost, ResidualScale([fit.regressor for fit in chosen], least), held_out))
+        candidates.append(
+            (cost, ResidualScale([fit.regressor for fit in chosen], bounds), held_out)
+        )
     return min(candidates, key=itemgetter(0))[1:]
 
 
-def _mean_log(sizes, least):
-    return np.log(np.maximum(sizes, least)).mean(axis=0)
+def _mean_log(sizes, bounds):
+    return np.log(np.clip(sizes, *bounds)).mean(axis=0)
 
 
 def _linear_scale(features, sizes, weights):

@@ -7,6 +7,9 @@ from scipy.interpolate import BSpline
 
 NODES_PER_INTERVAL = 7  # of Gauss and Legendre: exact for polynomials of degree 13
 _NODES, _WEIGHTS = legendre.leggauss(NODES_PER_INTERVAL)
+PIECES = 6  # between two knots, in which exponents are linear: .001 nats off the splines
+_STEEPEST = 1e4  # exponents of normal scores: up to here their masses have 8 digits
+_LARGEST_OUTPUT = 1e100  # beyond, products may overflow
 TAIL_KNOTS = (4.5, 9.0)  # beyond the outer knot; what lies farther has mass 2e-19
 
 
@@ -33,6 +36,8 @@ class NormalSplines:
         Logarithms of quadrature weights times the normal density: their exponentials sum to one.
     at_nodes : ndarray of shape (q, n_basis)
         phi at the nodes.
+    grid, at_grid : ndarray of shape (n_grid,) and (n_grid, n_basis)
+        The knots with points between them, and phi there.
     """
 
     bound = 3.0
@@ -44,6 +49,8 @@ class NormalSplines:
         self.log_weights = np.log(weights)
         self._coefficients = _orthonormal(self.knots, self.nodes, weights, n_basis)
         self.at_nodes = self(self.nodes)
+        self.grid = np.linspace(-self.bound, self.bound, PIECES * (n_basis + 2) + 1)
+        self.at_grid = self(self.grid)
 
     @property
     def n_basis(self):
@@ -54,6 +61,14 @@ class NormalSplines:
         # Made anew, since scipy's object keeps functions of scipy's own, which saved models name.
         spline = BSpline(_padded(self.knots), self._coefficients, 3)
         return spline(np.clip(z, -self.bound, self.bound))
+
+    def exponents(self, outputs):
+        """<o, phi> of outputs o (n, n_basis) on the grid, (n, n_grid), shrunk if very steep."""
+        outputs = np.clip(outputs, -_LARGEST_OUTPUT, _LARGEST_OUTPUT)
+        values = outputs @ self.at_grid.T
+        steepest = np.abs(np.diff(values, axis=1)).max(axis=1, keepdims=True)
+        largest = _STEEPEST * (self.grid[1] - self.grid[0])
+        return values * (largest / np.maximum(steepest, largest))
 
 
 def _padded(knots):
@@ -89,24 +104,6 @@ def legendre_nodes(low, high):
     """Gauss-Legendre nodes and weights between low and high, along a new last axis."""
     half = np.asarray(high - low)[..., None] / 2
     return np.asarray(low)[..., None] + half * (1 + _NODES), half * _WEIGHTS
-
-
-def _partial_weights():
-    """Shares a_ik of the masses m_k of an interval's nodes in the mass below its node i."""
-    interpolants = np.linalg.inv(legendre.legvander(_NODES, NODES_PER_INTERVAL - 1))
-    integrals = [legendre.legint(coefficients, lbnd=-1) for coefficients in interpolants.T]
-    return np.stack([legendre.legval(_NODES, c) for c in integrals], axis=1) / _WEIGHTS
-
-
-_PARTIAL = _partial_weights()
-
-
-def masses_below(masses):
-    """Mass below each node, of the masses (n, q) of nodes of successive intervals."""
-    by_interval = masses.reshape(len(masses), -1, NODES_PER_INTERVAL)
-    earlier = np.cumsum(by_interval.sum(axis=2), axis=1)[:, :-1]
-    earlier = np.pad(earlier, [(0, 0), (1, 0)])[:, :, None]
-    return (earlier + by_interval @ _PARTIAL.T).reshape(masses.shape)
 
 
 def normal_density(z):

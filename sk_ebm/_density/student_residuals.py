@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 from scipy.optimize import minimize
-from sklearn.preprocessing import StandardScaler
 
 from sk_ebm._density.pooling import pool_locations
 from sk_ebm._density.residual_scale import ResidualScale, fit_residual_scale
+from sk_ebm._density.standardised import InputScaler
 from sk_ebm._density.student import StudentDistribution
 from sk_ebm._density.transforms import PowerTransform, TransformedDistribution
-from sk_ebm._utils.weighted import weighted_variance
+from sk_ebm._utils.weighted import weighted_std
 
 # density_ablation.py: fitting gains .002 +- .003 nats over df = 6 on 18 sets
 _DF_RANGE = 3, 30  # a finite variance at least; from 30 on nearly normal
@@ -32,10 +32,10 @@ class StudentResiduals:
     weights : ndarray of shape (M,)
     centre, unit : float
         That standardise the location.
-    scaler : fitted StandardScaler
+    scaler : InputScaler
     scale : ResidualScale
     log_factor : float
-        Of Student's scale to the size of residuals.
+        Of Student's scale to the size of residuals, which is in that unit.
     df : float
     power : PowerTransform or None
     """
@@ -43,7 +43,7 @@ class StudentResiduals:
     weights: np.ndarray
     centre: float
     unit: float
-    scaler: StandardScaler
+    scaler: InputScaler
     scale: ResidualScale
     log_factor: float
     df: float
@@ -53,12 +53,14 @@ class StudentResiduals:
         """Distributions of rows, of which there are predictions (n, M) of y, and their features."""
         predictions = _transformed(self.power, predictions)
         location = predictions @ self.weights
-        table = self.scaler.transform(X)
+        table = self.scaler(X)
         features = _scale_features(table, predictions, location, self.centre, self.unit)
         return self.around(location, features, self.scale.predict(features))
 
     def around(self, location, features, log_scale):
-        student = StudentDistribution(location, np.exp(log_scale + self.log_factor), self.df)
+        student = StudentDistribution(
+            location, self.unit * np.exp(log_scale + self.log_factor), self.df
+        )
         if self.power is not None:
             student = TransformedDistribution(student, self.power)
         return student, np.hstack([features, log_scale[:, None]])
@@ -96,12 +98,12 @@ def fit_student_residuals(
     selected = np.flatnonzero(shares)
     shares, predictions = shares[selected], predictions[:, selected]
     location = predictions @ shares
-    centre, unit = np.average(location, weights=weights), np.sqrt(weighted_variance(y, weights))
-    residuals = targets - location[:, None]
+    centre, unit = np.average(location, weights=weights), weighted_std(y, weights)
+    residuals = (targets - location[:, None]) / unit
     sizes = np.abs(residuals).mean(axis=1)
-    sizes += _MIN_SIZE * np.median(sizes) + 1e-9 * unit
-    scaler = StandardScaler().fit(X, sample_weight=weights)
-    features = _scale_features(scaler.transform(X), predictions, location, centre, unit)
+    sizes += _MIN_SIZE * np.median(sizes) + 1e-9
+    scaler = InputScaler(X, weights)
+    features = _scale_features(scaler(X), predictions, location, centre, unit)
     scale, log_scale = fit_residual_scale(features, sizes, weights, folds, rng, n_jobs)
     log_factor, df = fit_student(residuals * np.exp(-log_scale)[:, None], weights)
     fitted = StudentResiduals(shares, centre, unit, scaler, scale, log_factor, df, power)
@@ -118,7 +120,7 @@ def _scale_features(table, predictions, location, centre, unit):
     standardised = (location - centre) / unit
     columns = [table, standardised[:, None], standardised[:, None] ** 2]
     if predictions.shape[1] > 1:
-        columns.append(np.log(predictions.std(axis=1) / unit + 1e-3)[:, None])
+        columns.append(np.log((predictions / unit).std(axis=1) + 1e-3)[:, None])
     return np.hstack(columns)
 
 

@@ -5,19 +5,24 @@ from functools import cached_property
 import numpy as np
 from scipy import special
 
-from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._density.splines import (
     NODES_PER_INTERVAL,
+    PIECES,
     TAIL_KNOTS,
     legendre_nodes,
-    masses_below,
-    normal_density,
 )
-from sk_ebm._utils.roots import find_root
+
+_N_TAIL = len(TAIL_KNOTS)
+_LOWER_LEVELS = np.array([0, 1e-9, 1e-6, 1e-4, 1e-2, 0.1, 0.3])
+_LEVELS = np.concatenate([_LOWER_LEVELS, [0.5], 1 - _LOWER_LEVELS[::-1]])  # ends of quadratures
+_LEAST_LEVEL, _GREATEST_LEVEL = 1e-300, 1 - 2**-53  # probabilities with finite quantiles
 
 
 class TiltedNormal:
     """Densities N(z) exp(<o, phi(z)>) / Z of normal scores, one for each row of the outputs o.
+
+    The exponent is linear between the points of a grid, so that masses, cdf and quantiles are exact
+    however steep it is. The masses of quadrature nodes sum to those of their intervals.
 
     Parameters
     ----------
@@ -28,104 +33,137 @@ class TiltedNormal:
     def __init__(self, splines, outputs):
         self.splines = splines
         self.outputs = np.asarray(outputs, dtype=np.float64)
+        self._exponents = splines.exponents(self.outputs)  # (n, n_grid)
+        self._slopes = np.diff(self._exponents, axis=1) / np.diff(splines.grid)
 
     @cached_property
-    def _gibbs(self):
-        """The Gibbs distribution over the nodes, whose energies are -<o, phi>."""
-        return Gibbs(-(self.outputs @ self.splines.at_nodes.T), self.splines.log_weights)
+    def _log_masses(self):
+        """Of the lower tail, the pieces and the upper tail, times Z: (n, n_grid + 1)."""
+        grid, values = self.splines.grid, self._exponents
+        pieces = values[:, :-1] + _log_mass(grid[:-1], grid[1:], self._slopes)
+        lower, upper = values[:, [0]] + special.log_ndtr(grid[0]), values[:, [-1]]
+        return np.hstack([lower, pieces, upper + special.log_ndtr(-grid[-1])])
 
     @cached_property
     def log_z(self):
         """Log partition function, (n,)."""
-        return self._gibbs.log_z
+        return special.logsumexp(self._log_masses, axis=1)
+
+    @cached_property
+    def _below_grid(self):
+        """Mass below each point of the grid, (n, n_grid)."""
+        masses = np.exp(self._log_masses - self.log_z[:, None])
+        return np.minimum(np.cumsum(masses[:, :-1], axis=1), 1)
 
     @cached_property
     def masses(self):
         """Gibbs masses of the quadrature nodes, (n, q)."""
-        return self._gibbs.probabilities
+        logs = self.splines.log_weights + self.tilt(
+            np.tile(self.splines.nodes, (len(self.outputs), 1))
+        )
+        shares, sums = _shares(logs.reshape(len(logs), -1, NODES_PER_INTERVAL))
+        sums[:, _N_TAIL:-_N_TAIL] = np.diff(self._below_grid[:, ::PIECES], axis=1)
+        return (shares * sums[:, :, None]).reshape(logs.shape)
 
-    def tilt(self, z, rows=slice(None)):
-        """Log density over that of the standard normal, of (some) rows at z (n, k)."""
-        log_z = self.log_z[rows].reshape(-1, *[1] * (np.ndim(z) - 1))
-        return np.einsum("nk,n...k->n...", self.outputs[rows], self.splines(z)) - log_z
+    def _pieces(self, z):
+        return np.clip(
+            np.searchsorted(self.splines.grid, z, side="right") - 1, 0, len(self.splines.grid) - 2
+        )
 
-    @cached_property
-    def _below_knots(self):
-        """Mass below each knot, (n, n_knots)."""
-        n_tail = len(TAIL_KNOTS)
-        below = np.cumsum(self._sum_intervals(self.masses), axis=1)
-        return below[:, n_tail - 1 : -n_tail] / below[:, -1:]
-
-    def _sum_intervals(self, at_nodes):
-        return at_nodes.reshape(len(self.outputs), -1, NODES_PER_INTERVAL).sum(axis=2)
+    def tilt(self, z):
+        """Log density over that of the standard normal, at z (n, ...)."""
+        flat = np.clip(z, *self.splines.grid[[0, -1]]).reshape(len(z), -1)
+        piece = self._pieces(flat)
+        start, slope = (
+            np.take_along_axis(a, piece, axis=1) for a in (self._exponents, self._slopes)
+        )
+        values = start + slope * (flat - self.splines.grid[piece]) - self.log_z[:, None]
+        return values.reshape(np.shape(z))
 
     @cached_property
     def _tail_factors(self):
         """The constant ratios to the standard normal density in both tails, (n, 1)."""
-        ends = self.outputs @ self.splines(self.splines.knots[[0, -1]]).T
-        return np.hsplit(np.exp(ends - self.log_z[:, None]), 2)
+        return np.hsplit(np.exp(self._exponents[:, [0, -1]] - self.log_z[:, None]), 2)
 
     def cdf(self, z):
         """Mass below z (n, k)."""
-        knots = self.splines.knots
-        interval = np.clip(np.searchsorted(knots, z, side="right") - 1, 0, len(knots) - 2)
-        inside = np.take_along_axis(self._below_knots, interval, axis=1)
-        inside += self._between(knots[interval], np.clip(z, knots[0], knots[-1]))
+        grid, piece = self.splines.grid, self._pieces(z)
+        below, start, slope = (
+            np.take_along_axis(a, piece, axis=1)
+            for a in (self._below_grid, self._exponents, self._slopes)
+        )
+        inner = np.clip(z, grid[0], grid[-1])
+        log_mass = start + _log_mass(grid[piece], inner, slope) - self.log_z[:, None]
         lower, upper = self._tail_factors
         left, right = lower * special.ndtr(z), upper * special.ndtr(-z)
-        return np.where(z < knots[0], left, np.where(z > knots[-1], 1 - right, inside))
-
-    def _between(self, low, high, rows=slice(None)):
-        """Mass between two scores in one interval of the knots, (n, k)."""
-        nodes, weights = legendre_nodes(low, high)
-        return np.sum(weights * normal_density(nodes) * np.exp(self.tilt(nodes, rows)), axis=2)
-
-    @staticmethod
-    def masses_below(masses):
-        """Mass below each node, of the masses (n, q) of a quadrature."""
-        return masses_below(masses)
-
-    @cached_property
-    def cdf_at_nodes(self):
-        """Mass below each node, (n, q)."""
-        return masses_below(self.masses)
-
-    def quadrature(self, breaks):
-        """Nodes and their masses, (n, q') each, of intervals that end at breaks (n, b) too."""
-        ends = self.splines.ends
-        breaks = np.clip(breaks, ends[0], ends[-1])
-        ends = np.sort(np.hstack([np.tile(ends, (len(breaks), 1)), breaks]), axis=1)
-        nodes, weights = legendre_nodes(ends[:, :-1], ends[:, 1:])
-        masses = weights * normal_density(nodes) * np.exp(self.tilt(nodes))
-        masses = masses.reshape(len(breaks), -1)
-        return nodes.reshape(masses.shape), masses / masses.sum(axis=1, keepdims=True)
-
-    def partial_mean(self, z, function):
-        """E[f(Z); Z <= z], (n, 1), for a function f of scores (n, k) or (k,) and z (n, 1)."""
-        ends = self.splines.ends
-        z = np.clip(z, ends[0], ends[-1])
-        interval = np.clip(np.searchsorted(ends, z, side="right") - 1, 0, len(ends) - 2)
-        by_interval = self._sum_intervals(self.masses * function(self.splines.nodes))
-        below = np.pad(np.cumsum(by_interval, axis=1), [(0, 0), (1, 0)])
-        nodes, weights = legendre_nodes(ends[interval][:, 0], z[:, 0])
-        inside = weights * normal_density(nodes) * np.exp(self.tilt(nodes)) * function(nodes)
-        return np.take_along_axis(below, interval, axis=1) + inside.sum(axis=1, keepdims=True)
+        inside = below + np.exp(log_mass)
+        return np.where(z < grid[0], left, np.where(z > grid[-1], 1 - right, inside))
 
     def quantile(self, p):
         """Scores with mass p (n, k) below."""
-        knots, below = self.splines.knots, self._below_knots
+        grid, below = self.splines.grid, self._below_grid
         lower, upper = self._tail_factors
+        with np.errstate(divide="ignore", over="ignore"):
+            left = np.minimum(special.ndtri(np.minimum(p / lower, 1)), grid[0])
+            right = np.maximum(-special.ndtri(np.minimum((1 - p) / upper, 1)), grid[-1])
+        passed = np.stack(
+            [np.searchsorted(b, levels, side="right") for b, levels in zip(below, p, strict=True)]
+        )
+        piece = np.clip(passed - 1, 0, len(grid) - 2)
+        start, slope, missing = (
+            np.take_along_axis(a, piece, axis=1) for a in (self._exponents, self._slopes, below)
+        )
         with np.errstate(divide="ignore"):
-            left = special.ndtri(np.minimum(p / lower, 1))
-            right = -special.ndtri(np.minimum((1 - p) / upper, 1))
-        interval = np.sum(below[:, None, :] <= p[:, :, None], axis=2) - 1
-        inner = np.clip(interval, 0, len(knots) - 2)
-        missing = p - np.take_along_axis(below, inner, axis=1)
-        start = knots[inner]
+            log_missing = np.log(np.maximum(p - missing, 0)) - start + self.log_z[:, None]
+        inside = np.clip(
+            _end_of_mass(grid[piece], slope, log_missing), grid[piece], grid[piece + 1]
+        )
+        return np.where(passed == 0, left, np.where(passed == len(grid), right, inside))
 
-        def excess(z, rows):
-            mass = self._between(start[rows], z, rows)
-            return mass - missing[rows], normal_density(z) * np.exp(self.tilt(z, rows))
+    def quadrature(self, breaks):
+        """Levels, their quantiles and masses, (n, q) each.
 
-        inside = find_root(excess, start, knots[inner + 1])
-        return np.where(interval < 0, left, np.where(interval > len(knots) - 2, right, inside))
+        In equal parts of the mass spikes count, and between knots and breaks (n, b) the gaps.
+        """
+        levels = np.tile(_LEVELS, (len(breaks), 1))
+        ends = np.hstack([levels, self._below_grid[:, ::PIECES], self.cdf(breaks)])
+        ends = np.sort(np.clip(ends, 0, 1), axis=1)
+        levels, masses = (
+            a.reshape(len(breaks), -1) for a in legendre_nodes(ends[:, :-1], ends[:, 1:])
+        )
+        inside = np.clip(levels, _LEAST_LEVEL, _GREATEST_LEVEL)
+        return levels, self.quantile(inside), masses
+
+
+def _shares(logs):
+    """Shares (..., k) of exp(logs) in their sums over the last axis, and these sums."""
+    peak = np.maximum(logs.max(axis=-1, keepdims=True), -1e300)  # an empty interval has -inf
+    masses = np.exp(logs - peak)
+    sums = masses.sum(axis=-1, keepdims=True)
+    return masses / np.maximum(sums, 1e-300), (sums * np.exp(peak))[..., 0]
+
+
+def _log_mass(low, high, slope):
+    """Logarithm of the integral of N(z) exp(slope (z - low)) from low to high."""
+    shift = slope * (0.5 * slope - low)
+    return shift + _log_difference(low - slope, high - slope)
+
+
+def _log_difference(low, high):
+    """log(Phi(high) - Phi(low)), from the smaller tails."""
+    flipped = low + high > 0
+    low, high = np.where(flipped, -high, low), np.where(flipped, -low, high)
+    log_high = special.log_ndtr(high)
+    with np.errstate(divide="ignore"):
+        return log_high + np.log(-np.expm1(special.log_ndtr(low) - log_high))
+
+
+def _end_of_mass(low, slope, log_mass):
+    """The z where `_log_mass` from low to z is log_mass."""
+    start, log_part = low - slope, log_mass - slope * (0.5 * slope - low)
+    from_below = special.ndtri_exp(np.minimum(np.logaddexp(special.log_ndtr(start), log_part), 0))
+    log_above = special.log_ndtr(-start)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left_above = log_above + np.log(-np.expm1(np.minimum(log_part - log_above, 0)))
+    from_above = -special.ndtri_exp(left_above)
+    return slope + np.where(start < 0, from_below, from_above)

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import special
 from scipy.optimize import minimize_scalar
 
-from sk_ebm._utils.weighted import weighted_variance
+from sk_ebm._utils.weighted import weighted_std, weighted_variance
 
 _EXPONENTS = (-2.0, 3.0)  # wide enough for 1/y^2 and y^3; the parameter `power` has the same bounds
 
@@ -36,7 +36,7 @@ class PowerTransform:
         y, weights = y[weights > 0], weights[weights > 0]
         self._two_sided = y.min() <= 0
         if self._two_sided:
-            self._centre, self._unit = _median(y, weights), np.sqrt(weighted_variance(y, weights))
+            self._centre, self._unit = _median(y, weights), weighted_std(y, weights)
         else:
             self._centre, self._unit = 0.0, np.exp(np.average(np.log(y), weights=weights))
         u = self._standardised(y)

@@ -50,7 +50,11 @@ _REMEDIES = {
         "text": "turn it into numbers, or use an expert that encodes it, such as a pipeline with "
         "an encoder",
     },
-    "values": {"missing": "fill them, or leave these rows out", "text": "turn it into numbers"},
+    "values": {
+        "missing": "fill them, leave these rows out, or give a location= or base= that takes them, "
+        "such as a pipeline with an imputer",
+        "text": "turn it into numbers",
+    },
 }
 _ENOUGH_FOR_BETA = 1000  # samples: beta's standard error is then a few percent
 

@@ -1,13 +1,14 @@
 """EnergyDensityEstimator: conditional and joint densities from energies."""
 
 from copy import deepcopy
+from functools import partial
 from numbers import Integral
 from operator import methodcaller
 
 import numpy as np
 from sklearn.base import DensityMixin, clone
 from sklearn.callback import with_callbacks
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import RegressorTags, check_array, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._density import checks
@@ -36,7 +37,6 @@ from sk_ebm._utils.sklearn_private import check_sample_weight
 from sk_ebm._utils.validation import check_number
 from sk_ebm.thresholds import FalseAlarm
 
-_PREDICT_DRAWS = 200  # of each row, for means of several targets: their errors are std / 14
 _MAX_SEED = np.iinfo(np.int32).max  # numpy takes up to 2**32 - 1, other libraries only this
 
 
@@ -160,7 +160,6 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     loss = "nll"
     _answer_kind = "values"
-    _answer_kind = "values"
 
     def __init__(
         self,
@@ -210,10 +209,12 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            With missing values (NaN) where the regressors of ``location`` or the ``base`` that are
+            given take them; energies then read the mean of a column.
         y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
             Needed with ``conditional=True``, and not constant.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative, not all zero; with ``conditional=True`` only.
+            Non-negative, not all zero.
         groups : array-like of shape (n_samples,), default=None
             Rows of one group stay together in the folds of ``cv``.
 
@@ -234,7 +235,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             weights = check_sample_weight(sample_weight, X)
             checks.check_data(X, targets, weights, self.conditional, self.point)
             rng = check_random_state(self.random_state)
-            self._start(X, [Rounding.of(target[weights > 0]) for target in targets.T], rng)
+            used = weights > 0
+            self._start(X[used], [Rounding.of(target[used]) for target in targets.T], rng)
             user_folds = self._folds(X, targets[:, 0], groups)
             with self._reporting(*given) as report:
                 fit = self._chain_fit(components, weights, user_folds, rng, report)
@@ -260,10 +262,12 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     def _validated_data(self, X, y):
         """X and what the densities are of, (n, n_targets)."""
-        how = {"dtype": np.float64, "ensure_min_samples": 2 if self.conditional else 3}
+        least = 2 if self.conditional else checks.MIN_ROWS_JOINT
+        how = {"dtype": np.float64, "ensure_min_samples": least}
         if not self.conditional:
             return (self._validated_numbers(X, **how),) * 2
-        X, y = self._validated_numbers(X, y=y, y_numeric=True, multi_output=True, **how)
+        how |= {"y_numeric": True, "multi_output": True, "takes_nan": bool(self._given_estimators)}
+        X, y = self._validated_numbers(X, y=y, **how)
         return X, np.asarray(y, dtype=np.float64).reshape(len(y), -1)
 
     def _start(self, X, roundings, rng):
@@ -281,7 +285,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     def _chain_fit(self, components, weights, user_folds, rng, report=report_nothing):
         """The settings of a fit of a chain, with the parameters of this estimator."""
         energy, loss = components
-        folds = user_folds or default_folds(len(weights), rng)
+        folds = user_folds or default_folds(weights, rng)
         folds.check_partition(len(weights))
 
         def fit_energy(features, answers, weights, report):
@@ -315,8 +319,15 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = tags.input_tags.allow_nan = False
+        tags.input_tags.sparse = False
+        given = self._given_estimators
+        tags.input_tags.allow_nan = bool(given) and all(
+            get_tags(estimator).input_tags.allow_nan for estimator in given
+        )
         tags.target_tags.required = tags.target_tags.multi_output = self.conditional
+        if self.conditional:
+            tags.estimator_type = "regressor"
+            tags.regressor_tags = RegressorTags(poor_score=True)  # a log-likelihood, not R^2
         return tags
 
     @property
@@ -328,13 +339,30 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     def _validated_X(self, X):
         check_is_fitted(self)
-        return self._validated_numbers(X, dtype=np.float64, reset=False)
+        takes_nan = bool(self._given_estimators)
+        return self._validated_numbers(X, dtype=np.float64, reset=False, takes_nan=takes_nan)
 
-    def _evaluate(self, method, X, question, y=None):
-        """What a question about the distributions of rows, and y, returns, for one target."""
+    @property
+    def _given_estimators(self):
+        """The user's own, which predict y or its distributions, and judge missing values."""
+        return checks.given_estimators(self.base, self.location) if self.conditional else []
+
+    def _evaluate(self, X, question, y=None):
+        """What a question about the distributions of rows, and y, returns.
+
+        Of several targets, each has an answer; then a list may have a question for each.
+        """
         X = self._validated_X(X)
-        values = () if y is None else checks.validated_targets(X, y, len(self.chain_)).T
-        return ConditionalChain(self.chain_).evaluate(method, question, X, *values)
+        targets = None if y is None else checks.validated_targets(X, y, len(self.chain_))
+        questions = question if isinstance(question, list) else [question] * len(self.chain_)
+        chain = ConditionalChain(self.chain_)
+        return chain.evaluate(questions, X, targets, self._predict_seed)
+
+    def _evaluate_single(self, method, X, question, y=None):
+        """The same, for a method that needs one target."""
+        check_is_fitted(self)
+        ConditionalChain(self.chain_).single(method)
+        return self._evaluate(X, question, y)
 
     @conditional_only
     def predict_distribution(self, X):
@@ -386,20 +414,21 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         checks.check_kind(self.kind, self.rounding_)
         return averaged_log_prob(self._ordered_chains, X, self.kind)
 
-    def score(self, X, y=None):
+    def score(self, X, y=None, sample_weight=None):
         """Mean of `log_prob`, or with ``conditional=False`` of `score_samples`, in nats.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,), default=None
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+        sample_weight : array-like of shape (n_samples,), default=None
 
         Returns
         -------
         score : float
         """
         values = self.log_prob(X, y) if self.conditional else self.score_samples(X)
-        return float(np.mean(values))
+        return float(np.average(values, weights=check_sample_weight(sample_weight, values)))
 
     @conditional_only
     def energies(self, X, y):
@@ -414,7 +443,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         -------
         energies : ndarray of shape (n_samples,)
         """
-        return self._evaluate("energies", X, lambda d, y: d.energies(y), y)
+        return self._evaluate_single("energies", X, lambda d, y: d.energies(y), y)
 
     def decision_function(self, X):
         """Negative energies of the values `support`; with ``conditional=False`` log p(x).
@@ -429,7 +458,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         """
         if not self.conditional:
             return self.score_samples(X)
-        return self._evaluate("decision_function", X, lambda d: -d.energies(d.support))
+        return self._evaluate_single("decision_function", X, lambda d: -d.energies(d.support))
 
     @conditional_only
     def support(self, X):
@@ -443,7 +472,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         -------
         support : ndarray of shape (n_samples, n_nodes)
         """
-        return self._evaluate("support", X, lambda d: d.support)
+        return self._evaluate_single("support", X, lambda d: d.support)
 
     grid = support
 
@@ -460,13 +489,14 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         masses : ndarray of shape (n_samples, n_nodes)
             Rows sum to one.
         """
-        return self._evaluate("predict_proba", X, lambda d: d.masses)
+        return self._evaluate_single("predict_proba", X, lambda d: d.masses)
 
     @conditional_only
     def predict(self, X):
         """The mean, median or mode, as ``point`` says.
 
-        For several targets the mean or median of 200 draws of each row, from ``random_state``.
+        For several targets, from the second on, the mean or median of 2,200 points that stand for
+        its distribution given x; ``random_state`` draws them.
 
         Parameters
         ----------
@@ -477,10 +507,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
         check_is_fitted(self)
-        if len(self.chain_) > 1:
-            average = {"mean": np.mean, "median": np.median}[self.point]
-            return average(self.sample(X, _PREDICT_DRAWS, self._predict_seed), axis=1)
-        return self._evaluate("predict", X, methodcaller(self.point))
+        checks.check_point(self.point, len(self.chain_))
+        return self._evaluate(X, methodcaller(self.point))
 
     @conditional_only
     def predict_quantile(self, X, q):
@@ -495,15 +523,13 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         Returns
         -------
         quantiles : ndarray of shape (n_samples,) or (n_samples, k)
+            For several targets (n_samples, n_targets) or (n_samples, n_targets, k).
         """
         levels = np.asarray(q, dtype=np.float64)
         if levels.ndim > 1 or not ((levels > 0) & (levels < 1)).all():
             raise ValueError(f"q must be a number, or a list of numbers, in (0, 1), got {q!r}.")
-
-        quantiles = self._evaluate(
-            "predict_quantile", X, lambda d: d.ppf(np.tile(levels.ravel(), (d.n_rows, 1)))
-        )
-        return quantiles if levels.ndim else quantiles[:, 0]
+        quantiles = self._evaluate(X, lambda d: d.ppf(np.tile(levels.ravel(), (d.n_rows, 1))))
+        return quantiles if levels.ndim else quantiles[..., 0]
 
     @conditional_only
     def predict_interval(self, X, coverage=0.9, kind="equal-tailed"):
@@ -521,16 +547,16 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         Returns
         -------
         interval : ndarray of shape (n_samples, 2)
+            For several targets (n_samples, n_targets, 2), each with this probability.
         """
         check_number("coverage", coverage, 0, 1)
         if kind not in ("equal-tailed", "highest-density"):
             raise ValueError(f"kind must be 'equal-tailed' or 'highest-density', got {kind!r}.")
         if kind == "highest-density":
-            return self._evaluate("predict_interval", X, lambda d: d.shortest_interval(coverage))
-        level = self._conformal_level(coverage)
-        if level == 1:  # calibration rows lie where the cdf rounds to 0 or 1
-            return np.tile([-np.inf, np.inf], (len(self._validated_X(X)), 1))
-        return self._evaluate("predict_interval", X, lambda d: d.interval(level))
+            return self._evaluate(X, lambda d: d.shortest_interval(coverage))
+        check_is_fitted(self)
+        levels = self._conformal_levels(coverage)
+        return self._evaluate(X, [partial(_equal_tailed, coverage=level) for level in levels])
 
     @conditional_only
     def cdf(self, X, y):
@@ -539,13 +565,14 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
 
         Returns
         -------
-        cdf : ndarray of shape (n_samples,)
+        cdf : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Of several targets, each given x alone.
         """
-        return self._evaluate("cdf", X, lambda d, y: d.cdf(y), y)
+        return self._evaluate(X, lambda d, y: d.cdf(y), y)
 
     @conditional_only
     def crps(self, X, y):
@@ -554,45 +581,49 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
 
         Returns
         -------
-        crps : ndarray of shape (n_samples,)
+        crps : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Of several targets, each given x alone.
         """
-        return self._evaluate("crps", X, lambda d, y: d.crps(y), y)
+        return self._evaluate(X, lambda d, y: d.crps(y), y)
 
     @conditional_only
     def conformalize(self, X, y):
         """Learn from held-out rows which equal-tailed intervals have the coverage asked for.
 
         Distributional conformal prediction (Chernozhukov, Wuthrich and Zhu, 2021): afterwards
-        `predict_interval` holds a new answer with probability at least ``coverage``.
+        `predict_interval` holds a new answer with probability at least ``coverage``, each of
+        several targets by itself.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Held-out rows.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
 
         Returns
         -------
         self
         """
-        self.conformity_ = np.sort(np.abs(2 * self.cdf(X, y) - 1))
+        self.conformity_ = np.sort(np.abs(2 * self.cdf(X, y) - 1), axis=0)
         return self
 
-    def _conformal_level(self, coverage):
-        """The nominal coverage of equal-tailed intervals that have this coverage on new rows."""
+    def _conformal_levels(self, coverage):
+        """For each target the nominal coverage of equal-tailed intervals that have this coverage
+        on new rows."""
         if not hasattr(self, "conformity_"):
-            return coverage
+            return [coverage] * len(self.chain_)
         threshold, n_rows = FalseAlarm(rate=1 - coverage), len(self.conformity_)
         if n_rows < threshold.needed():
             raise ValueError(
                 f"coverage={coverage} needs at least {threshold.needed()} rows in conformalize, "
                 f"got {n_rows}."
             )
-        return threshold.fit(self.conformity_).level_
+        columns = self.conformity_.reshape(n_rows, -1).T
+        return [threshold.fit(conformity).level_ for conformity in columns]
 
     def sample(self, X=None, n_samples=1, random_state=None):
         """Draws from the density, by inverting its cdf.
@@ -628,3 +659,9 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             return draw_rows(self._ordered_chains, n_samples if X is None else X, rng)
         joint = self._ordered_chains[0][1]
         return joint.draws(check_array(X, dtype=np.float64), n_samples, rng)
+
+
+def _equal_tailed(distribution, coverage):
+    if coverage == 1:  # calibration rows lie where the cdf rounds to 0 or 1
+        return np.tile([-np.inf, np.inf], (distribution.n_rows, 1))
+    return distribution.interval(coverage)
