@@ -9,6 +9,7 @@ from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies.experts._shared import decision_columns, positions
+from sk_ebm.energies.inputs._base import finite_energies
 
 
 class AnswerExpert(Energy):
@@ -45,6 +46,9 @@ class AnswerExpert(Energy):
                 f"conditional density with log_prob, got {self.estimator!r}."
             )
 
+    def check_weights(self, weights):
+        weight_arguments(self.estimator, weights)
+
     def fit(self, inputs, training):
         objective = training.objective
         self.estimator_ = seeded(clone(self.estimator), training.rng)
@@ -53,7 +57,8 @@ class AnswerExpert(Energy):
         return FitResult(self)
 
     def __call__(self, inputs):
-        return -np.asarray(self._of_inputs(inputs), dtype=float)[:, None]
+        with np.errstate(all="ignore"):  # squares of far rows overflow
+            return -finite_energies(self._of_inputs(inputs))[:, None]
 
     def _of_inputs(self, inputs):
         for method in ("free_energy", "least_energy"):
@@ -67,6 +72,10 @@ class AnswerExpert(Energy):
 
     def of_pairs(self, inputs, y):
         """Energies (m,) of inputs with their answers; a class it has not seen has p = 0."""
+        with np.errstate(all="ignore"):
+            return finite_energies(self._of_pairs(inputs, y))
+
+    def _of_pairs(self, inputs, y):
         if not is_classifier(self.estimator_):
             return -self.estimator_.log_prob(inputs, y)
         p = self.estimator_.predict_proba(inputs)

@@ -5,14 +5,14 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
-from sk_ebm.energies.inputs._base import _OF_ZERO_DENSITY, InputEnergy
+from sk_ebm.energies.inputs._base import InputEnergy, finite_energies
 
 
 class InputExpert(InputEnergy):
     """The energy of a scikit-learn-compatible density or outlier detector.
 
     E(x) = -score_samples(x), or -decision_function(x) where an outlier detector has no
-    `score_samples`; 10^9 where a density is zero. It reads inputs as the user gave them; a
+    `score_samples`; 10^100 where a density is zero. It reads inputs as the user gave them; a
     `FrozenEstimator` is not fitted again.
 
     Parameters
@@ -37,6 +37,9 @@ class InputExpert(InputEnergy):
                 f"{hint}, got {self.estimator!r}."
             )
 
+    def check_weights(self, weights):
+        weight_arguments(self.estimator, weights)
+
     def fit_rows(self, X, weights, rng):
         self.estimator_ = seeded(clone(self.estimator), rng)
         self.estimator_.fit(X, None, **weight_arguments(self.estimator_, weights))
@@ -44,7 +47,8 @@ class InputExpert(InputEnergy):
     def energies(self, X):
         has_scores = hasattr(self.estimator_, "score_samples")
         scores = self.estimator_.score_samples if has_scores else self.estimator_.decision_function
-        return np.minimum(-scores(X), _OF_ZERO_DENSITY)
+        with np.errstate(all="ignore"):  # squares of far rows overflow
+            return finite_energies(-scores(X))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
