@@ -413,7 +413,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
 
         Sums see to that for each of their terms.
         """
-        if self.calibration != "cv" or not is_wide(inputs) or energy not in energy.all_terms():
+        wide = is_wide(inputs, training.objective.weights)
+        if self.calibration != "cv" or not wide or energy not in energy.all_terms():
             return energy.fit(inputs, training)
         return self._fit_fold_median(energy, inputs, training)
 

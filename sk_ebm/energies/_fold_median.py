@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import clone
 
 from sk_ebm._core.training import FitResult
-from sk_ebm._utils.sklearn_private import count_rows, take_rows
+from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm.energies._base import Energy
 
 # Without the median, the default novelty detector flagged 3 to 5 % of new normal rows for 5 % at
@@ -13,9 +13,9 @@ _COLUMNS_PER_ROW = 0.5
 _FEWEST_ROWS = 10  # below, folds are too small to stand for all rows
 
 
-def is_wide(inputs):
+def is_wide(inputs, weights):
     """Whether an energy fitted on all rows may differ from those of the folds in distribution."""
-    shape, n_rows = getattr(inputs, "shape", (0,)), count_rows(inputs)
+    shape, n_rows = getattr(inputs, "shape", (0,)), weights.sum()
     return n_rows >= _FEWEST_ROWS and len(shape) == 2 and shape[1] > _COLUMNS_PER_ROW * n_rows
 
 
@@ -82,7 +82,7 @@ def fit_fold_median(energy, inputs, training, folds, evaluate):
 
 def fit_with_held_out(energy, inputs, training, folds):
     """Fit a clone of an energy of inputs; if the table is wide, one for each of the folds."""
-    if not is_wide(inputs):
+    if not is_wide(inputs, training.objective.weights):
         return clone(energy).fit(inputs, training)
 
     def outputs_of(fitted, test):
