@@ -241,32 +241,20 @@ class Training:
         samples : ndarray of int
         outputs : ndarray, those of ``answers.rows(samples)``
         """
-        seeds = self.rng.randint(np.iinfo(np.int32).max, size=len(folds))
-        for train, _ in folds:
-            self.objective.check_fold(train)
         scale_free = self.objective.loss.trivial_minimum == "equal"
         spread = np.std(result.outputs_of(inputs)) if scale_free else None
-        clones = [result.energy.clone_with_choices() for _ in folds]
-        settings = self.replace(folds=None, calibrates=False, report=None, n_jobs=None, rng=None)
-        if result.alpha is not None:
-            settings = settings.with_alpha(result.alpha)
         rows = self.answers.rows
 
-        def fit(k, train):
-            rng = np.random.RandomState(seeds[k])
-            objective = settings.objective.take(train)
-            objective = objective.replace(loss=objective.loss.seeded(rng))
-            training = settings.replace(objective=objective, rng=rng)
-            return clones[k].fit(take_rows(inputs, rows(train)), training).energy
-
-        def outputs_of(energy, test):
-            outputs = energy(take_rows(inputs, rows(test)))
+        def outputs_of(fitted, test):
+            outputs = fitted.energy(take_rows(inputs, rows(test)))
             if spread is None:
                 return outputs
-            clone_spread = np.std(energy(inputs))
+            clone_spread = np.std(fitted.energy(inputs))
             return outputs * (spread / clone_spread) if clone_spread > 0 else outputs
 
-        crossed = cross_fit(fit, outputs_of, folds, n_jobs=self.n_jobs)
+        clones = [result.energy.clone_with_choices() for _ in folds]
+        training = self if result.alpha is None else self.with_alpha(result.alpha)
+        crossed = training.fit_on_folds(clones, inputs, folds, outputs_of)
         outputs = np.concatenate(crossed.held_out)
         if not np.isfinite(outputs).all():
             raise ValueError(
@@ -274,6 +262,26 @@ class Training:
                 "energies of others that are not finite. Give more rows, or another energy."
             )
         return folds.samples, outputs
+
+    def fit_on_folds(self, energies, inputs, folds, evaluate):
+        """An unfitted energy for each fold, fitted on its training samples, as a `CrossFit`.
+
+        Its models are results, and ``evaluate(result, test)`` says what is wanted of test samples.
+        """
+        seeds = self.rng.randint(np.iinfo(np.int32).max, size=len(folds))
+        for train, _ in folds:
+            self.objective.check_fold(train)
+        settings = self.replace(folds=None, calibrates=False, report=None, n_jobs=None, rng=None)
+        rows = self.answers.rows
+
+        def fit(k, train):
+            rng = np.random.RandomState(seeds[k])
+            objective = settings.objective.take(train)
+            objective = objective.replace(loss=objective.loss.seeded(rng))
+            training = settings.replace(objective=objective, rng=rng)
+            return energies[k].fit(take_rows(inputs, rows(train)), training)
+
+        return cross_fit(fit, evaluate, folds, n_jobs=self.n_jobs)
 
     def held_out_outputs(self, result, inputs, enough=np.inf):
         """Samples and their outputs, of energies that were not fitted on them.

@@ -1,6 +1,5 @@
 """EnergyDetector: anomaly and label-error detection by energies and a learned threshold."""
 
-from importlib.util import find_spec
 from numbers import Integral
 
 import numpy as np
@@ -19,10 +18,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._core.answers import PassthroughAnswers
 from sk_ebm._core.classes import Labels
-from sk_ebm._core.cross_fit import cross_fit
 from sk_ebm._core.folds import DEFAULT_FOLDS, Folds
 from sk_ebm._core.temperature import learn_beta
 from sk_ebm._estimators.base import EnergyEstimator
+from sk_ebm._estimators.default_detector import default_energy
 from sk_ebm._estimators.row_labels import RowLabels
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
@@ -30,14 +29,9 @@ from sk_ebm._utils.validation import check_choice, check_number, check_weighs
 from sk_ebm.energies import (
     INPUT_ENERGIES,
     AnswerExpert,
-    ForestEnergy,
-    GaussianEnergy,
-    MixtureEnergy,
-    NeighborsEnergy,
-    SumEnergy,
-    SurvivalSum,
     as_energy,
 )
+from sk_ebm.energies._fold_median import FoldMedian, fit_fold_median, is_wide, of_compatible
 from sk_ebm.thresholds import TAILS, Reference, resolve_threshold
 
 # More rows than twice this are not cross-fitted: so many are held out once, where labels are none.
@@ -89,7 +83,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
     calibration : {"cv", "split"} or None, default="cv"
         Which energies thresholds and p-values are learned from. "cv": those of all rows, each by
         an energy fitted on the other folds (with more than 10,000 rows, those of 5,000 by an energy
-        fitted on the others); guarantees hold approximately. "split": those of 30 % of the rows,
+        fitted on the others); guarantees hold approximately. With more columns than half the rows,
+        the energy is the median of those of the folds. "split": those of 30 % of the rows,
         which the energy is not fitted on; guarantees hold exactly if these are compatible. None:
         no held-out energies, which allows "contamination" and fixed levels only.
     beta : float or "auto", default="auto"
@@ -190,8 +185,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         y : array-like of shape (n_samples,), default=None
             Ignored, unless ``labels`` says what it means.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative, not all zero. Every term of the energy must take weights, as "forest",
-            "linear" and "trees" do.
+            Non-negative, not all zero; a weight of 2 stands for two rows. Experts must take them.
         groups : array-like of shape (n_samples,), default=None
             Rows of one group stay together in folds and in what is held out.
 
@@ -212,6 +206,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             check_consistent_length(X, groups)
             weights = check_sample_weight(sample_weight, X)
             check_weighs(weights)
+            for term in energy.all_terms():
+                term.check_weights(weights)
             rng = check_random_state(self.random_state)
             train, held_out = self._partition(labels, groups, rng)
             tested = held_out if self.calibration == "split" else train
@@ -223,7 +219,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
                 training = self._training(
                     loss, targets, weights[train], folds, report, calibrates=True, rng=rng
                 )
-                result = energy.fit(inputs, training)
+                result = self._fitted(energy, inputs, training)
                 self.energy_, self.n_iter_ = result.energy, result.n_iter
                 energies = None  # of held-out rows
                 if self.calibration == "cv":
@@ -231,17 +227,13 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
                     held_out = train[samples]
                 elif self.calibration == "split":
                     energies = self._all_energies(take_rows(X, held_out), answers.take(held_out))
+                rows, levels_of = held_out, energies
                 if threshold.in_sample:
-                    fitted_energies = self._all_energies(inputs, targets)
-                    self._set_thresholds(
-                        threshold, fitted_energies, weights[train], labels.take(train)
-                    )
-                else:
-                    held_out_labels = labels.take(held_out)
-                    self._set_thresholds(threshold, energies, weights[held_out], held_out_labels)
+                    rows, levels_of = train, self._all_energies(inputs, targets)
+                self._set_thresholds(threshold, levels_of, weights[rows], labels.take(rows))
                 self._set_reference(energies, weights[held_out], labels.take(held_out))
-                exact = self.calibration == "split" and groups is None
-                self.guarantee_ = _guarantee(threshold, exact)
+            exact = self.calibration == "split" and groups is None
+            self.guarantee_ = _guarantee(threshold, exact)
             if not result.converged:
                 self._warn_unconverged(result.n_iter)
             return self
@@ -332,7 +324,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             return self._answer_expert()
         labelled = self.labels == "anomaly"
         is_auto = isinstance(self.energy, str) and self.energy == "auto"
-        energy = self._default_energy() if is_auto else as_energy(self.energy)
+        energy = default_energy(self.labels, self.novelty) if is_auto else as_energy(self.energy)
         energy = clone(energy).as_detector(labelled)
         if not labelled:
             _leave_out_outliers(energy, self._resolved_threshold())
@@ -352,17 +344,6 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
                 f"EnergyClassifier(), got {self.energy!r}."
             )
         return AnswerExpert(clone(self.energy))
-
-    def _default_energy(self):
-        local = ("neighbors", NeighborsEnergy(n_neighbors=2, whiten=True))
-        mixture = ("mixture", MixtureEnergy())
-        spread = [("forest", ForestEnergy()), ("gaussian", GaussianEnergy()), mixture]
-        if self.labels == "anomaly":
-            trained = ["linear", "trees"] if find_spec("lightgbm") else ["linear"]
-            return SumEnergy([*spread, local, *((name, as_energy(name)) for name in trained)])
-        if self.novelty:
-            return SurvivalSum([local, mixture], weights=[3, 1])
-        return SurvivalSum(spread)
 
     def _read(self, energy, X, y):
         """X, the answers that the energy learns from, and which rows are known to be what."""
@@ -403,21 +384,33 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             return Folds(tuple(splitter.split(answers.target)))
         return answers.folds(min(self.cv or DEFAULT_FOLDS, len(answers)), rng)
 
+    def _fitted(self, energy, inputs, training):
+        """The result of the fit. In wide tables, held-out energies go with those of new rows.
+
+        Sums see to that for each of their terms.
+        """
+        wide = is_wide(inputs, training.objective.weights)
+        if self.calibration != "cv" or not wide or energy not in energy.all_terms():
+            return energy.fit(inputs, training)
+        return self._fit_fold_median(energy, inputs, training)
+
+    def _fit_fold_median(self, energy, inputs, training):
+        def energies(fitted, test):
+            rows = take_rows(inputs, test)
+            if self.labels == "answer":
+                return _pair_columns(fitted, rows, training.answers.take(test))
+            return of_compatible(fitted(rows))
+
+        return fit_fold_median(energy, inputs, training, training.folds, energies)
+
     def _cross_fitted_energies(self, result, inputs, training):
         """Samples and their energies (m, c), by energies that were not fitted on them."""
-        if self.labels != "answer":
-            samples, outputs = training.held_out_outputs(result, inputs)
-            return samples, _of_compatible(outputs)
-
-        def fit(k, train):
-            part = training.replace(objective=training.objective.take(train))
-            return clone(self.energy_).fit(take_rows(inputs, train), part).energy
-
-        def energies(energy, test):
-            return _pair_columns(energy, take_rows(inputs, test), training.answers.take(test))
-
-        crossed = cross_fit(fit, energies, training.folds)
-        return training.folds.samples, np.concatenate(crossed.held_out)
+        if self.labels == "answer" and result.held_out is None:
+            result = self._fit_fold_median(AnswerExpert(self.energy), inputs, training)
+        if isinstance(result.energy, FoldMedian):
+            return result.held_out
+        samples, outputs = training.held_out_outputs(result, inputs)
+        return samples, of_compatible(outputs)
 
     def _all_energies(self, X, answers):
         """Energies of inputs, and those of pairs beside them with labels="answer", (m, c)."""
@@ -428,7 +421,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
     def _input_energies(self, X):
         """Energies of inputs (m, 1), in blocks of rows."""
         blocks = row_blocks(X, 4 * getattr(self, "n_features_in_", 1))
-        return np.concatenate([_of_compatible(self.energy_(take_rows(X, rows))) for rows in blocks])
+        return np.concatenate([of_compatible(self.energy_(take_rows(X, rows))) for rows in blocks])
 
     def _set_thresholds(self, threshold, energies, weights, labels):
         compatible = None
@@ -648,12 +641,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
 
 def _pair_columns(energy, X, answers):
     """Energies of inputs and of pairs, (m, 2)."""
-    return np.column_stack([_of_compatible(energy(X)), energy.of_pairs(X, answers.target)])
-
-
-def _of_compatible(outputs):
-    """Energies (m, 1) that are low for compatible inputs: E(compatible) - E(not), or E(x)."""
-    return outputs[:, :1] - outputs[:, 1:] if outputs.shape[1] == 2 else -outputs
+    return np.column_stack([of_compatible(energy(X)), energy.of_pairs(X, answers.target)])
 
 
 def _leave_out_outliers(energy, threshold):

@@ -59,6 +59,9 @@ class Energy(BaseEstimator):
     def check(self):
         """Raise a ValueError or TypeError if a parameter is out of range."""
 
+    def check_weights(self, weights):
+        """Raise a ValueError if it cannot take these weights (n,) of rows."""
+
     def clone_with_choices(self):
         """An unfitted clone, for folds, that keeps what the fit has chosen."""
         return clone(self)

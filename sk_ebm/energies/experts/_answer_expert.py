@@ -7,6 +7,7 @@ from sklearn.base import clone, is_classifier
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm.energies.experts._shared import Expert, decision_columns, naming, positions
+from sk_ebm.energies.inputs._base import finite_energies
 
 
 class AnswerExpert(Expert):
@@ -39,6 +40,9 @@ class AnswerExpert(Expert):
                 f"conditional density with log_prob, got {self.estimator!r}."
             )
 
+    def check_weights(self, weights):
+        weight_arguments(self.estimator, weights)
+
     def fit(self, inputs, training):
         objective = training.objective
         self.estimator_ = seeded(clone(self.estimator), training.rng)
@@ -48,8 +52,8 @@ class AnswerExpert(Expert):
         return FitResult(self)
 
     def __call__(self, inputs):
-        with naming(self.estimator, "asked"):
-            return -np.asarray(self._of_inputs(inputs), dtype=float)[:, None]
+        with naming(self.estimator, "asked"), np.errstate(all="ignore"):  # far rows overflow
+            return -finite_energies(self._of_inputs(inputs))[:, None]
 
     def _of_inputs(self, inputs):
         for method in ("free_energy", "least_energy"):
@@ -63,6 +67,10 @@ class AnswerExpert(Expert):
 
     def of_pairs(self, inputs, y):
         """Energies (m,) of inputs with their answers; a class it has not seen has p = 0."""
+        with np.errstate(all="ignore"):
+            return finite_energies(self._of_pairs(inputs, y))
+
+    def _of_pairs(self, inputs, y):
         if not is_classifier(self.estimator_):
             return -self.estimator_.log_prob(inputs, y)
         p = self.estimator_.predict_proba(inputs)

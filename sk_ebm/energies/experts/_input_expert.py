@@ -5,14 +5,14 @@ from sklearn.base import clone
 
 from sk_ebm._utils.fit_arguments import seeded, weight_arguments
 from sk_ebm.energies.experts._shared import Expert, naming
-from sk_ebm.energies.inputs._base import _OF_ZERO_DENSITY, InputEnergy
+from sk_ebm.energies.inputs._base import InputEnergy, finite_energies
 
 
 class InputExpert(Expert, InputEnergy):
     """The energy of a scikit-learn-compatible density or outlier detector.
 
     E(x) = -score_samples(x), or -decision_function(x) where an outlier detector has no
-    `score_samples`; 10^9 where a density is zero. It reads inputs as the user gave them; a
+    `score_samples`; 10^100 where a density is zero. It reads inputs as the user gave them; a
     `FrozenEstimator` is not fitted again.
 
     Parameters
@@ -32,6 +32,9 @@ class InputExpert(Expert, InputEnergy):
                 f"{hint}, got {self.estimator!r}."
             )
 
+    def check_weights(self, weights):
+        weight_arguments(self.estimator, weights)
+
     def fit_rows(self, X, weights, rng):
         self.estimator_ = seeded(clone(self.estimator), rng)
         arguments = weight_arguments(self.estimator_, weights)
@@ -41,5 +44,5 @@ class InputExpert(Expert, InputEnergy):
     def energies(self, X):
         has_scores = hasattr(self.estimator_, "score_samples")
         scores = self.estimator_.score_samples if has_scores else self.estimator_.decision_function
-        with naming(self.estimator, "asked"):
-            return np.minimum(-scores(X), _OF_ZERO_DENSITY)
+        with naming(self.estimator, "asked"), np.errstate(all="ignore"):  # far rows overflow
+            return finite_energies(-scores(X))

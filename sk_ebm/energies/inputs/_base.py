@@ -6,7 +6,13 @@ from sk_ebm._core.training import FitResult
 from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm.energies._base import Energy
 
-_OF_ZERO_DENSITY = 1e9  # energy of density zero: finite, and above all others
+_OF_ZERO_DENSITY = 1e100  # finite, as its square is, and above all others
+
+
+def finite_energies(energies):
+    """Energies of estimators, with those of zero density, or of none, above all others."""
+    energies = np.nan_to_num(np.asarray(energies, dtype=float), nan=_OF_ZERO_DENSITY)
+    return np.clip(energies, -_OF_ZERO_DENSITY, _OF_ZERO_DENSITY)
 
 
 class InputEnergy(Energy):

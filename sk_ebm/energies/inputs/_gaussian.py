@@ -1,11 +1,12 @@
 """The Gaussian energy: a robust Mahalanobis distance."""
 
+from operator import itemgetter
+
 import numpy as np
 from scipy import sparse
-from scipy.linalg import pinvh
-from sklearn.covariance import LedoitWolf
 
 from sk_ebm._utils.validation import check_number
+from sk_ebm.energies.inputs._shrunk_covariance import ShrunkCovariance
 from sk_ebm.energies.inputs._standardised import _Standardised
 from sk_ebm.energies.inputs._subspace import _Subspace
 
@@ -32,16 +33,17 @@ class GaussianEnergy(_Standardised):
     def check(self):
         check_number("support_fraction", self.support_fraction, 0.5, 1, closed=True)
 
-    def fit_standardised(self, X, rng):
-        self._subspace = _Subspace(X, rng)
+    def fit_standardised(self, X, weights, rng):
+        self._subspace = _Subspace(X, weights, rng)
         inner = self._subspace.transform(X)
-        size = int(np.ceil(self.support_fraction * len(inner)))
-        fits = [_concentrate(inner, size, first) for first in _first_distances(inner)]
-        nearest, self.covariance_ = min(
-            fits, key=lambda fit: np.linalg.slogdet(fit[1].covariance_)[1]
-        )
+        fits = [
+            _concentrate(inner, weights, self.support_fraction, first)
+            for first in _first_distances(inner, weights)
+        ]
+        _, support, self.covariance_ = min(fits, key=itemgetter(0))
         if not sparse.issparse(X):
-            self.covariance_ = _shrunk(X[nearest])
+            used = support > 0
+            self.covariance_ = ShrunkCovariance(X[used], support[used])
 
     def energies(self, X):
         X = self.prepared(X)
@@ -49,29 +51,31 @@ class GaussianEnergy(_Standardised):
         return 0.5 * self.covariance_.mahalanobis(X)
 
 
-def _first_distances(X):
+def _first_distances(X, weights):
     """Three distances from the centre that a few far rows cannot rule."""
     norms, bounded = np.linalg.norm(X, axis=1), np.tanh(X)
     yield norms
-    yield _shrunk(bounded).mahalanobis(bounded)
-    yield _shrunk(X / np.maximum(norms, 1e-9)[:, None]).mahalanobis(X)
+    yield ShrunkCovariance(bounded, weights).mahalanobis(bounded)
+    yield ShrunkCovariance(X / np.maximum(norms, 1e-9)[:, None], weights).mahalanobis(X)
 
 
-def _shrunk(X):
-    """The shrunk covariance, regular even if all rows are one."""
-    covariance = LedoitWolf(store_precision=False).fit(X)
-    covariance.covariance_.flat[:: X.shape[1] + 1] += 1e-9
-    covariance.store_precision, covariance.precision_ = True, pinvh(covariance.covariance_)
-    return covariance
-
-
-def _concentrate(X, size, distances, max_steps=30):
-    """As many of the nearest rows, and their shrunk covariance, until these stay the same."""
-    nearest = None
+def _concentrate(X, weights, fraction, distances, max_steps=30):
+    """The nearest rows, until they stay the same: log determinant, their weights, covariance."""
+    support = None
     for _ in range(max_steps):
-        before, nearest = nearest, np.sort(np.argpartition(distances, size - 1)[:size])
-        if np.array_equal(before, nearest):
+        before, support = support, _nearest(distances, weights, fraction)
+        if np.array_equal(before, support):
             break
-        covariance = _shrunk(X[nearest])
+        used = support > 0
+        covariance = ShrunkCovariance(X[used], support[used])
         distances = covariance.mahalanobis(X)
-    return nearest, covariance
+    return covariance.log_determinant, support, covariance
+
+
+def _nearest(distances, weights, fraction):
+    """Weights (n,) of a share of the rows, the last of them in part."""
+    order = np.argsort(distances, kind="stable")
+    before = np.cumsum(weights[order]) - weights[order]
+    support = np.empty_like(weights)
+    support[order] = np.clip(fraction * weights.sum() - before, 0, weights[order])
+    return support

@@ -26,11 +26,13 @@ class MarginalEnergy(_Standardised):
     def check(self):
         check_number("max_bins", self.max_bins, 10, closed=True, kind=Integral)
 
-    def fit_standardised(self, X, rng):
-        n_bins = int(np.clip(np.sqrt(len(X)), 10, self.max_bins))
-        counts, self.edges_ = zip(*(np.histogram(x, n_bins) for x in X.T), strict=True)
-        masses = np.pad(np.array(counts), ((0, 0), (1, 1))) + 0.5
-        self.column_energies_ = -np.log(masses / masses.sum(axis=1, keepdims=True))
+    def fit_standardised(self, X, weights, rng):
+        n_bins = int(np.clip(np.sqrt(weights.sum()), 10, self.max_bins))
+        histograms = (np.histogram(x, n_bins, weights=weights) for x in X.T)
+        masses, self.edges_ = zip(*histograms, strict=True)
+        masses = np.pad(np.array(masses), ((0, 0), (1, 1))) + 0.5
+        widths = np.array([edges[1] - edges[0] for edges in self.edges_])[:, None]
+        self.column_energies_ = -np.log(masses / masses.sum(axis=1, keepdims=True) / widths)
 
     def energies(self, X):
         total = 0.0

@@ -6,11 +6,13 @@ import numpy as np
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
-from sk_ebm._utils.sklearn_private import count_rows
+from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.validation import check_number
-from sk_ebm.energies.inputs._gaussian import _shrunk
+from sk_ebm.energies.inputs._shrunk_covariance import ShrunkCovariance
 from sk_ebm.energies.inputs._standardised import _Standardised
 from sk_ebm.energies.inputs._subspace import _Subspace
+
+_LEAST_VARIANCE = 1e-6  # of a direction, by which whitening divides
 
 
 class NeighborsEnergy(_Standardised):
@@ -19,7 +21,7 @@ class NeighborsEnergy(_Standardised):
     Parameters
     ----------
     n_neighbors : int, default=5
-        Lowered to the number of rows.
+        Lowered to the number of rows. A row of weight 2 counts as two neighbors.
     whiten : bool, default=False
         Whether distances are those of rows whose covariance, shrunk, is the identity.
     """
@@ -31,25 +33,31 @@ class NeighborsEnergy(_Standardised):
     def check(self):
         check_number("n_neighbors", self.n_neighbors, 1, closed=True, kind=Integral)
 
-    def fit_standardised(self, X, rng):
-        self._whitening = None
+    def fit_standardised(self, X, weights, rng):
+        self._covariance = None
         if self.whiten:
-            self._subspace = _Subspace(X, rng) if sparse.issparse(X) else None
-            self._whitening = _whitening(self._inner(X))
-            X = self._inner(X) @ self._whitening
-        self.neighbors_ = NearestNeighbors(n_neighbors=min(self.n_neighbors, count_rows(X))).fit(X)
+            self._subspace = _Subspace(X, weights, rng) if sparse.issparse(X) else None
+            self._covariance = ShrunkCovariance(self._inner(X), weights)
+            X = self._whitened(X)
+        self._weights = weights
+        total = np.cumsum(np.sort(weights))  # of the fewest rows that have enough weight
+        size = min(np.searchsorted(total, self.n_neighbors) + 1, len(weights))
+        self.neighbors_ = NearestNeighbors(n_neighbors=int(size)).fit(X)
 
     def _inner(self, X):
         return X if self._subspace is None else self._subspace.transform(X)
 
+    def _whitened(self, X):
+        return self._covariance.whiten(self._inner(X), _LEAST_VARIANCE)
+
     def energies(self, X):
         X = self.prepared(X)
-        if self._whitening is not None:
-            X = self._inner(X) @ self._whitening
-        return self.neighbors_.kneighbors(X)[0].mean(axis=1)
+        X = X if self._covariance is None else self._whitened(X)
+        blocks = row_blocks(X, self.neighbors_.n_neighbors)
+        return np.concatenate([self._mean_distances(X[rows]) for rows in blocks])
 
-
-def _whitening(X):
-    """The columns (d, d) by which X has the identity as its shrunk covariance."""
-    variances, directions = np.linalg.eigh(_shrunk(X).covariance_)
-    return directions / np.sqrt(np.maximum(variances, 1e-6))
+    def _mean_distances(self, X):
+        distances, rows = self.neighbors_.kneighbors(X)
+        weights = self._weights[rows]
+        before = np.cumsum(weights, axis=1) - weights
+        return np.average(distances, axis=1, weights=np.clip(self.n_neighbors - before, 0, weights))

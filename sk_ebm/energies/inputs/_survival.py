@@ -1,12 +1,12 @@
 """Surprisals: energies of inputs in nats."""
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from sk_ebm._core.outliers import outlier_level
 from sk_ebm._core.training import FitResult
 from sk_ebm.energies._base import Energy
+from sk_ebm.energies._fold_median import fit_with_held_out
 
 
 class SurvivalEnergy(Energy):
@@ -51,15 +51,15 @@ class SurvivalEnergy(Energy):
     def check(self):
         self.energy.check()
 
-    def as_detector(self, labelled):
-        return self
+    def all_terms(self):
+        return self.energy.all_terms()
 
     def fit(self, inputs, training):
         objective = training.objective
-        result = clone(self.energy).fit(inputs, training)
-        self.energy_ = result.energy
         folds = training.folds or training.default_folds()
-        samples, outputs = training.cross_fit(result, inputs, folds)
+        result = fit_with_held_out(self.energy, inputs, training, folds)
+        self.energy_ = result.energy
+        samples, outputs = training.replace(folds=folds).held_out_outputs(result, inputs)
         compatible = objective.answers.target[samples] == 1
         weights = objective.weights[samples] * compatible
         self._learn(-outputs[weights > 0, 0], weights[weights > 0])
@@ -80,9 +80,9 @@ class SurvivalEnergy(Energy):
         steps, index = np.unique(energies, return_inverse=True)
         mass = np.bincount(index, weights)
         above = np.cumsum(mass[::-1])[::-1] - mass / 2  # half of a row's own weight counts
-        n_top = max(np.sqrt(len(energies)), min(10, len(energies) / 2))
-        inside = np.append(True, above[1:] >= n_top * mass.sum() / len(energies))
-        self._steps, self._nats = steps[inside], -np.log(above[inside] / mass.sum())
+        n_rows = mass.sum()
+        inside = np.append(True, above[1:] >= max(np.sqrt(n_rows), min(10, n_rows / 2)))
+        self._steps, self._nats = steps[inside], -np.log(above[inside] / n_rows)
         excess = mass @ np.maximum(steps - self._steps[-1], 0)
         self._mean_excess = excess / mass[~inside].sum() if excess > 0 else 1.0
 

@@ -1,0 +1,111 @@
+"""Mixtures of normals of weighted rows, without components for a few outliers."""
+
+import warnings
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+from scipy.special import logsumexp
+from sklearn import config_context
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+
+_EM_STEPS, _TOL = 100, 1e-3  # scikit-learn's defaults for GaussianMixture
+_RIDGE = 1e-9  # of standardised columns: regular even where reg_covar is 0
+_ROWS_PER_COLUMN = 5  # of a component, where it has less than _SMALL_SHARE of the rows
+_SMALL_SHARE = 0.05  # half of what contamination flags by default
+_MOST_SET_ASIDE = 0.1  # of the rows: what contamination flags by default
+
+
+class NormalMixture:
+    """A mixture of normals, fitted by expectation maximisation.
+
+    Parameters
+    ----------
+    shares : ndarray of shape (k,)
+    means : ndarray of shape (k, d)
+    factors : ndarray of shape (k, d, d)
+        Lower Cholesky factors of the covariances.
+    """
+
+    def __init__(self, shares, means, factors):
+        self.shares = shares
+        self.means = means
+        self.factors = factors
+
+    def joint_log_densities(self, X):
+        """Of rows and components, (m, k)."""
+        columns = []
+        for share, mean, factor in zip(self.shares, self.means, self.factors, strict=True):
+            z = solve_triangular(factor, (X - mean).T, lower=True)
+            log_scale = np.log(np.diag(factor)).sum() + 0.5 * X.shape[1] * np.log(2 * np.pi)
+            columns.append(np.log(share) - log_scale - 0.5 * (z**2).sum(axis=0))
+        return np.stack(columns, axis=1)
+
+    def log_densities(self, X):
+        return logsumexp(self.joint_log_densities(X), axis=1)
+
+
+def fit_robust_mixture(X, weights, size, reg_covar):
+    """A mixture in which no component is there for a few outliers.
+
+    Rows of components that are too small are set aside with these, and the others are fitted
+    again. Where that would be more than a tenth of the rows, there is one component less.
+    """
+    least = _SMALL_SHARE * weights.sum()
+    least = max(min(_ROWS_PER_COLUMN * X.shape[1], least), X.shape[1] + 2)
+    kept = weights
+    while True:
+        rows = kept > 0
+        mixture, responsibilities = _fit(X[rows], kept[rows], size, reg_covar)
+        small = kept[rows] @ responsibilities < least
+        if size == 1 or not small.any():
+            return mixture
+        outlying = small[responsibilities.argmax(axis=1)]
+        remaining = kept.copy()
+        remaining[np.flatnonzero(rows)[outlying]] = 0
+        if outlying.any() and remaining.sum() >= (1 - _MOST_SET_ASIDE) * weights.sum():
+            kept, size = remaining, max(size - np.count_nonzero(small), 1)
+        else:
+            size -= 1
+
+
+def _fit(X, weights, size, reg_covar):
+    """The mixture and the responsibilities (n, k) of its components, from k-means on."""
+    responsibilities = np.eye(size)[_clusters(X, weights, size)]
+    bound = -np.inf
+    for _ in range(_EM_STEPS):
+        mixture = _maximise(X, weights[:, None] * responsibilities, reg_covar + _RIDGE)
+        joint = mixture.joint_log_densities(X)
+        total = logsumexp(joint, axis=1, keepdims=True)
+        responsibilities = np.exp(joint - total)
+        before, bound = bound, np.average(total[:, 0], weights=weights)
+        if abs(bound - before) < _TOL:
+            break
+    return mixture, responsibilities
+
+
+def _maximise(X, masses, ridge):
+    """The mixture of components that have these masses (n, k) of the rows."""
+    sizes = masses.sum(axis=0) + 1e-9  # so that an empty component has a mean
+    means = masses.T @ X / sizes[:, None]
+    factors = []
+    for mass, size, mean in zip(masses.T, sizes, means, strict=True):
+        centered = X - mean
+        covariance = (mass[:, None] * centered).T @ centered / size
+        factors.append(cholesky(covariance + ridge * np.eye(X.shape[1]), lower=True))
+    return NormalMixture(sizes / sizes.sum(), means, np.array(factors))
+
+
+def _clusters(X, weights, size):
+    """The cluster of each row, by k-means from equal parts along the first principal axis."""
+    centered = X - weights @ X / weights.sum()
+    along = centered @ np.linalg.eigh((weights * centered.T) @ centered)[1][:, -1]
+    order = np.argsort(along, kind="stable")
+    part = np.empty(len(X), dtype=int)
+    part[order] = (np.cumsum(weights[order]) - weights[order] / 2) / weights.sum() * size
+    start = [np.average(X[part == k], axis=0, weights=weights[part == k]) for k in np.unique(part)]
+    # k-means takes no array API dispatch, and warns where there are fewer distinct rows
+    with config_context(array_api_dispatch=False), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        means = KMeans(len(start), init=np.array(start), n_init=1)
+        return means.fit_predict(X, sample_weight=weights)
