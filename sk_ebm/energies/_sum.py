@@ -121,11 +121,6 @@ class SumEnergy(NamedParts, Energy):
     def fit(self, inputs, training):
         self._aligned = training.answers.aligned
         folds = training.folds or training.default_folds()
-        if not len(folds):
-            raise ValueError(
-                "A sum of energies needs at least two queries with a relevant item, one to learn "
-                "from what the other was not fitted on; got one. Give groups, or one energy."
-            )
         terms = {name: clone(energy) for name, energy in self.named_terms()}
         fit = self._fit_pooled if self.combine == "pooled" else self._fit_residual
         results, held_out, history = fit(terms, inputs, training, folds)
