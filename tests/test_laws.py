@@ -23,6 +23,7 @@ from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._utils import warnings as own_warnings
 
+pytest.importorskip("lightgbm")  # for "trees"; some releases warn on import, so it is done here
 ROUNDING = 1e-6  # relative, between two ways to compute the same
 TOLERANCE = 0.02  # of probabilities, between two fits that both end within tol of the optimum
 
