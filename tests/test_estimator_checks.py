@@ -117,6 +117,7 @@ WEIGHTS = {
     "MLPEnergy|LVQ2|perceptron|lvq2|lambda|xendcg|adam": "Adam draws other mini-batches",
     "hinge|'log'|'mce'|cv=|calibrate": "L-BFGS ends within tol of the optimum, and folds are drawn",
     "Ridge|LogisticRegression|GaussianNB|SVC": "experts are fitted on folds drawn among rows",
+    "balanced": "the shares of the classes are counted in rows",
     "EnergyDensityEstimator": "folds are drawn among rows, and a scale is chosen on them",
 }
 """By what the representation of an estimator holds: why a row of weight 2 is not two rows."""
@@ -137,6 +138,11 @@ OF_FEW_ROWS = [
 NO_WEIGHTS = "its terms take rows of equal weight only, and say so"
 SHARES = "a class of 1e-7 of the weight is 16 nats behind, less than log densities differ there"
 MEANS = "one prototype stands at the mean of its class, whatever the weight of the class"
+REJECTED = {
+    "check_classifiers_classes": "classes that are strings need a string as reject_label",
+    "check_classifiers_train": "it compares classes, and rejected rows have none",
+    "check_class_weight_classifiers": "it compares classes, and rejected rows have none",
+}
 ONE_COLUMN = "the columns of queries and those of items are at least one each, which it says"
 
 
@@ -153,6 +159,8 @@ def expected_failures(estimator):
         expected |= dict.fromkeys(OF_FEW_ROWS, FEW_ROWS)
     if isinstance(estimator, EnergyClassifier) and "KernelDensity" in text:
         expected["check_class_weight_classifiers"] = SHARES
+    if "reject=" in text:
+        expected |= REJECTED
     if "PrototypeEnergy(n_prototypes=1)" in text:
         expected["check_class_weight_classifiers"] = MEANS
     if "BilinearEnergy" in text:
