@@ -81,3 +81,9 @@ def wine():
 def cancer():
     """X, X_test, y, y_test of two classes."""
     return _split(load_breast_cancer)
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("laws", "random situations of tests/test_laws.py")
+    group.addoption("--examples", type=int, default=200, help="how many, from --first on")
+    group.addoption("--first", type=int, default=0, help="number of the first")

@@ -16,38 +16,12 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyClassifier
 from sk_ebm.energies import ENERGIES, MLPEnergy, PrototypeEnergy
 from sk_ebm.losses._likelihood import NLL
 from sk_ebm.losses._registry import LOSSES
 from sk_ebm.losses._table1 import Hinge
-
-MINI_BATCHES = (
-    "Rows drawn into mini-batches and held-out rows differ when a row of weight 2 becomes two rows."
-)
-COUNTED_ROWS = (
-    "min_samples_leaf and histograms count rows, not weights, and early stopping draws rows."
-)
-EQUIVALENCES = (
-    "check_sample_weight_equivalence_on_dense_data",
-    "check_sample_weight_equivalence_on_sparse_data",
-)
-EXPECTED_FAILURES = {
-    "mlp": dict.fromkeys(EQUIVALENCES, MINI_BATCHES),
-    "trees": dict.fromkeys(EQUIVALENCES, COUNTED_ROWS),
-}
-
-
-# Class weights of 1 to ten million leave trees nothing to learn.
-@pytest.mark.filterwarnings("ignore::sk_ebm.exceptions.NothingLearnedWarning")
-@parametrize_with_checks(
-    [EnergyClassifier(energy=name, random_state=0) for name in ENERGIES],
-    expected_failed_checks=lambda estimator: EXPECTED_FAILURES.get(estimator.energy, {}),
-)
-def test_scikit_learn_checks(estimator, check):
-    check(estimator)
 
 
 def split(load):

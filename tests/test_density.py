@@ -20,7 +20,6 @@ from sklearn.linear_model import BayesianRidge, LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyDensityEstimator
 from sk_ebm.distributions import Distribution
@@ -31,29 +30,6 @@ def simple(**params):
     return EnergyDensityEstimator(
         **{"location": Ridge(), "energy": "linear", "alpha": 0.1, **params}
     )
-
-
-def _expected_failures(estimator):
-    failures = {
-        "check_sample_weight_equivalence_on_dense_data": "folds are drawn among rows, and a "
-        "scale of residuals is chosen on them, so a row of weight 2 is not two rows"
-    }
-    if estimator.conditional:
-        failures["check_regressors_no_decision_function"] = "energies of values are for all four"
-    return failures
-
-
-@parametrize_with_checks(
-    [
-        simple(random_state=0),
-        simple(energy="kernel", random_state=0),
-        simple(energy="trees", random_state=0),
-        EnergyDensityEstimator(conditional=False, alpha=0.1, random_state=0),
-    ],
-    expected_failed_checks=_expected_failures,
-)
-def test_scikit_learn_checks(estimator, check):
-    check(estimator)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_sp
 from sklearn.neighbors import KernelDensity, LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector
 from sk_ebm.energies import (
@@ -35,32 +34,7 @@ from sk_ebm.energies import (
 from sk_ebm.thresholds import Contamination, Cost, FalseAlarm
 
 SMALL_FOREST = ForestEnergy(n_estimators=20)
-DRAWS = "a random forest draws other rows from repeated ones than from weighted ones"
 QUICK = [name for name in INPUT_ENERGIES if name != "forest"]
-EXPECTED_FAILURES = {
-    f"check_sample_weight_equivalence_on_{kind}_data": DRAWS for kind in ("dense", "sparse")
-}
-
-
-def expected_failures(detector):
-    forest = isinstance(detector.energy, (ForestEnergy, IsolationForest))
-    return EXPECTED_FAILURES if forest else {}
-
-
-@parametrize_with_checks(
-    [
-        EnergyDetector(["gaussian", "mixture"]),
-        EnergyDetector(ForestEnergy(n_estimators=3)),
-        *(EnergyDetector(name) for name in QUICK),
-        EnergyDetector(IsolationForest(n_estimators=3)),
-    ],
-    expected_failed_checks=expected_failures,
-)
-@pytest.mark.filterwarnings(
-    "ignore:The highest energy is that of"
-)  # of 12 rows, 4 of them distinct
-def test_scikit_learn(estimator, check):
-    check(estimator)
 
 
 @pytest.fixture(scope="module")

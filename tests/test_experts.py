@@ -22,38 +22,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyClassifier
 from sk_ebm.energies import SumEnergy
-
-COUNTED_ROWS = (
-    "Each splits rows into folds or counts them, which differ when a row of weight 2 becomes two."
-)
-SHARES = "A class of 1e-7 of the weight is 16 nats behind, less than log densities differ there."
-
-
-def expected_failures(estimator):
-    if isinstance(estimator.energy, KernelDensity):
-        return {"check_class_weight_classifiers": SHARES}
-    return {
-        "check_sample_weight_equivalence_on_dense_data": COUNTED_ROWS,
-        "check_sample_weight_equivalence_on_sparse_data": COUNTED_ROWS,
-    }
-
-
-@parametrize_with_checks(
-    [
-        EnergyClassifier(LogisticRegression(max_iter=10_000)),
-        EnergyClassifier(RandomForestClassifier(5), random_state=0),
-        EnergyClassifier(make_pipeline(StandardScaler(), SVC())),
-        EnergyClassifier(KernelDensity(), random_state=0),
-    ],
-    expected_failed_checks=expected_failures,
-)
-def test_scikit_learn_checks(estimator, check):
-    check(estimator)
-
 
 EXPERTS = {
     "logistic": LogisticRegression(),

@@ -24,7 +24,6 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyClassifier, EnergyRanker
 from sk_ebm._core.objective import Objective
@@ -37,28 +36,6 @@ from sk_ebm.metrics import RankingScorer, ndcg, ndcg_scorer
 
 ENERGIES = ["linear", "kernel", "mlp", "trees"]
 every_energy = pytest.mark.parametrize("energy", ENERGIES)
-EQUIVALENCES = (
-    "check_sample_weight_equivalence_on_dense_data",
-    "check_sample_weight_equivalence_on_sparse_data",
-)
-EXPECTED_FAILURES = {
-    "mlp": dict.fromkeys(
-        EQUIVALENCES, "Columns are scaled and weights drawn by rows: a tolerance of 1e-7 is missed."
-    ),
-    "trees": dict.fromkeys(
-        EQUIVALENCES, "min_samples_leaf and histograms count rows, not weights."
-    ),
-}
-
-
-@pytest.mark.filterwarnings("ignore::sk_ebm.exceptions.MissingQueriesWarning")
-@pytest.mark.filterwarnings("ignore::sk_ebm.exceptions.NothingLearnedWarning")  # of a single row
-@parametrize_with_checks(
-    [EnergyRanker(energy, random_state=0) for energy in ENERGIES],
-    expected_failed_checks=lambda estimator: EXPECTED_FAILURES.get(estimator.energy, {}),
-)
-def test_scikit_learn_checks(estimator, check):
-    check(estimator)
 
 
 def made(n_queries, seed, noise=0.5, curve=0.5):
@@ -533,9 +510,13 @@ def test_one_query_holds_nothing_out(train):
     assert ranker.score(X, y, one) > 0.7
 
 
-def test_a_sum_needs_two_queries_for_its_weights(train):
-    with pytest.raises(ValueError, match="at least two queries with a relevant item"):
-        EnergyRanker(["linear", Ridge()]).fit(*train[:2], groups=np.zeros(len(train[1])))
+@pytest.mark.parametrize("combine", ["pooled", "residual"])
+def test_of_one_query_the_terms_of_a_sum_count_alike(combine, train):
+    X, y, one = *train[:2], np.zeros(len(train[1]))
+    ranker = EnergyRanker(SumEnergy(["linear", "kernel"], combine)).fit(X, y, groups=one)
+    assert ranker.score(X, y, one) > 0.7
+    weights = np.array(list(ranker.energy_.weights_.values()))
+    assert (weights > 0.1).all()
 
 
 @pytest.mark.parametrize(

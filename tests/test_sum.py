@@ -18,7 +18,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_ebm import EnergyClassifier
 from sk_ebm._core.classes import Labels
@@ -32,30 +31,6 @@ from sk_ebm.energies import (
 from sk_ebm.losses._registry import LOSSES
 
 SMALL_TREES = TreesEnergy(20, early_stopping=False)
-COUNTED_ROWS = (
-    "Each splits rows into folds or counts them, which differ when a row of weight 2 becomes two."
-)
-EQUIVALENCES = dict.fromkeys(
-    (
-        "check_sample_weight_equivalence_on_dense_data",
-        "check_sample_weight_equivalence_on_sparse_data",
-    ),
-    COUNTED_ROWS,
-)
-
-
-# Class weights of 1 to ten million leave trees nothing to learn.
-@pytest.mark.filterwarnings("ignore::sk_ebm.exceptions.NothingLearnedWarning")
-@parametrize_with_checks(
-    [
-        EnergyClassifier(["linear", LogisticRegression(max_iter=10_000)], random_state=0),
-        EnergyClassifier([("a", LinearEnergy()), ("b", SMALL_TREES)], random_state=0),
-        EnergyClassifier(SumEnergy(["linear", SMALL_TREES], "residual"), random_state=0),
-    ],
-    expected_failed_checks=lambda _: EQUIVALENCES,
-)
-def test_scikit_learn_checks(estimator, check):
-    check(estimator)
 
 
 @pytest.mark.parametrize(

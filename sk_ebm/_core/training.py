@@ -226,6 +226,7 @@ class Training:
     def cross_fit(self, result, inputs, folds):
         """Held-out outputs: each sample's by a clone of the energy fitted on the other folds.
 
+        Without folds, as of a single sample, which cannot be held out, its own outputs.
         Clones keep the choices of the fitted energy. A loss without a margin leaves the scale of
         the energies open: then the outputs of the clones are brought to the scale of the energy.
 
@@ -241,6 +242,8 @@ class Training:
         samples : ndarray of int
         outputs : ndarray, those of ``answers.rows(samples)``
         """
+        if not len(folds):
+            return np.arange(len(self.answers)), result.outputs_of(inputs)
         scale_free = self.objective.loss.trivial_minimum == "equal"
         spread = np.std(result.outputs_of(inputs)) if scale_free else None
         rows = self.answers.rows
@@ -286,8 +289,7 @@ class Training:
     def held_out_outputs(self, result, inputs, enough=np.inf):
         """Samples and their outputs, of energies that were not fitted on them.
 
-        Of the default folds only the first that hold ``enough`` samples of positive weight. A
-        single sample, which cannot be held out, has its own outputs.
+        Of the default folds only the first that hold ``enough`` samples of positive weight.
         """
         if result.held_out is not None:
             return result.held_out
@@ -296,6 +298,4 @@ class Training:
             folds = self.default_folds()
             if len(folds):
                 folds = folds.first_with(enough, self.objective.weights)
-        if len(folds):
-            return self.cross_fit(result, inputs, folds)
-        return np.arange(len(self.answers)), result.outputs_of(inputs)
+        return self.cross_fit(result, inputs, folds)

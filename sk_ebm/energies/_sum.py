@@ -148,12 +148,6 @@ class SumEnergy(NamedParts, Energy):
 
     def fit(self, inputs, training):
         folds = training.folds or training.default_folds()
-        if not len(folds):
-            raise ValueError(
-                "A sum of energies learns from rows that its terms were not fitted on: it needs "
-                "several rows of a class, or at least two queries with a relevant item. Use one "
-                "energy."
-            )
         terms = {name: clone(energy) for name, energy in self.named_terms()}
         fit = self._fit_pooled if self.combine == "pooled" else self._fit_residual
         results, held_out, history = fit(terms, inputs, training, folds)
