@@ -58,7 +58,7 @@ CLASSIFIERS = [
     EnergyClassifier(alpha=0.01, cv=2, solver="lbfgs", calibrate=True),
     *(
         EnergyClassifier(alpha=0.1, reject=threshold, reject_label=99)
-        for threshold in ("contamination", "mixture", FalseAlarm(0.3), Level(2.0), np.max)
+        for threshold in ("contamination", "mixture", FalseAlarm(0.3), Level(2.0), max)
     ),
 ]
 RANKERS = [
@@ -88,7 +88,7 @@ DETECTORS = [
     EnergyDetector("marginal", calibration=None),
     *(
         EnergyDetector("marginal", threshold=threshold)
-        for threshold in (Contamination(0.2), FalseAlarm(0.3), "mixture", Level(6.0), np.median)
+        for threshold in (Contamination(0.2), FalseAlarm(0.3), "mixture", Level(6.0), min)
     ),
     EnergyDetector("marginal", calibration="split", threshold=FalseAlarm(0.3, confidence=0.5)),
 ]
