@@ -135,6 +135,9 @@ OF_FEW_ROWS = [
         "fit2d_1feature",
     )
 ]
+OF_OUTLIERS = [
+    f"check_outliers_{name}" for name in ("fit_predict", "train", "train(readonly_memmap=True)")
+]
 NO_WEIGHTS = "its terms take rows of equal weight only, and say so"
 SHARES = "a class of 1e-7 of the weight is 16 nats behind, less than log densities differ there"
 MEANS = "one prototype stands at the mean of its class, whatever the weight of the class"
@@ -161,8 +164,16 @@ def expected_failures(estimator):
         expected["check_class_weight_classifiers"] = SHARES
     if "reject=" in text:
         expected |= REJECTED
+    if "MLPEnergy" in text:
+        expected["check_class_weight_classifiers"] = "5 epochs are few for weights of ten million"
     if "PrototypeEnergy(n_prototypes=1)" in text:
         expected["check_class_weight_classifiers"] = MEANS
+    if isinstance(estimator, EnergyDensityEstimator) and estimator.conditional:
+        expected["check_regressors_no_decision_function"] = "all four have it"
+    if "point='mode'" in text:
+        expected["check_regressor_multioutput"] = "several targets have no mode, which it says"
+    if isinstance(estimator, EnergyDetector) and "mixture" in str(estimator.threshold):
+        expected |= dict.fromkeys(OF_OUTLIERS, "no rows stand apart, and none are flagged")
     if "BilinearEnergy" in text:
         expected["check_fit2d_1feature"] = ONE_COLUMN
     return {check: reason for check, reason in expected.items() if reason}

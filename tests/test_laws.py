@@ -210,7 +210,7 @@ def law_a_failed_fit_loses_nothing(case, estimator, new):
     before, expected = state(estimator), answers(estimator, new)
     for name, spoil in SPOILS.items():
         X, y, others, _ = spoil(case)
-        if name == "NaN in X" and estimator.__sklearn_tags__().input_tags.allow_nan:
+        if name == "NaN in X" and _judges_missing_values(estimator):
             continue
         with pytest.raises((ValueError, TypeError)):
             quietly(estimator.fit, X, *(() if y is None else (y,)), **others)
@@ -222,13 +222,20 @@ def law_a_failed_fit_loses_nothing(case, estimator, new):
 def law_refusals_come_before_any_work(case, estimator, new):
     for name, spoil in SPOILS.items():
         X, y, others, word = spoil(case)
-        if name == "NaN in X" and estimator.__sklearn_tags__().input_tags.allow_nan:
+        if name == "NaN in X" and _judges_missing_values(estimator):
             continue
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(EnergyEstimator, "_reporting", _begins)
             with pytest.raises((ValueError, TypeError)) as refusal:
                 quietly(clone(estimator).fit, X, *(() if y is None else (y,)), **others)
         assert re.search(rf"\b{word}\b", str(refusal.value)), f"{name}: {refusal.value}"
+
+
+def _judges_missing_values(estimator):
+    """Whether it takes them, or leaves that to estimators that are given."""
+    given = [getattr(estimator, name, None) for name in ("base", "location")]
+    raw = estimator._resolved_energy().raw or any(hasattr(part, "fit") for part in given)
+    return raw or estimator.__sklearn_tags__().input_tags.allow_nan
 
 
 def _begins(*args):

@@ -78,9 +78,11 @@ REFUSING = {
     "linear": (EnergyClassifier(alpha=0.1, beta=1.0), "energy='trees', which takes them"),
     "expert": (EnergyClassifier(LogisticRegression()), "expert LogisticRegression() takes no miss"),
     "ranker": (EnergyRanker(alpha=0.1, beta=1.0), "energy='trees', which takes them"),
-    "gaussian": (EnergyDetector("gaussian"), "energy='forest', which takes them"),
     "detector": (EnergyDetector(GaussianMixture()), "expert GaussianMixture() takes no missing"),
-    "density": (EnergyDensityEstimator("linear", location=None), "fill them, or leave these rows"),
+    "density": (
+        EnergyDensityEstimator("linear", location=None),
+        "give a location= or base= that takes",
+    ),
 }
 
 

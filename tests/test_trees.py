@@ -130,6 +130,7 @@ SEPARATING = {
 
 @pytest.mark.parametrize("energies", SEPARATING.values(), ids=SEPARATING)
 @pytest.mark.parametrize("n", [8, 24, 60])
+@pytest.mark.filterwarnings("ignore:The highest energy is that of")
 def test_few_rows_are_split(n, energies):
     X, y = separated(n)
     found = energies(X, y)

@@ -36,10 +36,14 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
             hessian, gradient, solve, abs(value), 0.0 if cheap else tol
         )
         decrement = -0.5 * float(np.vdot(gradient, step))
-        length, outputs, by_outputs, new_value = _search(
+        length, *found = _search(
             objective, outputs, step_outputs, params, step, l2, value, decrement
         )
-        params = params + length * step
+        if length > 0:
+            outputs, by_outputs, new_value = found
+            params = params + length * step
+        else:
+            new_value = value
         damping = _damping(damping, length)
         gain, value = value - new_value, new_value
         report(value, params)
@@ -98,7 +102,7 @@ def _conjugate_gradients(hessian, gradient, solve, size, tol, max_steps=400):
 
 
 def _search(objective, outputs, step_outputs, params, step, l2, value, decrement):
-    """Backtracking along the step until the objective falls enough (Armijo)."""
+    """Backtracking along the step until the objective falls enough (Armijo); length 0 if never."""
     noise = _noise(outputs, value)
     length = 1.0
     for _ in range(40):
@@ -106,9 +110,9 @@ def _search(objective, outputs, step_outputs, params, step, l2, value, decrement
         loss, by_outputs = objective.value_and_gradient(trial)
         new_value = loss + ridge(l2, params + length * step)
         if new_value <= value - 2e-4 * length * decrement + noise:
-            break
+            return length, trial, by_outputs, new_value
         length *= 0.5
-    return length, trial, by_outputs, new_value
+    return 0.0, None, None, None
 
 
 def _noise(outputs, value):

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.cluster import KMeans
 from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.utils.extmath import row_norms
 
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.validation import check_number, check_scales
@@ -168,7 +169,7 @@ def _centres(inputs, weights, n_centres):
     mean = (weights / weights.sum()) @ part
     if n_centres == 1:
         return mean.reshape(1, -1)
-    start = _farthest_first(part, mean.reshape(1, -1), n_centres)
+    start = _farthest_first(part, mean.reshape(1, -1), min(n_centres, len(rows)))
     means = KMeans(len(start), init=start, n_init=1).fit(part, sample_weight=weights)
     return means.cluster_centers_
 
@@ -176,7 +177,7 @@ def _centres(inputs, weights, n_centres):
 def _farthest_first(inputs, first, n_centres):
     """Up to n_centres rows: the row farthest from ``first``, then from all chosen so far."""
     chosen, distances = [], euclidean_distances(inputs, first, squared=True)[:, 0]
-    nothing = 1e-12 * distances.max()
+    nothing = 1e-12 * max(distances.max(), row_norms(inputs, squared=True).max())
     for _ in range(n_centres):
         row = int(distances.argmax())
         if chosen and distances[row] <= nothing:
