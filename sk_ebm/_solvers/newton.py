@@ -7,6 +7,7 @@ from sk_ebm._solvers.result import Result, ridge
 _CHEAP_PRODUCTS = 1e5  # of an evaluation, below which steps are solved to rounding of the gradient
 
 
+@np.errstate(over="ignore", invalid="ignore")  # in steps that are refused
 def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditioner, **_):
     """Newton steps by preconditioned conjugate gradients, for outputs linear in the parameters.
 
@@ -25,7 +26,8 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
     solve, cg_steps, damping, gap = None, 0, 0.0, np.inf
     rounding = np.finfo(outputs.dtype).eps
     cheap = outputs.size * len(params) < _CHEAP_PRODUCTS
-    tol = rounding**1.5 if cheap else max(tol, rounding)
+    asked = max(tol, rounding)
+    tol = rounding**1.5 if cheap else asked
     for _ in range(max_iter):
         gradient = pullback(by_outputs) + l2 * params
         curvature = objective.curvature(outputs, damping)
@@ -43,7 +45,7 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
             outputs, by_outputs, new_value = found
             params = params + length * step
         else:
-            new_value = value
+            new_value, solve, cheap, tol = value, None, False, asked
         damping = _damping(damping, length)
         gain, value = value - new_value, new_value
         report(value, params)
@@ -87,7 +89,7 @@ def _conjugate_gradients(hessian, gradient, solve, size, tol, max_steps=400):
         count += 1
         direction_outputs, product = hessian(direction)
         curvature = float(np.vdot(direction, product))
-        if curvature <= 0:
+        if not curvature > 0:
             break
         length = rho / curvature
         step += length * direction
@@ -95,7 +97,7 @@ def _conjugate_gradients(hessian, gradient, solve, size, tol, max_steps=400):
         residual = residual - length * product
         solved = solve(residual)
         rho, previous_rho = float(np.vdot(residual, solved)), rho
-        if rho <= max(goal, 1e-30):
+        if not rho > max(goal, 1e-30):
             break
         direction = solved + (rho / previous_rho) * direction
     return step, outputs, count, 0.5 * rho
