@@ -5,6 +5,7 @@ import pytest
 from helpers import fit
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sk_ebm import EnergyClassifier
 from sk_ebm.energies import PrototypeEnergy
 from sk_ebm.losses._table1 import EnergyLoss
 
@@ -47,3 +48,11 @@ def test_a_class_has_no_more_prototypes_than_distinct_samples(X, objective, rng)
     X[objective.answers.target == 1] = X[0]
     energy = fit(PrototypeEnergy(3), X, objective, rng, alpha=0.01).energy
     assert_array_equal(np.bincount(energy.classes_of_), [3, 1, 3])
+
+
+def test_a_class_of_one_row_has_one_prototype(rng):
+    X, y = rng.standard_normal((6, 18)), np.array([0, 0, 0, 1, 1, 2])
+    energy = (
+        EnergyClassifier(PrototypeEnergy(latent="min"), "log", random_state=0).fit(X, y).energy_
+    )
+    assert_array_equal(np.bincount(energy.classes_of_)[1:], [2, 1])
