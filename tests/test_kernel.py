@@ -88,3 +88,12 @@ def test_the_width_does_not_depend_on_the_means_of_columns(X, rng, objective):
         for Z in (X, X + [0, 2000, 0, 0, 1e6], np.column_stack([X, np.full(n, 1e9 / 3)]))
     ]
     assert_allclose(gammas, gammas[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+def test_fourier_features_of_far_rows_are_zero_and_not_rounding(form, X, objective):
+    energy = fit(KernelEnergy("fourier"), X, objective).energy
+    far = form(np.vstack([X[:2], 1e20 * X[2:4], np.full_like(X[:1], -1e200)]))
+    assert_allclose(energy(far)[2:], np.tile(energy.intercept_, (3, 1)))
+    alone = np.concatenate([energy(far[i : i + 1]) for i in range(5)])
+    assert_allclose(alone, energy(far), rtol=1e-9)

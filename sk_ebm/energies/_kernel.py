@@ -14,6 +14,7 @@ from sk_ebm.energies._design import column_variances
 from sk_ebm.energies._linear import LinearEnergy
 
 _BLOCK_ENTRIES = 1_000_000  # of a kernel that are held at once: 8 MB
+_PHASE_ERROR = 1e-4  # of Fourier features that say something
 _FARTHEST = 1e150  # entry whose square is finite
 
 
@@ -97,8 +98,15 @@ class KernelEnergy(LinearEnergy):
 
     def _features(self, inputs):
         if self.approximation == "fourier":
-            return self.sampler_.transform(inputs).astype(inputs.dtype, copy=False)
+            return self._waves(inputs)
         return self._times(inputs, self.whitening_)
+
+    def _waves(self, inputs):
+        """What `RBFSampler.transform` computes; zero, the mean, where phases are mere rounding."""
+        phases = inputs @ self.sampler_.random_weights_ + self.sampler_.random_offset_
+        known = np.abs(phases) * np.finfo(inputs.dtype).eps < _PHASE_ERROR
+        waves = np.cos(np.where(known, phases, np.pi / 2))
+        return (waves * np.sqrt(2 / phases.shape[1])).astype(inputs.dtype, copy=False)
 
     def _times(self, inputs, coef):
         """The kernel of rows and landmarks times coefficients of the latter, in blocks of rows."""
