@@ -239,3 +239,24 @@ def test_a_gradient_that_is_not_of_the_values_is_named(objective):
 @pytest.mark.parametrize("loss", [kind() for kind in LOSSES.values()], ids=str)
 def test_gradients_of_the_losses_pass_the_check(objective, loss):
     objective.replace(loss=loss).check_gradient()
+
+
+RETURNED = {
+    "values alone": lambda values, gradient: values,
+    "nothing": lambda values, gradient: None,
+    "one value": lambda values, gradient: (values.mean(), gradient),
+    "a flat gradient": lambda values, gradient: (values, gradient.ravel()),
+    "one column": lambda values, gradient: (values, gradient[:, :1]),
+    "lists": lambda values, gradient: (values.tolist(), gradient.tolist()),
+    "second derivatives": lambda values, gradient: (values, gradient, gradient),
+}
+
+
+@pytest.mark.parametrize("returned", RETURNED)
+def test_shapes_of_what_a_loss_returns_are_checked(objective, returned):
+    class Wrong(NLL):
+        def __call__(self, gibbs, target):
+            return RETURNED[returned](*super().__call__(gibbs, target))
+
+    with pytest.raises(ValueError, match=r"loss=Wrong.* must return .* arrays.* got \["):
+        objective.replace(loss=Wrong()).check_gradient()

@@ -80,7 +80,7 @@ class Objective:
         return total, self._join(gradients)
 
     def check_gradient(self):
-        """Raise a ValueError unless the gradient of the loss is that of its values.
+        """Raise a ValueError unless the gradient of the loss is that of its values, in shape too.
 
         Compared with differences of values at random outputs, which no kink is likely to hit.
         """
@@ -90,6 +90,8 @@ class Objective:
         rng = np.random.RandomState(0)
         shape = len(part.row_weights), part.answers.n_outputs
         outputs, direction = -np.abs(rng.standard_normal(shape)), rng.standard_normal(shape)
+        for _, _, answers, gibbs, _ in part._blocks(outputs):
+            _check_shapes(self.loss, gibbs, answers.target)
         expected = float(np.vdot(part.value_and_gradient(outputs)[1], direction))
         ahead, behind = (
             part.value_and_gradient(outputs + sign * 1e-4 * direction)[0] for sign in (1, -1)
@@ -218,6 +220,19 @@ class Objective:
             for samples, _, answers, gibbs, _ in blocks
         ]
         return learn_beta_of_blocks(problems)
+
+
+def _check_shapes(loss, gibbs, target):
+    """Raise a ValueError unless a loss returns its values (n,) and their gradient (n, k)."""
+    n, k = gibbs.energies.shape
+    returned = loss(gibbs, target)
+    pair = returned if isinstance(returned, tuple) and len(returned) == 2 else [returned]
+    got = [getattr(part, "shape", type(part).__name__) for part in pair]
+    if got != [(n,), (n, k)]:
+        raise ValueError(
+            f"loss={loss!r} must return a tuple of two arrays, the values of {n} samples, of shape "
+            f"{(n,)}, and their gradient by the energies, of shape {(n, k)}, got {got}."
+        )
 
 
 def _weighted(curvature, shares):
