@@ -327,3 +327,17 @@ def test_a_fitted_model_survives_a_failed_fit(wine, bad):
 def test_what_needs_more_than_beta_is_learned_on_all_folds(params):
     assert EnergyClassifier()._enough_held_out() == 1000
     assert EnergyClassifier(**params)._enough_held_out() == np.inf
+
+
+@pytest.mark.parametrize("weight", [1e-300, 1e200])
+def test_weights_that_cannot_be_computed_with_are_refused(weight):
+    with pytest.raises(ValueError, match="largest sample_weight must be .* 1e-100 and <= 1e"):
+        EnergyClassifier().fit([[0], [1]], [0, 1], [weight, weight])
+
+
+@pytest.mark.parametrize(
+    "class_weight", ["x", 3, [1, 2], {0: -1, 1: 1}, {0: np.nan}, {0: "a"}, {0: np.inf}], ids=str
+)
+def test_bad_class_weights_are_refused(class_weight):
+    with pytest.raises(ValueError, match="class_weight"):
+        EnergyClassifier(class_weight=class_weight).fit([[0], [1], [2]], [0, 1, 1])

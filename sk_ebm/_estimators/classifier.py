@@ -366,10 +366,24 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
 
     def _weights(self, X, y, sample_weight):
         weights = check_sample_weight(sample_weight, X)
+        self._check_class_weight()
         if self.class_weight is not None:
             weights = weights * compute_sample_weight(self.class_weight, y)
         check_weighs(weights)
+        largest = float(weights.max())  # of which products and inverses are finite
+        check_number("The largest sample_weight", largest, 1e-100, 1e100, closed=True)
         return weights
+
+    def _check_class_weight(self):
+        given = self.class_weight
+        if isinstance(given, dict):
+            for label, weight in given.items():
+                check_number(f"class_weight[{label!r}]", weight, 0, closed=True)
+        elif given is not None and not (isinstance(given, str) and given == "balanced"):
+            raise ValueError(
+                "class_weight must be 'balanced', a dict of a number >= 0 for each class, or None, "
+                f"got {given!r}."
+            )
 
     def _gibbs(self, X):
         """The Gibbs distribution of each block of rows."""
