@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
@@ -441,3 +442,9 @@ def test_a_class_without_weight_has_no_probability(expert, rng):
         classifier = EnergyClassifier(energy, beta=1, random_state=0)
         p = classifier.fit(X, y, sample_weight=(y < 2).astype(float)).predict_proba(X)
         assert p.shape == (120, 3) and p[:, 2].max() < 0.02
+
+
+def test_an_expert_that_fails_on_constant_columns_says_so():
+    X, y = np.ones((12, 1)), np.arange(12) % 2
+    with pytest.raises(ValueError, match=r"Analysis\(\) cannot be fitted on these rows"):
+        EnergyClassifier(LinearDiscriminantAnalysis()).fit(X, y)

@@ -52,7 +52,7 @@ class AnswerExpert(Expert):
         return FitResult(self)
 
     def __call__(self, inputs):
-        with naming(self.estimator, "asked"), np.errstate(all="ignore"):  # far rows overflow
+        with naming(self.estimator, "asked"):
             return -finite_energies(self._of_inputs(inputs))[:, None]
 
     def _of_inputs(self, inputs):

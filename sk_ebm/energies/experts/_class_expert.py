@@ -118,7 +118,8 @@ class ExpertEnergy(Expert):
         """Raise a ValueError unless the expert gives some probabilities for rows of its fit."""
         if not self.normalised:
             return
-        p = np.asarray(self.estimator_.predict_proba(inputs))
+        with naming(self.estimator, "asked"):
+            p = np.asarray(self.estimator_.predict_proba(inputs))
         expected = (p.shape[0], len(self.estimator_.classes_))
         if p.shape != expected or not np.isfinite(p).all(axis=1).any():
             raise ValueError(

@@ -43,9 +43,18 @@ class Expert(Energy):
 
 @contextmanager
 def naming(expert, doing="fitted"):
-    """Adds the expert to what its methods raise, and says what to do about missing values."""
+    """Adds the expert to what its methods raise, and says what to do about missing values.
+
+    Overflows and logarithms of zero are no news: what is not finite is dealt with afterwards.
+    """
     try:
-        yield
+        with np.errstate(all="ignore"):
+            yield
+    except IndexError as error:  # as of decompositions that keep no direction at all
+        raise ValueError(
+            f"The expert {expert!r} cannot be {doing} on these rows of X ({error}). Leave constant "
+            "columns out, or give more rows of positive weight."
+        ) from error
     except Exception as error:
         if isinstance(error, ValueError) and "contains NaN" in str(error):
             raise ValueError(
