@@ -1,6 +1,7 @@
 """Folds: which samples a model is fitted on, and which it is then evaluated on."""
 
 import reprlib
+import warnings
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -145,7 +146,9 @@ def user_folds(cv, X, y, groups, rng, *, classifier):
         return None
     rows = np.arange(len(y))
     try:
-        pairs = _splitter(cv, y, groups, rng, classifier).split(X, y, groups)
+        with warnings.catch_warnings():  # of rare classes, about which `knowing` does something
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+            pairs = list(_splitter(cv, y, groups, rng, classifier).split(X, y, groups))
         return Folds(tuple((rows[train], rows[test]) for train, test in pairs))
     except (ValueError, IndexError, TypeError) as error:
         grouped = "" if groups is None else f" in {len(np.unique(groups))} groups"

@@ -1,10 +1,12 @@
 """EnergyRanker: order the items of a query by their energies."""
 
+import warnings
 from collections import namedtuple
 from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
+from scipy.linalg import LinAlgWarning
 from sklearn import get_config
 from sklearn.callback import with_callbacks
 from sklearn.linear_model import LogisticRegression
@@ -283,6 +285,7 @@ class EnergyRanker(EnergyEstimator):
             return X
         if not isinstance(X, np.ndarray):
             raise ValueError(f"normalize='query' needs dense numbers, got {type(X).__name__}.")
+        X = np.ldexp(X, -np.frexp(np.abs(X).max(axis=0))[1])  # exactly, so that squares are finite
         sizes = np.bincount(codes)[:, None]
         order = np.argsort(codes, kind="stable")
         starts = np.cumsum(sizes) - sizes[:, 0]
@@ -576,7 +579,9 @@ def _level(energies, relevant, weights):
     z = np.append((mean - energies) / scale, [0.0, 0.0])[:, None]
     target = np.append(relevant, [False, True])
     weights = np.append(weights, [0.5, 0.5])
-    fitted = LogisticRegression(solver="newton-cholesky", tol=1e-10).fit(z, target, weights)
+    with warnings.catch_warnings():  # of very unequal weights, where another solver takes over
+        warnings.simplefilter("ignore", LinAlgWarning)
+        fitted = LogisticRegression(solver="newton-cholesky", tol=1e-10).fit(z, target, weights)
     beta, odds = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
     if beta <= _LEAST_BETA:
         positive = float(weights @ target)
