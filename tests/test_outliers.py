@@ -62,6 +62,11 @@ def test_few_or_equal_rows_have_no_outliers(energies):
     assert outlier_level(np.array(energies), np.ones(len(energies))) == np.max(energies)
 
 
+def test_a_valley_is_not_within_rows_of_one_energy():
+    energies = np.repeat([3.0, 4.0, 5.0], [200, 5, 10])
+    assert 4 <= outlier_level(energies, np.ones(215)) <= 5
+
+
 def test_extreme_units(mixed):
     level = outlier_level(mixed, np.ones(300))
     for unit in (1e-300, 1e300):

@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from sklearn.datasets import load_digits, make_classification
+from sklearn.datasets import load_breast_cancer, load_digits, make_classification
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sk_ebm import EnergyClassifier
 from sk_ebm.thresholds import FalseAlarm, Level
@@ -99,6 +103,21 @@ def test_what_no_class_fits_is_rejected(energy):
     assert np.mean(classifier.predict(X[~known]) == -1) > 0.3
     kept = classifier.predict(X_new) != -1
     assert np.mean(classifier.predict(X_new)[kept] == y_new[kept]) > 0.95
+
+
+@pytest.mark.parametrize(
+    "expert", [make_pipeline(StandardScaler(), LogisticRegression()), GaussianNB()], ids=str
+)
+def test_rows_that_an_expert_is_not_sure_of_are_no_outliers(expert):
+    data, target = load_breast_cancer(return_X_y=True)
+    shares = []
+    for seed in range(3):
+        X, new, y, _ = train_test_split(
+            data, target, test_size=0.4, stratify=target, random_state=seed
+        )
+        classifier = EnergyClassifier(expert, reject="mixture", random_state=0).fit(X, y)
+        shares.append(np.mean(classifier.predict(new) == -1))
+    assert np.max(shares) < 0.03
 
 
 def test_rejection_keeps_the_kind_of_labels():

@@ -52,7 +52,7 @@ def outlier_level(energies, weights):
 
 def _valley(values, counts):
     """The ranks of the energies around the most significant valley, or None."""
-    at, widest_gap = _order_statistics(values, counts)
+    at, widest_gap, place = _order_statistics(values, counts)
     n = counts.sum()
     numbers = np.unique(np.round(np.geomspace(1, max(_LARGEST_SHARE * n, 1), _PLACES)))
     above = numbers[:, None]  # rows above the valley's start u, (a, 1)
@@ -65,6 +65,7 @@ def _valley(values, counts):
     ends = at(n - beyond + 1)
     possible = used & (beyond <= above) & (2 * beyond >= above)
     possible &= ends - starts > _WIDER * widest_gap(n - above)
+    possible &= place(n - above) < place(n - beyond + 1)
     possible &= (beyond <= _FREE_SHARE * n) | _is_denser_beyond(at, n, above, beyond)
     if not possible.any():
         return None
@@ -95,7 +96,7 @@ def _at_least(successes, trials, probability):
 
 
 def _order_statistics(values, counts):
-    """Functions of ranks, from 1: the energy there, and the widest gap up to there.
+    """Functions of ranks, from 1: the energy there, the widest gap up to there, and its index.
 
     Equal energies are spread over the smaller of the two gaps below them, as rounding made them so.
     """
@@ -112,4 +113,4 @@ def _order_statistics(values, counts):
         part = np.clip((ends[group] - rank) / np.maximum(counts[group] - 1, 1), 0, 1)
         return values[group] - spread[group] * part
 
-    return at, lambda rank: widest[place(rank)]
+    return at, lambda rank: widest[place(rank)], place

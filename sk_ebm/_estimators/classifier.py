@@ -1,6 +1,7 @@
 """EnergyClassifier: classification by energies."""
 
 import numpy as np
+from scipy.special import logsumexp
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
 from sklearn.utils import (
@@ -21,6 +22,10 @@ from sk_ebm._utils.finite import finite_outputs
 from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
 from sk_ebm._utils.validation import check_number, check_weighs
 from sk_ebm.thresholds import FalseAlarm, resolve_threshold
+
+# In nats. Folds differ by so much where an expert is sure: without it, rejecting outliers of
+# unknown share rejected 12 to 27 % of the clean rows of wine and iris by naive Bayes.
+_EQUAL_ODDS = 0.1
 
 
 def _has_free_energy(classifier):
@@ -277,8 +282,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         if self.calibrate:
             learned |= _calibration(gibbs, target, weights)
         if rejects is not None:
-            level = rejects.fit(_of_inputs(energy, gibbs), weights).level_
-            learned["reject_threshold_"] = level
+            learned["reject_threshold_"] = _reject_level(rejects, energy, gibbs, weights)
         return learned
 
     def conformalize(self, X, y, sample_weight=None):
@@ -513,6 +517,24 @@ def _calibration(gibbs, target, weights):
     """What prediction sets are made from: -log p of the correct answers, and whose they are."""
     correct = -gibbs.log_probabilities[np.arange(len(target)), target]
     return {"calibration_energies_": correct, "_calibration": (target, weights)}
+
+
+def _reject_level(threshold, energy, gibbs, weights):
+    """The level of energies of the inputs that a threshold learns.
+
+    Where energies are -log p, most are nearly 0, so that all rows that a classifier is not sure of
+    seem to stand apart. Their share is therefore estimated from the log odds of an error, and
+    without the rows of the lowest odds, whose number says nothing about the others.
+    """
+    energies = _of_inputs(energy, gibbs)
+    if not (energy.normalised and threshold.estimates_share):
+        return threshold.fit(energies, weights).level_
+    ascending = np.sort(gibbs.energies, axis=1)
+    log_odds = ascending[:, 0] + logsumexp(-ascending[:, 1:], axis=1)
+    unsure = (log_odds > log_odds.min() + _EQUAL_ODDS) & (weights > 0)
+    if not unsure.any():
+        return energies.max()
+    return energies[log_odds <= threshold.fit(log_odds[unsure], weights[unsure]).level_].max()
 
 
 def _of_inputs(energy, gibbs):
