@@ -15,6 +15,7 @@ from sk_ebm._density.splines import (
 _N_TAIL = len(TAIL_KNOTS)
 _LOWER_LEVELS = np.array([0, 1e-9, 1e-6, 1e-4, 1e-2, 0.1, 0.3])
 _LEVELS = np.concatenate([_LOWER_LEVELS, [0.5], 1 - _LOWER_LEVELS[::-1]])  # ends of quadratures
+_LEAST_SCORE = -37.0  # whose normal tail is a normal number: below, logarithms are subtracted
 _LEAST_LEVEL, _GREATEST_LEVEL = 1e-300, 1 - 2**-53  # probabilities with finite quantiles
 
 
@@ -153,9 +154,12 @@ def _log_difference(low, high):
     """log(Phi(high) - Phi(low)), from the smaller tails."""
     flipped = low + high > 0
     low, high = np.where(flipped, -high, low), np.where(flipped, -low, high)
-    log_high = special.log_ndtr(high)
     with np.errstate(divide="ignore"):
-        return log_high + np.log(-np.expm1(special.log_ndtr(low) - log_high))
+        logs = np.log(special.ndtr(high) - special.ndtr(low))
+        far = high < _LEAST_SCORE
+        log_high = special.log_ndtr(high[far])
+        logs[far] = log_high + np.log(-np.expm1(special.log_ndtr(low[far]) - log_high))
+    return logs
 
 
 def _end_of_mass(low, slope, log_mass):
