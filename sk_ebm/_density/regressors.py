@@ -20,7 +20,7 @@ _MIN_ROWS_LINEAR = 10  # of a fold's training part, below which y is predicted b
 _MAX_ROWS_LINEAR = 1000  # above which linear regression gets no weight
 _MIN_ROWS_LARGE = 8000  # from which forests stay small, boosted trees grow larger, on several cores
 # From so many columns on boosted trees are fewer, with longer steps. Of 120 or 400 rows with 500
-# columns that takes a quarter of the time and .02 of R^2; to draw 100 columns for each tree loses .5.
+# columns that takes a quarter of the time and .02 of R^2; columns drawn for each tree take .5.
 _MIN_COLUMNS_WIDE = 100
 _PENALTIES = 10.0 ** np.arange(-4, 2)  # of linear ridge regression, for each row
 
