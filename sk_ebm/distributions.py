@@ -146,16 +146,25 @@ class CorrectedDistribution(Distribution):
     def _ppf(self, p):
         return self.base.from_normal_score(self.tilted.quantile(p))
 
-    def _quadrature(self, *breaks):
-        """Levels, values and masses (n, q); no kink of values, or break (n, b), lies between."""
-        kinks = getattr(self.base, "breaks", np.empty((self.n_rows, 0)))
-        levels, scores, masses = self.tilted.quadrature(np.hstack([kinks, *breaks]))
-        return levels, self.base.from_normal_score(scores), masses
+    @cached_property
+    def _ends(self):
+        """Levels (n, e) between which there are no kinks of quantiles."""
+        return self.tilted.quadrature_ends(getattr(self.base, "breaks", np.empty((self.n_rows, 0))))
+
+    def _between(self, ends):
+        """Levels, values and masses (n, e - 1, k) of a quadrature between levels (n, e)."""
+        levels, scores, masses = self.tilted.quadrature(ends)
+        values = self.base.from_normal_score(scores.reshape(self.n_rows, -1))
+        return levels, values.reshape(scores.shape), masses
+
+    @cached_property
+    def _quadrature(self):
+        return self._between(self._ends)
 
     def mean(self):
         if hasattr(self.base, "breaks"):
-            _, values, masses = self._quadrature()
-            return np.sum(masses * values, axis=1)
+            _, values, masses = self._quadrature
+            return np.sum(masses * values, axis=(1, 2))
         return np.sum(self.masses * self.support, axis=1)
 
     def mode(self):
@@ -181,16 +190,22 @@ class CorrectedDistribution(Distribution):
 
     def mean_distance(self, y):
         """E|Y - y| at y (n,)."""
-        y = y[:, None]
-        _, values, masses = self._quadrature(self.base.normal_score(y))
-        return np.sum(masses * np.abs(values - y), axis=1)
+        y, ends = y[:, None, None], self._ends
+        _, values, masses = self._quadrature
+        distances = np.sum(masses * np.abs(values - y), axis=2)
+        level = self._cdf(y[:, 0])
+        last = np.clip(np.sum(ends <= level, axis=1, keepdims=True) - 1, 0, ends.shape[1] - 2)
+        np.put_along_axis(distances, last, 0, axis=1)  # where y lies, there is a kink
+        low, high = (np.take_along_axis(ends, last + k, axis=1) for k in (0, 1))
+        _, values, masses = self._between(np.hstack([low, np.clip(level, low, high), high]))
+        return distances.sum(axis=1) + np.sum(masses * np.abs(values - y), axis=(1, 2))
 
     @cached_property
     def half_mean_difference(self):
         """E|Y - Y'| / 2 = E[(Y - m) (2 F(Y) - 1)] for any m, (n,)."""
-        levels, values, masses = self._quadrature()
-        middle = values[:, [values.shape[1] // 2]]
-        return np.sum(masses * (2 * levels - 1) * (values - middle), axis=1)
+        levels, values, masses = self._quadrature
+        middle = values[:, [values.shape[1] // 2], :1]
+        return np.sum(masses * (2 * levels - 1) * (values - middle), axis=(1, 2))
 
 
 class WithPointMasses(Distribution):

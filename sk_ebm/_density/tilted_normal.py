@@ -121,19 +121,20 @@ class TiltedNormal:
         )
         return np.where(passed == 0, left, np.where(passed == len(grid), right, inside))
 
-    def quadrature(self, breaks):
-        """Levels, their quantiles and masses, (n, q) each.
+    def quadrature_ends(self, breaks):
+        """Levels between which quantiles are smooth, (n, e).
 
         In equal parts of the mass spikes count, and between knots and breaks (n, b) the gaps.
         """
         levels = np.tile(_LEVELS, (len(breaks), 1))
         ends = np.hstack([levels, self._below_grid[:, ::PIECES], self.cdf(breaks)])
-        ends = np.sort(np.clip(ends, 0, 1), axis=1)
-        levels, masses = (
-            a.reshape(len(breaks), -1) for a in legendre_nodes(ends[:, :-1], ends[:, 1:])
-        )
+        return np.sort(np.clip(ends, 0, 1), axis=1)
+
+    def quadrature(self, ends):
+        """Levels, their quantiles and masses, (n, e - 1, NODES_PER_INTERVAL), between ends."""
+        levels, masses = legendre_nodes(ends[:, :-1], ends[:, 1:])
         inside = np.clip(levels, _LEAST_LEVEL, _GREATEST_LEVEL)
-        return levels, self.quantile(inside), masses
+        return levels, self.quantile(inside.reshape(len(ends), -1)).reshape(levels.shape), masses
 
 
 def _shares(logs):
