@@ -381,3 +381,19 @@ def test_a_distribution_is_of_one_target(rng):
     density = simple().fit(rng.standard_normal((30, 2)), rng.standard_normal((30, 2)))
     with pytest.raises(ValueError, match="predict_distribution needs one target, got 2"):
         density.predict_distribution(np.zeros((1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda m, X, y: m.predict_quantile(X, "a"), "q must be"),
+        (lambda m, X, y: m.predict_quantile(X, [0.1, None]), "q must be"),
+        (lambda m, X, y: m.score(X), "y must have a value for each row"),
+        (lambda m, X, y: m.cdf(X, np.where(y == y[3], np.nan, y)), r"y is missing \(NaN\) in"),
+        (lambda m, X, y: clone(m).fit(X, np.c_[y, 0 * y]), "got only 0 in column 1"),
+    ],
+)
+def test_messages_say_what_is_wrong(diabetes, ask, said):
+    X, y = (part[:60] for part in diabetes[:2])
+    with pytest.raises(ValueError, match=said):
+        ask(simple().fit(X, y), X, y)

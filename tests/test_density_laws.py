@@ -111,7 +111,9 @@ class TestLaws:
     @pytest.mark.parametrize("coverage", [0.5, 0.9, 1 - 1e-10])
     def test_intervals_hold_their_mass(self, case, coverage):
         distribution, _ = case
-        for ends in (distribution.interval(coverage), distribution.shortest_interval(coverage)):
+        equal, shortest = distribution.interval(coverage), distribution.shortest_interval(coverage)
+        assert (np.diff(shortest) <= np.diff(equal) * (1 + 1e-9)).all()
+        for ends in (equal, shortest):
             assert np.isfinite(ends).all()
             held = distribution.cdf(ends[:, 1]) - distribution.cdf(just_below(ends[:, 0]))
             assert (held >= coverage - 1e-4).all()

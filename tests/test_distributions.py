@@ -76,14 +76,6 @@ def test_mode_has_the_greatest_density(name, rng, tilted):
     assert (predictive.logpdf(predictive.mode()[:, None])[:, 0] >= others - 1e-3).all()
 
 
-def test_the_shortest_interval_is_shorter_than_the_equal_tailed_one(rng, tilted):
-    predictive = CorrectedDistribution(bases(rng)["student"], tilted)
-    shortest = predictive.shortest_interval(0.8)
-    equal = predictive.ppf(np.tile([0.1, 0.9], (6, 1)))
-    assert (np.diff(shortest) <= np.diff(equal) + 1e-2).all()
-    assert_allclose(np.diff(predictive.cdf(shortest)), 0.8, atol=1e-8)
-
-
 def distributions(rng):
     base = StudentDistribution(rng.standard_normal(6), rng.uniform(0.5, 2, size=6), 4.0)
     smooth = CorrectedDistribution(

@@ -404,9 +404,6 @@ LAWS = {name[4:]: law for name, law in list(globals().items()) if name.startswit
 UNREPAIRED = {
     number: what
     for what, numbers in {
-        "squares and powers overflow": (27, 47, 103, 135, 139),
-        "division by zero, or logarithm of it": (3, 19, 119),
-        "a distribution that its quadrature does not resolve": (39, 111, 151, 159, 163, 183),
         "errors and warnings of an expert": (46, 102),
     }.items()
     for number in numbers

@@ -3,6 +3,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 from sklearn.frozen import FrozenEstimator
+from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import BayesianRidge
 from sklearn.model_selection import KFold
 
@@ -43,3 +44,15 @@ def test_a_frozen_estimator_is_not_fitted_again(data, rng):
     model = BayesianRidge().fit(X, -y)
     _, fitted = fit(FrozenEstimator(model), X, y, rng)
     assert_allclose(fitted.normal_scores[:, 0], score(model, X, y), atol=1e-6)
+
+
+def test_distributions_narrower_than_the_numbers_around_them(data):
+    """Quantiles have their levels, wherever the mean is, and features are finite."""
+    X, y = data
+    process = FrozenEstimator(GaussianProcessRegressor(optimizer=None).fit(X, 1e20 * (2 + y)))
+    base = PredictedBase(process)
+    base.fit(X, 1e20 * y, 1e20 * y[:, None], np.ones(60), [], None)
+    distribution, features = base.distribution(X)
+    assert np.isfinite(features).all()
+    z = distribution.normal_score(distribution.from_normal_score(np.array([-1.0, 0.5])))
+    assert_allclose(z, np.tile([-1.0, 0.5], (60, 1)), atol=1e-3)

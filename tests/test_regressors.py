@@ -25,3 +25,14 @@ def test_default_locations(n, expected):
     assert names(n) == expected
     if "ExtraTreesRegressor" in expected:
         assert names(n, forest=False) == [name for name in expected if "Extra" not in name]
+
+
+def test_boosted_trees_of_wide_tables_are_few(rng):
+    pytest.importorskip("lightgbm")
+    y = rng.standard_normal(50)
+    narrow, wide = (
+        default_locations(rng.standard_normal((50, d)), y, np.ones(50), 40, rng)[0]
+        for d in (99, 100)
+    )
+    assert wide.n_estimators * wide.learning_rate <= narrow.n_estimators * narrow.learning_rate
+    assert wide.n_estimators <= narrow.n_estimators / 4

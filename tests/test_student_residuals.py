@@ -4,7 +4,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import KFold
 
 from sk_ebm._core.folds import Folds
-from sk_ebm._density.student_residuals import fit_student, fit_student_residuals
+from sk_ebm._density.student_residuals import (
+    _scale_features,
+    fit_student,
+    fit_student_residuals,
+)
 from sk_ebm._density.transforms import PowerTransform
 
 
@@ -53,3 +57,9 @@ def test_the_distribution_that_data_were_drawn_from(rng, exponent):
     assert fitted.log_likelihoods.mean() == pytest.approx(
         distribution.logpdf(y[:, None]).mean(), abs=0.03
     )
+
+
+def test_features_of_rows_far_away_are_finite():
+    far = np.array([[1e200, 1e200], [-1e300, -1e300]])
+    features = _scale_features(np.zeros((2, 1)), far, far[:, 0], 0.0, 1.0)
+    assert np.isfinite(features).all()

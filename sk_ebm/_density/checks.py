@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.metaestimators import available_if
 
+from sk_ebm._tables.refusals import check_target
 from sk_ebm._utils.validation import check_number, check_weighs
 
 _LARGEST_NUMBER = 1e150  # in absolute value: larger ones have squares that overflow
@@ -84,15 +85,19 @@ def check_data(X, targets, weights, conditional, point):
         return
     check_point(point, targets.shape[1])
     used = targets[weights > 0]
-    if (np.ptp(used, axis=0) == 0).any():
+    for j in np.flatnonzero(np.ptp(used, axis=0) == 0):
+        column = f" in column {j}" if used.shape[1] > 1 else ""
         raise ValueError(
             "y must take at least two values with positive weight, got only "
-            f"{used[0].tolist()}: a constant has no density."
+            f"{used[0, j]:g}{column}: a constant has no density."
         )
 
 
 def validated_targets(X, y, n_targets):
     """Targets (n, n_targets) of the rows of X."""
+    if y is None:
+        raise ValueError("y must have a value for each row of X, got None.")
+    check_target(y, numeric=True)
     y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
     check_consistent_length(X, y)
     targets = y.reshape(len(y), -1)

@@ -15,6 +15,8 @@ from sk_ebm._density.normal_scores import invert_normal_score, score_from_log_ta
 from sk_ebm._density.standardised import InputScaler
 from sk_ebm._utils.fit_arguments import fit_rows, seeded
 
+_LEAST_WIDTH = 1e-100  # of a distribution in the range of y: the logarithm of 0 is infinite
+_RESOLUTION = 1e-12  # of a mean, least standard deviation: numbers are 2e-16 of theirs apart
 _MAX_DOUBLINGS = 60  # of a bracket: 2^60 times the range of y
 
 
@@ -65,7 +67,8 @@ class PredictedBase:
         distribution = PredictedDistribution(_predicted_distributions(model, X), self._range)
         low, middle, high = distribution.from_normal_score(np.array([-1.0, 0.0, 1.0])).T
         unit = self._range[1] - self._range[0]
-        shape = [(middle - self._range.mean()) / unit, np.log((high - low) / unit)]
+        width = (high - low) / unit
+        shape = [(middle - self._range.mean()) / unit, np.log(np.maximum(width, _LEAST_WIDTH))]
         return distribution, np.hstack([self._scaler(X), np.stack(shape, axis=1)])
 
 
@@ -76,7 +79,8 @@ def _predicted_distributions(model, X):
     last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     if "return_std" in signature(last.predict).parameters:
         mean, std = model.predict(X, return_std=True)
-        return stats.norm(mean, np.maximum(std, np.finfo(float).tiny ** 0.5))
+        least = np.maximum(_RESOLUTION * np.abs(mean), np.finfo(float).tiny ** 0.5)
+        return stats.norm(mean, np.maximum(std, least))
     predicted = model.predict(X)
     missing = [name for name in ("logpdf", "logcdf", "logsf") if not hasattr(predicted, name)]
     if missing:

@@ -15,6 +15,7 @@ from sk_ebm._utils.weighted import weighted_std
 
 # density_ablation.py: fitting gains .002 +- .003 nats over df = 6 on 18 sets
 _DF_RANGE = 3, 30  # a finite variance at least; from 30 on nearly normal
+_FARTHEST = 1e150  # units from the centre that a location counts: its square is finite
 _MIN_SIZE = 1e-3  # added to sizes of residuals, of their median: the logarithm of 0 is infinite
 
 
@@ -117,7 +118,7 @@ def _transformed(power, values):
 
 def _scale_features(table, predictions, location, centre, unit):
     """Standardised columns: x, the location, its square and the disagreement of predictions."""
-    standardised = (location - centre) / unit
+    standardised = np.clip((location - centre) / unit, -_FARTHEST, _FARTHEST)
     columns = [table, standardised[:, None], standardised[:, None] ** 2]
     if predictions.shape[1] > 1:
         columns.append(np.log((predictions / unit).std(axis=1) + 1e-3)[:, None])

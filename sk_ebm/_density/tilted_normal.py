@@ -15,6 +15,7 @@ from sk_ebm._density.splines import (
 _N_TAIL = len(TAIL_KNOTS)
 _LOWER_LEVELS = np.array([0, 1e-9, 1e-6, 1e-4, 1e-2, 0.1, 0.3])
 _LEVELS = np.concatenate([_LOWER_LEVELS, [0.5], 1 - _LOWER_LEVELS[::-1]])  # ends of quadratures
+_LEAST_SCORE = -37.0  # whose normal tail is a normal number: below, logarithms are subtracted
 _LEAST_LEVEL, _GREATEST_LEVEL = 1e-300, 1 - 2**-53  # probabilities with finite quantiles
 
 
@@ -120,19 +121,20 @@ class TiltedNormal:
         )
         return np.where(passed == 0, left, np.where(passed == len(grid), right, inside))
 
-    def quadrature(self, breaks):
-        """Levels, their quantiles and masses, (n, q) each.
+    def quadrature_ends(self, breaks):
+        """Levels between which quantiles are smooth, (n, e).
 
         In equal parts of the mass spikes count, and between knots and breaks (n, b) the gaps.
         """
         levels = np.tile(_LEVELS, (len(breaks), 1))
         ends = np.hstack([levels, self._below_grid[:, ::PIECES], self.cdf(breaks)])
-        ends = np.sort(np.clip(ends, 0, 1), axis=1)
-        levels, masses = (
-            a.reshape(len(breaks), -1) for a in legendre_nodes(ends[:, :-1], ends[:, 1:])
-        )
+        return np.sort(np.clip(ends, 0, 1), axis=1)
+
+    def quadrature(self, ends):
+        """Levels, their quantiles and masses, (n, e - 1, NODES_PER_INTERVAL), between ends."""
+        levels, masses = legendre_nodes(ends[:, :-1], ends[:, 1:])
         inside = np.clip(levels, _LEAST_LEVEL, _GREATEST_LEVEL)
-        return levels, self.quantile(inside), masses
+        return levels, self.quantile(inside.reshape(len(ends), -1)).reshape(levels.shape), masses
 
 
 def _shares(logs):
@@ -153,9 +155,12 @@ def _log_difference(low, high):
     """log(Phi(high) - Phi(low)), from the smaller tails."""
     flipped = low + high > 0
     low, high = np.where(flipped, -high, low), np.where(flipped, -low, high)
-    log_high = special.log_ndtr(high)
     with np.errstate(divide="ignore"):
-        return log_high + np.log(-np.expm1(special.log_ndtr(low) - log_high))
+        logs = np.log(special.ndtr(high) - special.ndtr(low))
+        far = high < _LEAST_SCORE
+        log_high = special.log_ndtr(high[far])
+        logs[far] = log_high + np.log(-np.expm1(special.log_ndtr(low[far]) - log_high))
+    return logs
 
 
 def _end_of_mass(low, slope, log_mass):

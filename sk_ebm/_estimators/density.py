@@ -472,7 +472,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         -------
         support : ndarray of shape (n_samples, n_nodes)
         """
-        return self._evaluate_single("support", X, lambda d: d.support)
+        return self._evaluate_single("support (or grid)", X, lambda d: d.support)
 
     grid = support
 
@@ -525,8 +525,9 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         quantiles : ndarray of shape (n_samples,) or (n_samples, k)
             For several targets (n_samples, n_targets) or (n_samples, n_targets, k).
         """
-        levels = np.asarray(q, dtype=np.float64)
-        if levels.ndim > 1 or not ((levels > 0) & (levels < 1)).all():
+        levels = np.asarray(q)
+        is_number = levels.dtype.kind in "iuf" and levels.ndim <= 1
+        if not (is_number and ((levels > 0) & (levels < 1)).all()):
             raise ValueError(f"q must be a number, or a list of numbers, in (0, 1), got {q!r}.")
         quantiles = self._evaluate(X, lambda d: d.ppf(np.tile(levels.ravel(), (d.n_rows, 1))))
         return quantiles if levels.ndim else quantiles[..., 0]
