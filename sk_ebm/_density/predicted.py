@@ -13,7 +13,7 @@ from sk_ebm._core.folds import Folds
 from sk_ebm._density.base_fit import BaseFit
 from sk_ebm._density.normal_scores import invert_normal_score, score_from_log_tails
 from sk_ebm._density.standardised import InputScaler
-from sk_ebm._utils.fit_arguments import fit_rows, seeded
+from sk_ebm._utils.fit_arguments import fit_rows, naming, seeded
 
 _MAX_DOUBLINGS = 60  # of a bracket: 2^60 times the range of y
 
@@ -62,7 +62,8 @@ class PredictedBase:
         return self._distribution(self.estimator_, X)
 
     def _distribution(self, model, X):
-        distribution = PredictedDistribution(_predicted_distributions(model, X), self._range)
+        with naming(model, "asked"):
+            distribution = PredictedDistribution(_predicted_distributions(model, X), self._range)
         low, middle, high = distribution.from_normal_score(np.array([-1.0, 0.0, 1.0])).T
         unit = self._range[1] - self._range[0]
         shape = [(middle - self._range.mean()) / unit, np.log((high - low) / unit)]

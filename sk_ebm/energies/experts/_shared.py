@@ -1,6 +1,4 @@
-"""What experts share: columns of a classifier's answers, tags, and errors that name the expert."""
-
-from contextlib import contextmanager
+"""What experts share: columns of a classifier's answers, and tags."""
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
@@ -39,21 +37,6 @@ class Expert(Energy):
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.estimator).input_tags
         return tags
-
-
-@contextmanager
-def naming(expert, doing="fitted"):
-    """Adds the expert to what its methods raise, and says what to do about missing values."""
-    try:
-        yield
-    except Exception as error:
-        if isinstance(error, ValueError) and "contains NaN" in str(error):
-            raise ValueError(
-                f"The expert {expert!r} takes no missing values (NaN): give one that fills them, "
-                "such as a pipeline with an imputer, or use energy='trees', 'forest' in a detector."
-            ) from error
-        error.add_note(f"Raised while the expert {expert!r} was {doing}.")
-        raise
 
 
 def positions(classes, labels):
