@@ -17,7 +17,7 @@ from sk_ebm._core.queries import check_relevance, gains_of, query_codes, warn_wi
 from sk_ebm._tables.columns import split_column
 from sk_ebm._utils.ranks import rank_in_groups
 from sk_ebm._utils.sklearn_private import check_sample_weight
-from sk_ebm._utils.validation import check_number, check_weighs
+from sk_ebm._utils.validation import check_choice, check_number, check_weighs
 
 
 def ndcg(
@@ -238,8 +238,7 @@ def _mean_discounts(values, codes, k):
 
 def _summary(values, codes, empty, sample_weight, per_query):
     """The weighted mean of the values of queries, or, with ``per_query``, the values."""
-    if empty not in ("skip", 0, 1):
-        raise ValueError(f"empty must be 'skip', 0 or 1, got {empty!r}.")
+    check_choice("empty", empty, ("skip", 0, 1))
     if empty != "skip":
         values = np.where(np.isnan(values), float(empty), values)
     if per_query:

@@ -187,8 +187,8 @@ class Contamination(Threshold):
         self.rate = rate
 
     def check(self):
-        check_number("contamination", self.rate, 0)
-        check_number("contamination", self.rate, 0, 0.5, closed=True)
+        check_number("rate", self.rate, 0)
+        check_number("rate", self.rate, 0, 0.5, closed=True)
 
     def learn(self, energies, weights, compatible):
         weights = as_counts(weights)

@@ -195,7 +195,7 @@ def test_grid_search_through_a_pipeline(diabetes):
     [
         ({"n_basis": 0}, "n_basis must be an integer >= 1"),
         ({"n_orders": 0}, "n_orders must be an integer >= 1"),
-        ({"point": "middle"}, "point must be one of"),
+        ({"point": "middle"}, "point must be .mean., .median. or .mode."),
         ({"beta": -1}, "beta must be"),
         ({"energy": "woods"}, "energy must be one of"),
         ({"energy": "prototype"}, "PrototypeEnergy.* is one of classes"),

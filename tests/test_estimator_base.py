@@ -12,8 +12,14 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 
 from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector, EnergyRanker
-from sk_ebm.energies import KernelEnergy, TreesEnergy
-from sk_ebm.thresholds import FalseAlarm
+from sk_ebm.energies import (
+    KernelEnergy,
+    MLPEnergy,
+    NeighborsEnergy,
+    PrototypeEnergy,
+    TreesEnergy,
+)
+from sk_ebm.thresholds import Contamination, FalseAlarm
 
 N = 48
 RNG = np.random.default_rng(0)
@@ -89,6 +95,50 @@ def test_components_and_their_parameters_are_set_together():
     assert model.reject.rate == 0.2
     with pytest.raises(ValueError, match="Invalid parameter 'nothing'"):
         model.set_params(nothing__rate=0.2)
+
+
+ESTIMATORS = [EnergyClassifier, EnergyRanker, EnergyDetector, EnergyDensityEstimator]
+UNLIKELY = (["a"], {"a": 1}, np.ones(2), "misspelt", -9.5, np.nan, object())
+
+
+@pytest.mark.parametrize("make", ESTIMATORS)
+@pytest.mark.parametrize("value", UNLIKELY, ids=lambda value: type(value).__name__)
+def test_errors_name_the_parameter(make, value):
+    data = {"y": Y} | ({"groups": QUERIES} if make is EnergyRanker else {})
+    for name in set(make().get_params(deep=False)) - {"reject_label"}:
+        with pytest.raises(ValueError, match=name):
+            make(**{name: value}).fit(X, **data)
+
+
+@pytest.mark.parametrize(
+    "component, names",
+    [
+        (KernelEnergy, ["approximation", "n_components", "gamma"]),
+        (MLPEnergy, ["activation", "early_stopping", "batch_size"]),
+        (PrototypeEnergy, ["latent", "n_prototypes"]),
+        (TreesEnergy, ["subsample", "colsample", "early_stopping", "n_jobs", "max_step"]),
+        (NeighborsEnergy, ["whiten", "n_neighbors"]),
+        (Contamination, ["rate"]),
+    ],
+)
+@pytest.mark.parametrize("value", [*UNLIKELY, True], ids=lambda value: type(value).__name__)
+def test_errors_of_components_name_the_parameter(component, names, value):
+    for name in names:
+        if not (value is True and name in ("early_stopping", "whiten")):
+            with pytest.raises(ValueError, match=name):
+                component(**{name: value}).check()
+
+
+@pytest.mark.parametrize("value", [None, 1, ["from_dtype"]], ids=str)
+def test_columns_of_categories_are_a_list(value):
+    energy = TreesEnergy(categorical_features=value)
+    with pytest.raises(ValueError, match="categorical_features must be"):
+        EnergyClassifier(energy).fit(FRAME, Y)
+
+
+def test_folds_are_at_least_one():
+    with pytest.raises(ValueError, match=r"cv=\[\] cannot split 48 rows: it has no folds"):
+        EnergyClassifier(cv=[]).fit(X, Y)
 
 
 def read_only(X):

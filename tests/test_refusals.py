@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from scipy import sparse
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import BayesianRidge, LogisticRegression, Ridge
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 
@@ -79,6 +79,14 @@ REFUSING = {
     "expert": (EnergyClassifier(LogisticRegression()), "expert LogisticRegression() takes no miss"),
     "ranker": (EnergyRanker(alpha=0.1, beta=1.0), "energy='trees', which takes them"),
     "detector": (EnergyDetector(GaussianMixture()), "expert GaussianMixture() takes no missing"),
+    "location": (
+        EnergyDensityEstimator("linear", location=Ridge(), alpha=1.0, random_state=0),
+        "expert Ridge(",
+    ),
+    "base": (
+        EnergyDensityEstimator("linear", base=BayesianRidge(), alpha=1.0, random_state=0),
+        "expert BayesianRidge(",
+    ),
     "density": (
         EnergyDensityEstimator("linear", location=None),
         "give a location= or base= that takes",
@@ -89,7 +97,7 @@ REFUSING = {
 @pytest.mark.parametrize("name", REFUSING)
 def test_remedies_for_missing_values_are_within_the_package(name):
     model, remedy = REFUSING[name]
-    y = Y if name != "density" else X[:, 1]
+    y = Y if name not in ("density", "location", "base") else X[:, 1]
     data = {"y": y, "groups": np.arange(60) // 6}
     for call in (lambda: model.fit(GAPS, **data), lambda: model.fit(X, **data).predict(GAPS)):
         with pytest.raises(ValueError) as caught:

@@ -212,8 +212,8 @@ def test_a_number_is_a_share_or_an_energy(value):
 @pytest.mark.parametrize(
     ("threshold", "name"),
     [
-        (Contamination(0), "contamination"),
-        (Contamination(0.6), "contamination"),
+        (Contamination(0), "rate"),
+        (Contamination(0.6), "rate"),
         (FalseAlarm(1), "rate"),
         (FalseAlarm(0.1, confidence=1), "confidence"),
         (FScore(0), "weight"),

@@ -149,7 +149,10 @@ def user_folds(cv, X, y, groups, rng, *, classifier):
         with warnings.catch_warnings():  # of rare classes, about which `knowing` does something
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)
             pairs = list(_splitter(cv, y, groups, rng, classifier).split(X, y, groups))
-        return Folds(tuple((rows[train], rows[test]) for train, test in pairs))
+        folds = Folds(tuple((rows[train], rows[test]) for train, test in pairs))
+        if not len(folds):
+            raise ValueError("it has no folds.")
+        return folds
     except (ValueError, IndexError, TypeError) as error:
         grouped = "" if groups is None else f" in {len(np.unique(groups))} groups"
         raise ValueError(

@@ -118,10 +118,10 @@ def gains_of(relevance, gain):
         if gains.shape != relevance.shape or not (np.isfinite(gains) & (gains >= 0)).all():
             raise ValueError(f"gain must give a finite number >= 0 for each row, got {gains!r}.")
         return gains
+    if not (isinstance(gain, str) and gain in ("exp2", "linear")):
+        raise ValueError(f"gain must be 'exp2', 'linear' or a function, got {gain!r}.")
     if gain == "linear":
         return relevance
-    if gain != "exp2":
-        raise ValueError(f"gain must be 'exp2', 'linear' or a function, got {gain!r}.")
     if relevance.max(initial=0) > _LARGEST_RELEVANCE:
         raise ValueError(
             f"gain='exp2' is 2^y - 1, which overflows for relevance above {_LARGEST_RELEVANCE}, "

@@ -5,7 +5,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.metaestimators import available_if
 
 from sk_ebm._tables.refusals import check_target
-from sk_ebm._utils.validation import check_number, check_weighs
+from sk_ebm._utils.validation import check_choice, check_number, check_weighs
 
 _LARGEST_NUMBER = 1e150  # in absolute value: larger ones have squares that overflow
 MIN_ROWS_JOINT = 3  # of p(x)
@@ -37,8 +37,7 @@ def given_estimators(base, location):
 
 def check_point(point, n_targets):
     """Raise a ValueError unless so many targets have such a point."""
-    if point not in _POINTS:
-        raise ValueError(f"point must be one of {list(_POINTS)}, got {point!r}.")
+    check_choice("point", point, tuple(_POINTS))
     if point == "mode" and n_targets > 1:
         raise ValueError("point='mode' needs one target; use 'mean' or 'median' for several.")
 
@@ -46,14 +45,12 @@ def check_point(point, n_targets):
 def check_choices(point, atoms):
     """Raise a ValueError unless these parameters are among what is accepted."""
     check_point(point, 1)
-    if atoms is not False and atoms != "auto":
-        raise ValueError(f"atoms must be 'auto' or False, got {atoms!r}.")
+    check_choice("atoms", atoms, ("auto", False))
 
 
 def check_kind(kind, roundings):
     """Raise a ValueError unless the targets with these roundings have such a log-likelihood."""
-    if kind not in ("density", "mass"):
-        raise ValueError(f"kind must be 'density' or 'mass', got {kind!r}.")
+    check_choice("kind", kind, ("density", "mass"))
     if kind == "mass" and not all(rounding.has_intervals for rounding in roundings):
         raise ValueError(
             "kind='mass' needs answers that are repeated, or multiples of one number as rounded "

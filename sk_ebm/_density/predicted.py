@@ -13,7 +13,7 @@ from sk_ebm._core.folds import Folds
 from sk_ebm._density.base_fit import BaseFit
 from sk_ebm._density.normal_scores import invert_normal_score, score_from_log_tails
 from sk_ebm._density.standardised import InputScaler
-from sk_ebm._utils.fit_arguments import fit_rows, seeded
+from sk_ebm._utils.fit_arguments import fit_rows, naming, seeded
 
 _LEAST_WIDTH = 1e-100  # of a distribution in the range of y: the logarithm of 0 is infinite
 _RESOLUTION = 1e-12  # of a mean, least standard deviation: numbers are 2e-16 of theirs apart
@@ -64,7 +64,8 @@ class PredictedBase:
         return self._distribution(self.estimator_, X)
 
     def _distribution(self, model, X):
-        distribution = PredictedDistribution(_predicted_distributions(model, X), self._range)
+        with naming(model, "asked"):
+            distribution = PredictedDistribution(_predicted_distributions(model, X), self._range)
         low, middle, high = distribution.from_normal_score(np.array([-1.0, 0.0, 1.0])).T
         unit = self._range[1] - self._range[0]
         width = (high - low) / unit

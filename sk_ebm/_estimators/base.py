@@ -20,7 +20,13 @@ from sk_ebm._solvers.registry import SOLVERS
 from sk_ebm._tables.reading import check_names, check_no_times, with_nan
 from sk_ebm._tables.refusals import check_target, saying_why
 from sk_ebm._utils.estimators import KeepsFitted
-from sk_ebm._utils.validation import check_number, check_reachable
+from sk_ebm._utils.validation import (
+    check_choice,
+    check_n_jobs,
+    check_number,
+    check_reachable,
+    check_seed,
+)
 from sk_ebm._utils.warnings import warn_user
 from sk_ebm.energies import (
     ENERGIES,
@@ -123,10 +129,11 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
         check_number("l1_ratio", self.l1_ratio, 0, 1, closed=True)
         check_number("tol", self.tol, 0)
         check_number("max_iter", self.max_iter, 1, closed=True, kind=Integral)
-        if self.solver not in ("auto", *SOLVERS):
-            raise ValueError(
-                f"solver must be 'auto' or one of {sorted(SOLVERS)}, got {self.solver!r}."
-            )
+        check_choice("solver", self.solver, ("auto", *SOLVERS))
+        if isinstance(self.cv, Integral):
+            check_number("cv", self.cv, 2, closed=True, kind=Integral)
+        check_n_jobs(self.n_jobs)
+        check_seed(self.random_state)
         energy.check()
         loss.check()
         check_compatible(

@@ -20,7 +20,7 @@ from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.finite import finite_outputs
 from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
-from sk_ebm._utils.validation import check_number, check_weighs
+from sk_ebm._utils.validation import check_flag, check_number, check_weighs
 from sk_ebm.thresholds import FalseAlarm, resolve_threshold
 
 # In nats. Folds differ by so much where an expert is sure: without it, rejecting outliers of
@@ -205,6 +205,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         """
         with self._keeping_fitted():
             energy, loss = self._resolved_components()
+            check_flag("calibrate", self.calibrate)
             self._rejects()
             given = X, y
             X, y = self._validated(energy, X, y)

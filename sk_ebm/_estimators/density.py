@@ -34,7 +34,7 @@ from sk_ebm._density.rounding import Rounding
 from sk_ebm._density.splines import NormalSplines
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._utils.sklearn_private import check_sample_weight
-from sk_ebm._utils.validation import check_number
+from sk_ebm._utils.validation import check_choice, check_flag, check_number
 from sk_ebm.thresholds import FalseAlarm
 
 _MAX_SEED = np.iinfo(np.int32).max  # numpy takes up to 2**32 - 1, other libraries only this
@@ -256,6 +256,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         energy, loss = self._resolved_components()
         checks.check_base(self.base, self.location, self.power)
         checks.check_choices(self.point, self.atoms)
+        check_flag("conditional", self.conditional)
         check_number("n_basis", self.n_basis, 1, closed=True, kind=Integral)
         check_number("n_orders", self.n_orders, 1, closed=True, kind=Integral)
         return energy, loss
@@ -551,8 +552,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             For several targets (n_samples, n_targets, 2), each with this probability.
         """
         check_number("coverage", coverage, 0, 1)
-        if kind not in ("equal-tailed", "highest-density"):
-            raise ValueError(f"kind must be 'equal-tailed' or 'highest-density', got {kind!r}.")
+        check_choice("kind", kind, ("equal-tailed", "highest-density"))
         if kind == "highest-density":
             return self._evaluate(X, lambda d: d.shortest_interval(coverage))
         check_is_fitted(self)

@@ -25,7 +25,7 @@ from sk_ebm._estimators.default_detector import default_energy
 from sk_ebm._estimators.row_labels import RowLabels
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
-from sk_ebm._utils.validation import check_choice, check_number, check_weighs
+from sk_ebm._utils.validation import check_choice, check_flag, check_number, check_weighs
 from sk_ebm.energies import (
     INPUT_ENERGIES,
     AnswerExpert,
@@ -294,6 +294,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
     def _resolved_settings(self, y):
         """Energy, loss and threshold, after checking that they go together."""
         check_choice("labels", self.labels, (None, "anomaly", "answer"))
+        check_flag("novelty", self.novelty)
         if self.labels is not None and y is None:
             raise ValueError(f"labels={self.labels!r} says what y means, but y is None.")
         energy, loss = self._resolved_components()

@@ -23,7 +23,7 @@ from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.finite import finite_outputs
 from sk_ebm._utils.ranks import rank_in_groups
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
-from sk_ebm._utils.validation import check_number, check_weighs
+from sk_ebm._utils.validation import check_choice, check_number, check_weighs
 from sk_ebm._utils.warnings import warn_user
 from sk_ebm.exceptions import NothingLearnedWarning
 from sk_ebm.losses._mean_over_correct import MeanOverCorrect
@@ -216,11 +216,9 @@ class EnergyRanker(EnergyEstimator):
 
     def _resolved_components(self):
         energy, loss = super()._resolved_components()
-        if self.normalize not in (None, "query"):
-            raise ValueError(f"normalize must be None or 'query', got {self.normalize!r}.")
+        check_choice("normalize", self.normalize, (None, "query"))
         check_number("k", self.k, 1, closed=True, kind=Integral, other=(None,))
-        if self.empty not in ("skip", 0, 1):
-            raise ValueError(f"empty must be 'skip', 0 or 1, got {self.empty!r}.")
+        check_choice("empty", self.empty, ("skip", 0, 1))
         return energy, loss if loss.several_correct else MeanOverCorrect(loss)
 
     def _read_queries(self, X, groups, qid, warns=False):
@@ -300,7 +298,6 @@ class EnergyRanker(EnergyEstimator):
         if self.cv is None or len(answers) == 1:
             return None
         if isinstance(self.cv, Integral):
-            check_number("cv", self.cv, 2, closed=True, kind=Integral)
             return answers.folds(self.cv, check_random_state(self.random_state))
         return Folds(
             tuple(

@@ -55,8 +55,8 @@ class TableEncoder:
 
     def _categorical_columns(self, X):
         """Indices of the columns of categories."""
-        if self.categorical_features != "from_dtype":
-            named = self.categorical_features
+        named = self.categorical_features
+        if not isinstance(named, str):
             return [column_index(X, "categorical_features", column) for column in named]
         if not hasattr(X, "columns"):
             return [i for i in range(X.shape[1]) if X.dtype.kind in "OUS" and _is_text(X[:, i])]

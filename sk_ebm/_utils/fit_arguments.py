@@ -1,4 +1,6 @@
-"""What the fits of other libraries' estimators are given: seeds, weights, rows."""
+"""What the fits of other libraries' estimators are given, and errors that name them."""
+
+from contextlib import contextmanager
 
 import numpy as np
 from sklearn import get_config
@@ -56,7 +58,33 @@ def _requests_weights(estimator):
     return get_routing_for_object(estimator).consumes("fit", ["sample_weight"])
 
 
+@contextmanager
+def naming(expert, doing="fitted"):
+    """Adds the expert to what its methods raise, and says what to do about missing values.
+
+    Overflows and logarithms of zero are no news: what is not finite is dealt with afterwards.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except IndexError as error:  # as of decompositions that keep no direction at all
+        raise ValueError(
+            f"The expert {expert!r} cannot be {doing} on these rows of X ({error}). Leave constant "
+            "columns out, or give more rows of positive weight."
+        ) from error
+    except Exception as error:
+        if isinstance(error, ValueError) and "contains NaN" in str(error):
+            raise ValueError(
+                f"The expert {expert!r} takes no missing values (NaN): give one that fills them, "
+                "such as a pipeline with an imputer."
+            ) from error
+        error.add_note(f"Raised while the expert {expert!r} was {doing}.")
+        raise
+
+
 def fit_rows(estimator, X, y, weights, rows):
     """The estimator, fitted on those of the rows that have a positive weight."""
     rows = rows[weights[rows] > 0]
-    return estimator.fit(X[rows], y[rows], **weight_arguments(estimator, weights[rows]))
+    arguments = weight_arguments(estimator, weights[rows])
+    with naming(estimator):
+        return estimator.fit(X[rows], y[rows], **arguments)

@@ -4,6 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import check_random_state
 
 _COLUMN_SIZES = 1e-75, 1e75  # products of variances and inverse variances are finite
 
@@ -26,10 +27,35 @@ def check_number(name, value, low, high=np.inf, *, closed=False, kind=Real, othe
 
 
 def check_choice(name, value, choices):
-    """Raise a ValueError that names the parameter unless it is None or a string of the choices."""
-    if not isinstance(value, (str, type(None))) or value not in choices:
+    """Raise a ValueError that names the parameter unless it is one of the choices, at least two."""
+    if not isinstance(value, tuple(map(type, choices))) or value not in choices:
         *others, last = map(repr, choices)
         raise ValueError(f"{name} must be {', '.join(others)} or {last}, got {value!r}.")
+
+
+def check_flag(name, value):
+    """Raise a ValueError that names the parameter unless it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False, got {value!r}.")
+
+
+def check_n_jobs(value):
+    """Raise a ValueError unless it is a number of processes or threads, as in joblib."""
+    if value is not None and not (_is_number(value, Integral) and value != 0):
+        raise ValueError(
+            f"n_jobs must be None, an integer >= 1, or -1 for all processors, got {value!r}."
+        )
+
+
+def check_seed(value):
+    """Raise a ValueError unless it is a ``random_state`` of scikit-learn."""
+    try:
+        check_random_state(value)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            "random_state must be None, an integer from 0 to 2**32 - 1 or a RandomState, got "
+            f"{value!r}."
+        ) from error
 
 
 def _is_number(value, kind):

@@ -9,7 +9,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils import gen_batches
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from sk_ebm._utils.validation import check_number, check_scales
+from sk_ebm._utils.validation import check_choice, check_number, check_scales
 from sk_ebm.energies._design import column_variances
 from sk_ebm.energies._linear import LinearEnergy
 
@@ -49,10 +49,7 @@ class KernelEnergy(LinearEnergy):
         self.gamma = gamma
 
     def check(self):
-        if self.approximation not in ("nystroem", "fourier"):
-            raise ValueError(
-                f"approximation must be 'nystroem' or 'fourier', got {self.approximation!r}."
-            )
+        check_choice("approximation", self.approximation, ("nystroem", "fourier"))
         check_number("n_components", self.n_components, 0, kind=Integral, other=(None,))
         check_number("gamma", self.gamma, 0, other=(None,))
 

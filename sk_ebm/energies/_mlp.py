@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
 from sk_ebm._core.training import FitResult
-from sk_ebm._utils.validation import check_number, check_scales
+from sk_ebm._utils.validation import check_choice, check_flag, check_number, check_scales
 from sk_ebm.energies._base import Energy
 
 _ALPHA = 1e-4  # that of MLPClassifier
@@ -75,10 +75,7 @@ class MLPEnergy(Energy):
         self.patience = patience
 
     def check(self):
-        if self.activation not in _ACTIVATIONS:
-            raise ValueError(
-                f"activation must be one of {sorted(_ACTIVATIONS)}, got {self.activation!r}."
-            )
+        check_choice("activation", self.activation, tuple(_ACTIVATIONS))
         sizes = np.atleast_1d(self.hidden_layer_sizes)
         if sizes.dtype.kind not in "iu" or (sizes < 1).any():
             raise ValueError(
@@ -89,6 +86,7 @@ class MLPEnergy(Energy):
         check_number("patience", self.patience, 0, kind=Integral)
         check_number("batch_size", self.batch_size, 0, kind=Integral, other=(None,))
         check_number("validation_fraction", self.validation_fraction, 0, 1)
+        check_flag("early_stopping", self.early_stopping)
 
     def fit(self, inputs, training):
         check_scales(inputs)

@@ -10,7 +10,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils.extmath import row_norms
 
 from sk_ebm._core.training import FitResult
-from sk_ebm._utils.validation import check_number, check_scales
+from sk_ebm._utils.validation import check_choice, check_number, check_scales
 from sk_ebm.energies._base import Energy
 
 _ALPHA = 1e-3  # a weak default, not tuned: k-means' centres are near the optimum
@@ -60,8 +60,7 @@ class PrototypeEnergy(Energy):
         self.gamma = gamma
 
     def check(self):
-        if self.latent not in ("min", "free"):
-            raise ValueError(f"latent must be 'min' or 'free', got {self.latent!r}.")
+        check_choice("latent", self.latent, ("min", "free"))
         check_number("n_prototypes", self.n_prototypes, 0, kind=Integral)
         check_number("gamma", self.gamma, 0, other=(None,))
 

@@ -9,6 +9,7 @@ from sklearn.utils import get_tags
 from sk_ebm._core.pooling import aligned, pool
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.sklearn_private import NamedParts
+from sk_ebm._utils.validation import check_choice
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._registry import ENERGIES, INPUT_ENERGIES
 from sk_ebm.energies.experts._class_expert import ExpertEnergy
@@ -143,8 +144,7 @@ class SumEnergy(NamedParts, Energy):
                     )
 
     def _check_combine(self):
-        if self.combine not in ("pooled", "residual"):
-            raise ValueError(f"combine must be 'pooled' or 'residual', got {self.combine!r}.")
+        check_choice("combine", self.combine, ("pooled", "residual"))
 
     def fit(self, inputs, training):
         folds = training.folds or training.default_folds()

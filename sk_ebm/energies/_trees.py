@@ -11,7 +11,7 @@ from sk_ebm._core.folds import Folds
 from sk_ebm._core.training import FitResult
 from sk_ebm._tables.encoding import TableEncoder
 from sk_ebm._utils.threads import lightgbm_threads
-from sk_ebm._utils.validation import check_number
+from sk_ebm._utils.validation import check_flag, check_n_jobs, check_number
 from sk_ebm._utils.warnings import warn_user
 from sk_ebm.energies._base import Energy
 from sk_ebm.exceptions import NothingLearnedWarning
@@ -139,17 +139,19 @@ class TreesEnergy(Energy):
         check_number("max_depth", self.max_depth, 1, closed=True, kind=Integral, other=(None,))
         leaf = self.min_samples_leaf
         check_number("min_samples_leaf", leaf, 1, closed=True, kind=Integral, other=("auto",))
-        check_number("subsample", 0.5 if self.subsample == 1 else self.subsample, 0, 1)
-        colsample = 0.5 if self.colsample == 1 else self.colsample
-        check_number("colsample", colsample, 0, 1, other=("auto",))
+        check_number("subsample", self.subsample, 0)
+        check_number("subsample", self.subsample, 0, 1, closed=True)
+        check_number("colsample", self.colsample, 0, other=("auto",))
+        check_number("colsample", self.colsample, 0, 1, closed=True, other=("auto",))
         check_number("max_step", self.max_step, 0, other=(None,))
         check_number("max_bins", self.max_bins, 2, 65535, closed=True, kind=Integral)
         check_number("validation_fraction", self.validation_fraction, 0, 1)
         check_number("patience", self.patience, 1, closed=True, kind=Integral)
-        n_jobs = 1 if isinstance(self.n_jobs, Integral) and self.n_jobs < 0 else self.n_jobs
-        check_number("n_jobs", n_jobs, 1, closed=True, kind=Integral, other=(None,))
+        check_flag("early_stopping", self.early_stopping)
+        check_n_jobs(self.n_jobs)
         columns = self.categorical_features
-        if isinstance(columns, str) and columns != "from_dtype":
+        is_list = isinstance(columns, (list, tuple)) or getattr(columns, "ndim", 0) == 1
+        if not is_list and not (isinstance(columns, str) and columns == "from_dtype"):
             raise ValueError(
                 f"categorical_features must be 'from_dtype' or a list of columns, got {columns!r}."
             )

@@ -2,8 +2,8 @@
 
 from sklearn.base import clone
 
-from sk_ebm._utils.fit_arguments import seeded, weight_arguments
-from sk_ebm.energies.experts._shared import Expert, naming
+from sk_ebm._utils.fit_arguments import naming, seeded, weight_arguments
+from sk_ebm.energies.experts._shared import Expert
 from sk_ebm.energies.inputs._base import InputEnergy, finite_energies
 
 

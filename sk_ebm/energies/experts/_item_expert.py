@@ -9,9 +9,9 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
 from sk_ebm._core.training import FitResult
-from sk_ebm._utils.fit_arguments import seeded, weight_arguments
+from sk_ebm._utils.fit_arguments import naming, seeded, weight_arguments
 from sk_ebm._utils.sklearn_private import take_rows
-from sk_ebm.energies.experts._shared import Expert, naming
+from sk_ebm.energies.experts._shared import Expert
 
 _QUERIES = ("groups", "qid", "group_id", "group")  # names of what holds the queries
 

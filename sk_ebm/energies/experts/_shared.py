@@ -1,6 +1,4 @@
-"""What experts share: columns of a classifier's answers, tags, and errors that name the expert."""
-
-from contextlib import contextmanager
+"""What experts share: columns of a classifier's answers, and tags."""
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
@@ -39,30 +37,6 @@ class Expert(Energy):
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.estimator).input_tags
         return tags
-
-
-@contextmanager
-def naming(expert, doing="fitted"):
-    """Adds the expert to what its methods raise, and says what to do about missing values.
-
-    Overflows and logarithms of zero are no news: what is not finite is dealt with afterwards.
-    """
-    try:
-        with np.errstate(all="ignore"):
-            yield
-    except IndexError as error:  # as of decompositions that keep no direction at all
-        raise ValueError(
-            f"The expert {expert!r} cannot be {doing} on these rows of X ({error}). Leave constant "
-            "columns out, or give more rows of positive weight."
-        ) from error
-    except Exception as error:
-        if isinstance(error, ValueError) and "contains NaN" in str(error):
-            raise ValueError(
-                f"The expert {expert!r} takes no missing values (NaN): give one that fills them, "
-                "such as a pipeline with an imputer, or use energy='trees', 'forest' in a detector."
-            ) from error
-        error.add_note(f"Raised while the expert {expert!r} was {doing}.")
-        raise
 
 
 def positions(classes, labels):

@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
 from sk_ebm._utils.estimators import row_blocks
-from sk_ebm._utils.validation import check_number
+from sk_ebm._utils.validation import check_flag, check_number
 from sk_ebm.energies.inputs._shrunk_covariance import ShrunkCovariance
 from sk_ebm.energies.inputs._standardised import _Standardised
 from sk_ebm.energies.inputs._subspace import _Subspace
@@ -32,6 +32,7 @@ class NeighborsEnergy(_Standardised):
 
     def check(self):
         check_number("n_neighbors", self.n_neighbors, 1, closed=True, kind=Integral)
+        check_flag("whiten", self.whiten)
 
     def fit_standardised(self, X, weights, rng):
         self._covariance = None
