@@ -20,10 +20,10 @@ from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KernelDensity, KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
-from sk_ebm import EnergyClassifier
+from sk_ebm import EnergyClassifier, EnergyDetector
 from sk_ebm.energies import SumEnergy
 
 EXPERTS = {
@@ -441,3 +441,10 @@ def test_a_class_without_weight_has_no_probability(expert, rng):
         classifier = EnergyClassifier(energy, beta=1, random_state=0)
         p = classifier.fit(X, y, sample_weight=(y < 2).astype(float)).predict_proba(X)
         assert p.shape == (120, 3) and p[:, 2].max() < 0.02
+
+
+def test_a_far_training_row_is_refused_without_warnings(rng):
+    X = rng.standard_normal((30, 2))
+    X[0] = 1e155
+    with pytest.raises(ValueError, match="not finite"):
+        EnergyDetector(OneClassSVM()).fit(X)

@@ -401,7 +401,7 @@ UNREPAIRED = {
         "division by zero, or logarithm of it": (3, 19, 96, 119),
         "a distribution that its quadrature does not resolve": (39, 111, 151, 159, 163, 183),
         "folds of cv that lack a class": (56, 68, 116, 152),
-        "errors and warnings of an expert": (46, 102, 140),
+        "errors and warnings of an expert": (140,),
         "a warning of the regression for the level of a ranker": (133,),
         "sparse arrays in LightGBM": (53,),
     }.items()

@@ -43,9 +43,13 @@ class Expert(Energy):
 
 @contextmanager
 def naming(expert, doing="fitted"):
-    """Adds the expert to what its methods raise, and says what to do about missing values."""
+    """Adds the expert to what its methods raise, and says what to do about missing values.
+
+    Numbers that overflow in it, as squares of far rows do, are for those who read its answers.
+    """
     try:
-        yield
+        with np.errstate(all="ignore"):
+            yield
     except Exception as error:
         if isinstance(error, ValueError) and "contains NaN" in str(error):
             raise ValueError(
