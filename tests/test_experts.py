@@ -21,10 +21,10 @@ from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KernelDensity, KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
-from sk_ebm import EnergyClassifier
+from sk_ebm import EnergyClassifier, EnergyDetector
 from sk_ebm.energies import SumEnergy
 
 EXPERTS = {
@@ -448,3 +448,10 @@ def test_an_expert_that_fails_on_constant_columns_says_so():
     X, y = np.ones((12, 1)), np.arange(12) % 2
     with pytest.raises(ValueError, match=r"Analysis\(\) cannot be fitted on these rows"):
         EnergyClassifier(LinearDiscriminantAnalysis()).fit(X, y)
+
+
+def test_a_far_training_row_is_refused_without_warnings(rng):
+    X = rng.standard_normal((30, 2))
+    X[0] = 1e155
+    with pytest.raises(ValueError, match="not finite"):
+        EnergyDetector(OneClassSVM()).fit(X)

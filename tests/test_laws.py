@@ -401,16 +401,6 @@ def law_units_of_columns_do_not_matter_where_columns_are_standardised(case, esti
 LAWS = {name[4:]: law for name, law in list(globals().items()) if name.startswith("law_")}
 
 
-UNREPAIRED = {
-    number: what
-    for what, numbers in {
-        "errors and warnings of an expert": (46, 102),
-    }.items()
-    for number in numbers
-}
-"""Situations that still break a law, by number."""
-
-
 def pytest_generate_tests(metafunc):
     if "law" in metafunc.fixturenames:
         first, examples = (metafunc.config.getoption(name) for name in ("first", "examples"))
@@ -421,8 +411,6 @@ def pytest_generate_tests(metafunc):
 
 def test_laws(law, number):
     """Every situation is fitted and answers sanely; each tries one law more."""
-    if number in UNREPAIRED:
-        pytest.xfail(UNREPAIRED[number])
     case = situation(number)
     try:
         estimator, new = fitted(case), case.fill(case.new)

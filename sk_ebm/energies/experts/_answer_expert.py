@@ -67,7 +67,7 @@ class AnswerExpert(Expert):
 
     def of_pairs(self, inputs, y):
         """Energies (m,) of inputs with their answers; a class it has not seen has p = 0."""
-        with np.errstate(all="ignore"):
+        with naming(self.estimator, "asked"):
             return finite_energies(self._of_pairs(inputs, y))
 
     def _of_pairs(self, inputs, y):
