@@ -121,3 +121,8 @@ def test_more_candidates_than_items_are_all_of_them(name, items):
     index, every = (ItemIndex(**{name: k}).fit(items[:200]) for k in (2**40, 200))
     found, expected = (ind.search(items[:3], 4, 1000)[0] for ind in (index, every))
     assert_array_equal(found, expected)
+
+
+def test_items_whose_squares_overflow_are_refused(rng):
+    with pytest.raises(ValueError, match="largest number of a column"):
+        ItemIndex().fit(1e155 * rng.standard_normal((20, 2)))

@@ -56,3 +56,10 @@ def test_a_class_of_one_row_has_one_prototype(rng):
         EnergyClassifier(PrototypeEnergy(latent="min"), "log", random_state=0).fit(X, y).energy_
     )
     assert_array_equal(np.bincount(energy.classes_of_)[1:], [2, 1])
+
+
+@pytest.mark.parametrize("size", [1e20, 1e-20])
+def test_squares_that_single_precision_does_not_hold_are_refused(size, rng):
+    X = (size * rng.standard_normal((20, 2))).astype(np.float32)
+    with pytest.raises(ValueError, match=r"between 1e-18 and 1e\+18"):
+        EnergyClassifier("prototype").fit(X, np.arange(20) % 2)

@@ -190,7 +190,8 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         y : array-like of shape (n_samples,)
             At least two classes.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative, not all zero. A row of weight 2 equals two rows.
+            Non-negative, not all zero. A row of weight 2 equals two rows, so that their sum counts
+            the rows: where it is well below one, probabilities are nearly those of chance.
         groups : array-like of shape (n_samples,), default=None
             Rows of one group stay together in the folds of ``cv``.
 

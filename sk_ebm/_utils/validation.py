@@ -7,6 +7,7 @@ from scipy import sparse
 from sklearn.utils import check_random_state
 
 _COLUMN_SIZES = 1e-75, 1e75  # products of variances and inverse variances are finite
+_SINGLE_SIZES = 1e-18, 1e18  # squares are finite in single precision
 
 
 def check_number(name, value, low, high=np.inf, *, closed=False, kind=Real, other=()):
@@ -62,11 +63,15 @@ def _is_number(value, kind):
     return isinstance(value, kind) and not isinstance(value, bool) and value < np.inf
 
 
-def check_scales(X):
-    """Raise a ValueError that names a column of X (n, d) whose squares overflow or vanish."""
+def check_scales(X, *, squares=False):
+    """Raise a ValueError that names a column of X (n, d) whose squares overflow or vanish.
+
+    ``squares`` says that they are held in the precision of X.
+    """
     sizes = abs(X).max(axis=0)
     sizes = sizes.toarray().ravel() if sparse.issparse(sizes) else sizes
-    sizes, (low, high) = sizes.astype(np.float64), _COLUMN_SIZES
+    low, high = _SINGLE_SIZES if squares and X.dtype == np.float32 else _COLUMN_SIZES
+    sizes = sizes.astype(np.float64)
     bad = np.flatnonzero((sizes > high) | ((sizes > 0) & (sizes < low)))
     if len(bad):
         raise ValueError(

@@ -9,7 +9,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import validate_data
 
 from sk_ebm._utils.estimators import KeepsFitted
-from sk_ebm._utils.validation import check_number
+from sk_ebm._utils.validation import check_number, check_scales
 
 _MOST_LINKS = 1024  # of each item: 8 kB; recall is 1 with far fewer
 
@@ -83,6 +83,7 @@ class ItemIndex(KeepsFitted, BaseEstimator):
         check_number("n_search", self.n_search, 1, closed=True, kind=Integral)
         with self._keeping_fitted():
             self.items_ = validate_data(self, items, dtype=[np.float64, np.float32], order="C")
+            check_scales(self.items_, squares=True)
             self.scaler_ = StandardScaler().fit(self.items_)
             n_columns = self.items_.shape[1]
             self.graph_ = faiss.IndexHNSWFlat(n_columns, self.n_links, faiss.METRIC_INNER_PRODUCT)

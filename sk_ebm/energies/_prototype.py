@@ -65,7 +65,7 @@ class PrototypeEnergy(Energy):
         check_number("gamma", self.gamma, 0, other=(None,))
 
     def fit(self, inputs, training):
-        check_scales(inputs)
+        check_scales(inputs, squares=True)
         training = training.with_default_alpha(_ALPHA)
         objective, answers = training.objective, training.answers
         self.alpha_ = training.penalty.alpha
