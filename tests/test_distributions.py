@@ -85,7 +85,7 @@ def distributions(rng):
         smooth, np.array([-0.5, 1.0]), 0.5, np.log(rng.dirichlet(np.ones(3), size=6))
     )
     values = np.arange(-40, 41) / 2
-    rounding = Rounding(values, values[:0], 0.5, 0.5, values, np.ones(len(values)))
+    rounding = Rounding(values, values[:0], 0.5, 0.5, values, *np.ones((2, len(values))))
     return {
         "point masses": with_points,
         "rounded": RoundedDistribution(smooth, rounding),
