@@ -11,7 +11,7 @@ from sk_ebm._density.predicted import PredictedDistribution
 from sk_ebm._density.rounding import Rounding
 from sk_ebm._density.splines import NormalSplines
 from sk_ebm._density.student import StudentDistribution
-from sk_ebm._density.tilted_normal import TiltedNormal
+from sk_ebm._density.tilted_normal import TiltedNormal, _log_mass, _log_piece_masses
 from sk_ebm.distributions import CorrectedDistribution, RoundedDistribution, WithPointMasses
 
 SPLINES = NormalSplines(8)
@@ -85,7 +85,7 @@ def distributions(rng):
         smooth, np.array([-0.5, 1.0]), 0.5, np.log(rng.dirichlet(np.ones(3), size=6))
     )
     values = np.arange(-40, 41) / 2
-    rounding = Rounding(values, values[:0], 0.5, 0.5, values, np.ones(len(values)))
+    rounding = Rounding(values, values[:0], 0.5, 0.5, values, *np.ones((2, len(values))))
     return {
         "point masses": with_points,
         "rounded": RoundedDistribution(smooth, rounding),
@@ -188,3 +188,10 @@ def test_the_shortest_interval_is_nearly_the_shortest_of_all(name, rng, tilted):
     ends = predictive.ppf(np.tile([*tails, *tails + 0.8], (6, 1)))
     least = (ends[:, 400:] - ends[:, :400]).min(axis=1)
     assert_allclose(np.diff(predictive.shortest_interval(0.8))[:, 0], least, rtol=0.02)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 20.0, 1e4])
+def test_masses_of_pieces_are_those_of_differences(rng, size):
+    slopes = size * rng.standard_normal((6, len(SPLINES.grid) - 1))
+    exact = _log_mass(SPLINES.grid[:-1], SPLINES.grid[1:], slopes)
+    assert_allclose(_log_piece_masses(SPLINES.grid, slopes), exact, rtol=1e-10, atol=1e-12)

@@ -62,7 +62,7 @@ def test_new_values_are_drawn_as_often_as_rows_have_values_of_their_own(rng):
 
 
 def test_a_draw_is_kept_where_no_value_is_plausible_beside_it():
-    sampler = RepeatedValueSampler(np.arange(20.0), np.full(20, 5))
+    sampler = RepeatedValueSampler(np.arange(20.0), np.full(20, 5), np.full(20, 5))
     distribution = Normal(np.array([3.5, 4.0]), 1e-3)
     kept, moved = replaced(sampler, distribution, np.random.RandomState(0))
     assert kept == distribution.draws(np.random.RandomState(0))[0]
@@ -113,3 +113,14 @@ def test_columns_that_are_given_stay_as_they_are(table):
 def test_a_smooth_density_has_smooth_draws(table):
     drawn = joint(table, atoms=False).sample(500, random_state=0)
     assert [len(np.unique(column)) for column in drawn.T] == [500] * 4
+
+
+def test_weights_say_how_frequent_values_are(rng):
+    y = np.round(15 * rng.standard_normal(600))
+    weights = np.where(y % 2 == 0, 1.9, 0.1)
+    rounding = Rounding.of(y, weights)
+    assert rounding.frequencies.sum() == pytest.approx(600)
+    table = np.column_stack([y, y + rng.standard_normal(600)])
+    density = EnergyDensityEstimator("linear", conditional=False, alpha=1.0, random_state=0)
+    draws = density.fit(table, sample_weight=weights).sample(n_samples=1000, random_state=0)
+    assert np.mean(draws[:, 0] % 2 == 0) == pytest.approx(0.95, abs=0.03)

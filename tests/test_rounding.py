@@ -73,7 +73,7 @@ def test_rounding_intervals_end_half_way_to_the_neighbours(rng):
 def test_intervals_of_other_values():
     found = Rounding.of(np.repeat([0.0, 1.0, 1 + np.sqrt(2)], 30))
     assert_allclose(found.intervals(np.array([7.0, -3.0])), [[4.71, -4.5], [9.29, -1.5]], atol=1e-2)
-    unrounded = Rounding(*np.empty((2, 0)), 0.5, 0.5, *np.empty((2, 0)))
+    unrounded = Rounding(*np.empty((2, 0)), 0.5, 0.5, *np.empty((3, 0)))
     assert_allclose(unrounded.intervals(np.array([7.0])), [[6.75], [7.25]])
 
 

@@ -25,6 +25,8 @@ class RepeatedValueSampler:
         Sorted.
     counts : ndarray of shape (n_values,)
         How many training rows have each.
+    frequencies : ndarray of shape (n_values,)
+        How often each is to be drawn: the weights of these rows.
 
     Attributes
     ----------
@@ -37,9 +39,10 @@ class RepeatedValueSampler:
        expected marginal totals are known", Annals of Mathematical Statistics, 1940.
     """
 
-    def __init__(self, values, counts):
+    def __init__(self, values, counts, frequencies):
         self.values = values
         self.counts = counts
+        self.frequencies = frequencies
         self.biases = np.zeros(len(values))
         self._groups = np.flatnonzero(counts == 1), np.flatnonzero(counts > 1)
 
@@ -47,8 +50,9 @@ class RepeatedValueSampler:
     def of(cls, rounding):
         """For the values of a `Rounding` except point masses; None where few of them repeat."""
         others = ~rounding.is_point_mass(rounding.seen)
-        values, counts = rounding.seen[others], rounding.counts[others]
-        return cls(values, counts) if recurrence(counts) >= _LEAST_RECURRENCE else None
+        seen = (rounding.seen, rounding.counts, rounding.frequencies)
+        values, counts, frequencies = (each[others] for each in seen)
+        return cls(values, counts, frequencies) if recurrence(counts) >= _LEAST_RECURRENCE else None
 
     def candidates(self, distribution, y):
         """Indices and log densities, (n, k, n_candidates) each, of the nearest values to draws y.
@@ -72,12 +76,12 @@ class RepeatedValueSampler:
         """Learn the biases from the candidates of draws, (n, n_candidates) each."""
         plausible = np.isfinite(logs).any(axis=1)
         indices, logs = indices[plausible], logs[plausible]
-        n_rows = self.counts.sum()
+        n_rows = self.frequencies.sum()
         for _ in range(_FITTING_STEPS if len(logs) else 0):
             masses = softmax(logs + self.biases[indices], axis=1)
             expected = np.bincount(indices.ravel(), masses.ravel(), minlength=len(self.values))
             expected *= n_rows / len(logs)
-            self.biases += np.log(self.counts / np.maximum(expected, _LEAST_DRAWN))
+            self.biases += np.log(self.frequencies / np.maximum(expected, _LEAST_DRAWN))
         return self
 
     def choose(self, y, indices, logs, p):

@@ -40,6 +40,8 @@ class Rounding:
         All distinct values of the training rows, sorted.
     counts : ndarray of shape (n_seen,)
         How many training rows have each.
+    frequencies : ndarray of shape (n_seen,)
+        The weights of these rows, which sum to the number of all rows.
     spreads : bool, default=True
         Whether rounded values are spread over their intervals to fit a density.
     transform : ColumnTransform or None
@@ -52,13 +54,16 @@ class Rounding:
     width: float
     seen: np.ndarray
     counts: np.ndarray
+    frequencies: np.ndarray
     spreads: bool = True
     transform: ColumnTransform | None = None
 
     @classmethod
-    def of(cls, y):
-        """The rounding of the values y (n,)."""
-        values, counts = seen = np.unique(y, return_counts=True)
+    def of(cls, y, weights=None):
+        """The rounding of the values y (n,); weights say how frequent each is."""
+        values, index, counts = np.unique(y, return_inverse=True, return_counts=True)
+        frequencies = np.bincount(index, weights)
+        seen = values, counts, frequencies * (len(y) / frequencies.sum())
         step, point_masses = _common_step(values), values[_frequent(counts)]
         width = step or 0.01 * np.std(y)
         others = ~np.isin(values, point_masses)

@@ -6,7 +6,7 @@ from scipy import special
 from scipy.interpolate import BSpline
 
 NODES_PER_INTERVAL = 7  # of Gauss and Legendre: exact for polynomials of degree 13
-_NODES, _WEIGHTS = legendre.leggauss(NODES_PER_INTERVAL)
+NODES, WEIGHTS = legendre.leggauss(NODES_PER_INTERVAL)
 PIECES = 6  # between two knots, in which exponents are linear: .001 nats off the splines
 _STEEPEST = 1e4  # exponents of normal scores: up to here their masses have 8 digits
 _LARGEST_OUTPUT = 1e100  # beyond, products may overflow
@@ -103,7 +103,7 @@ def _quadrature(knots, ends):
 def legendre_nodes(low, high):
     """Gauss-Legendre nodes and weights between low and high, along a new last axis."""
     half = np.asarray(high - low)[..., None] / 2
-    return np.asarray(low)[..., None] + half * (1 + _NODES), half * _WEIGHTS
+    return np.asarray(low)[..., None] + half * (1 + NODES), half * WEIGHTS
 
 
 def normal_density(z):

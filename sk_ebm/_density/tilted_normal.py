@@ -1,20 +1,25 @@
 """Standard normal distributions, tilted by splines: how a base density is corrected."""
 
 from functools import cached_property
+from math import factorial
 
 import numpy as np
 from scipy import special
 
 from sk_ebm._density.splines import (
+    NODES,
     NODES_PER_INTERVAL,
     PIECES,
     TAIL_KNOTS,
+    WEIGHTS,
     legendre_nodes,
+    normal_density,
 )
 
 _N_TAIL = len(TAIL_KNOTS)
 _LOWER_LEVELS = np.array([0, 1e-9, 1e-6, 1e-4, 1e-2, 0.1, 0.3])
 _LEVELS = np.concatenate([_LOWER_LEVELS, [0.5], 1 - _LOWER_LEVELS[::-1]])  # ends of quadratures
+_N_TERMS = 8  # of a series: with arguments up to 1 the next is 1 / 16! / 17 of the sum
 _LEAST_SCORE = -37.0  # whose normal tail is a normal number: below, logarithms are subtracted
 _LEAST_LEVEL, _GREATEST_LEVEL = 1e-300, 1 - 2**-53  # probabilities with finite quantiles
 
@@ -41,7 +46,7 @@ class TiltedNormal:
     def _log_masses(self):
         """Of the lower tail, the pieces and the upper tail, times Z: (n, n_grid + 1)."""
         grid, values = self.splines.grid, self._exponents
-        pieces = values[:, :-1] + _log_mass(grid[:-1], grid[1:], self._slopes)
+        pieces = values[:, :-1] + _log_piece_masses(grid, self._slopes)
         lower, upper = values[:, [0]] + special.log_ndtr(grid[0]), values[:, [-1]]
         return np.hstack([lower, pieces, upper + special.log_ndtr(-grid[-1])])
 
@@ -149,6 +154,25 @@ def _log_mass(low, high, slope):
     """Logarithm of the integral of N(z) exp(slope (z - low)) from low to high."""
     shift = slope * (0.5 * slope - low)
     return shift + _log_difference(low - slope, high - slope)
+
+
+def _log_piece_masses(grid, slopes):
+    """`_log_mass` between the points of an even grid, by a series in (slope - middle) unless steep.
+
+    A third of the time of the differences.
+    """
+    half, middle = (grid[1] - grid[0]) / 2, (grid[1:] + grid[:-1]) / 2
+    square = (half * (slopes - middle)) ** 2
+    nodes = half * NODES
+    gauss = WEIGHTS * half * normal_density(nodes)
+    series = np.zeros_like(slopes)
+    for k in range(_N_TERMS - 1, -1, -1):  # Horner's scheme, with the even moments of the piece
+        series *= square
+        series += gauss @ NODES ** (2 * k) / factorial(2 * k)
+    logs = np.log(series) + half * slopes - 0.5 * middle**2
+    rows, pieces = np.nonzero(square > 1)
+    logs[rows, pieces] = _log_mass(grid[pieces], grid[pieces + 1], slopes[rows, pieces])
+    return logs
 
 
 def _log_difference(low, high):

@@ -236,7 +236,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             checks.check_data(X, targets, weights, self.conditional, self.point)
             rng = check_random_state(self.random_state)
             used = weights > 0
-            self._start(X[used], [Rounding.of(target[used]) for target in targets.T], rng)
+            roundings = [Rounding.of(target[used], weights[used]) for target in targets.T]
+            self._start(X[used], roundings, rng)
             user_folds = self._folds(X, targets[:, 0], groups)
             with self._reporting(*given) as report:
                 fit = self._chain_fit(components, weights, user_folds, rng, report)
