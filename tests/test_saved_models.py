@@ -55,7 +55,7 @@ DETECTORS = {
     "sum": {"energy": ["gaussian", "marginal", "neighbors"]},
     "forest": {"energy": "forest"},
     "split": {"energy": "mixture", "calibration": "split", "cv": None},
-    "own level": {"energy": "gaussian", "threshold": np.max},
+    "own level": {"energy": "gaussian", "threshold": max},
     "uncalibrated": {"energy": "gaussian", "calibration": None},
 }
 RANKERS = {
