@@ -156,7 +156,8 @@ class Rule(Threshold):
     Parameters
     ----------
     function : callable
-        ``function(energies)`` returns a float.
+        ``function(energies)`` returns a float. A model that is saved, by pickle or skops, needs a
+        function that can be imported: one of a module, not a lambda.
     """
 
     def __init__(self, function):

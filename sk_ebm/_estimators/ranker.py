@@ -65,7 +65,8 @@ class EnergyRanker(EnergyEstimator):
     l1_ratio : float, default=0.0
         Share of the l1 norm in the penalty, in [0, 1].
     gain : {"exp2", "linear"} or callable, default="exp2"
-        What an item of relevance y is worth: 2^y - 1, y, or a function of an array.
+        What an item of relevance y is worth: 2^y - 1, y, or a function of an array, which must be
+        of a module, not a lambda, where the ranker is to be saved.
     k : int, default=10
         Ranks that count in `score`; None means all.
     empty : {"skip", 0, 1}, default="skip"
