@@ -287,7 +287,7 @@ def test_memory_maps_are_only_read(wine, energy, tmp_path):
     [
         ({"energy": "quadratic"}, r"energy must be one of \['kernel', 'linear'.*'quadratic'"),
         ({"loss": "zero_one"}, r"loss must be one of .*'hinge'.*'zero_one'"),
-        ({"solver": "sgd"}, "solver must be 'auto', .* or 'newton', got 'sgd'"),
+        ({"solver": "sgd"}, "solver must be 'auto', .* or 'adam', got 'sgd'"),
         ({"alpha": -1}, "alpha must be 'auto' or a finite number >= 0, got -1"),
         ({"beta": 0}, "beta must be 'auto' or a finite number > 0, got 0"),
         ({"l1_ratio": 2}, "l1_ratio must be a finite number >= 0 and <= 1, got 2"),

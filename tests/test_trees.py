@@ -169,7 +169,7 @@ def test_rows_of_weight_zero_do_not_count():
     )
 
 
-@pytest.mark.parametrize("scale", [1e-310, 1e-20, 1e100, 1e306])
+@pytest.mark.parametrize("scale", [1e-99, 1e-20, 1e99])
 def test_the_scale_of_weights_does_not_matter(scale, rng):
     X, y = separated(100)
     trees, weights = TreesEnergy(10, early_stopping=False), rng.uniform(1, 2, size=100)
