@@ -221,8 +221,8 @@ def test_times_are_refused_where_numbers_were_fitted():
 
 def test_a_pipeline_reads_dates():
     def weekday(X):
-        return np.eye(7)[X["day"].dt.dayofweek]
+        return np.eye(7)[X["day"].dt.day_of_week]
 
-    X, y = table_of(TIMES["datetime64"], False), np.asarray(DAY.dayofweek) > 3
+    X, y = table_of(TIMES["datetime64"], False), np.asarray(DAY.day_of_week) > 3
     pipeline = make_pipeline(FunctionTransformer(weekday), LogisticRegression())
     assert EnergyClassifier(pipeline, beta=1.0).fit(X, y).score(X, y) == 1

@@ -78,8 +78,8 @@ def _fit(X, weights, size, reg_covar):
         joint = mixture.joint_log_densities(X)
         total = logsumexp(joint, axis=1, keepdims=True)
         responsibilities = np.exp(joint - total)
-        before, bound = bound, np.average(total[:, 0], weights=weights)
-        if abs(bound - before) < _TOL:
+        previous, bound = bound, np.average(total[:, 0], weights=weights)
+        if abs(bound - previous) < _TOL:
             break
     return mixture, responsibilities
 
