@@ -503,6 +503,13 @@ def test_missing_values_and_categories_go_to_trees(train):
     assert ranker.score(frame, y, groups) > 0.8
 
 
+def test_the_level_is_finite_beside_huge_weights():
+    X, y, groups = np.zeros((6, 1)), np.tile([1, 0], 3), np.repeat(np.arange(3), 2)
+    weights = np.where(y == 1, 1e30, 1e-30)
+    ranker = EnergyRanker(Ridge()).fit(X, y, groups=groups, sample_weight=weights)
+    assert np.isfinite(ranker.level_) and np.isfinite(ranker.predict_proba(X)).all()
+
+
 def test_one_query_holds_nothing_out(train):
     X, y, one = *train[:2], np.zeros(len(train[1]))
     ranker = EnergyRanker(cv=3).fit(X, y, groups=one)

@@ -582,6 +582,5 @@ def _level(energies, relevant, weights):
         fitted = LogisticRegression(solver="newton-cholesky", tol=1e-10).fit(z, target, weights)
     beta, odds = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
     if beta <= _LEAST_BETA:
-        positive = float(weights @ target)
-        beta, odds = _LEAST_BETA, float(np.log(positive / (weights.sum() - positive)))
+        beta, odds = _LEAST_BETA, float(np.log(weights @ target) - np.log(weights @ ~target))
     return mean + scale * odds / beta, beta / scale
