@@ -21,6 +21,12 @@ from sk_ebm._core.objective import Objective
 from sk_ebm.losses import NLL
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    """`random_state=None` draws from numpy's global generator: each test starts it anew."""
+    np.random.seed(0)
+
+
 @pytest.fixture
 def rng():
     return np.random.RandomState(0)
