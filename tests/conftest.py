@@ -93,3 +93,4 @@ def pytest_addoption(parser):
     group = parser.getgroup("laws", "random situations of tests/test_laws.py")
     group.addoption("--examples", type=int, default=200, help="how many, from --first on")
     group.addoption("--first", type=int, default=0, help="number of the first")
+    group.addoption("--step", type=int, default=1, help="4: of one kind of estimator alone")

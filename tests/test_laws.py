@@ -403,9 +403,10 @@ LAWS = {name[4:]: law for name, law in list(globals().items()) if name.startswit
 
 def pytest_generate_tests(metafunc):
     if "law" in metafunc.fixturenames:
-        first, examples = (metafunc.config.getoption(name) for name in ("first", "examples"))
-        names = list(LAWS)
-        pairs = [(names[n // 4 % len(names)], n) for n in range(first, first + examples)]
+        options = (metafunc.config.getoption(name) for name in ("first", "examples", "step"))
+        first, examples, step = options
+        names, numbers = list(LAWS), range(first, first + examples * step, step)
+        pairs = [(names[n // 4 % len(names)], n) for n in numbers]
         metafunc.parametrize("law, number", pairs)
 
 
