@@ -65,7 +65,10 @@ def _is_infinite(values):
 
 def _is_text(values):
     """Whether some of the strings are no numbers."""
-    strings = [value for value in np.ravel(np.asarray(values)) if isinstance(value, str)]
+    values = np.asarray(values)
+    if values.dtype.kind in "biufc":
+        return False
+    strings = [value for value in values.ravel() if isinstance(value, str)]
     try:
         np.array(strings, dtype=float)
     except ValueError:
