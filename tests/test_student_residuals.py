@@ -60,6 +60,18 @@ def test_the_distribution_that_data_were_drawn_from(rng, exponent):
 
 
 def test_features_of_rows_far_away_are_finite():
-    far = np.array([[1e200, 1e200], [-1e300, -1e300]])
+    far = np.array([[1e200, -1e200], [-1e300, -1e300]])
     features = _scale_features(np.zeros((2, 1)), far, far[:, 0], 0.0, 1.0)
     assert np.isfinite(features).all()
+
+
+@pytest.mark.parametrize("exponent", [None, 1.0, 0.0])
+def test_scales_that_numbers_as_large_as_y_resolve(rng, exponent):
+    X = rng.standard_normal((60, 1))
+    y = 1e8 + X[:, 0]
+    power = None if exponent is None else PowerTransform(exponent).fit(y, np.ones(60))
+    folds, data = Folds(tuple(KFold(5).split(X))), (y[:, None], y, y[:, None], np.ones(60))
+    fitted = fit_student_residuals(X, *data, folds, rng, power=power)
+    z = np.tile([-3.0, -1.0, 0.0, 2.0], (60, 1))
+    again = fitted.distribution.normal_score(fitted.distribution.from_normal_score(z))
+    assert_allclose(again, z, atol=1e-4)
