@@ -37,7 +37,7 @@ def test_other_columns_are_standardised(rng, column):
 
 
 @pytest.mark.parametrize(
-    "values", [[1e9], [1e300], [1.0, np.nextafter(1, 2)], [-1e18, -1e18 + 128]]
+    "values", [[1e9], [1e300], [1.0, np.nextafter(1, 2)], [-1e18, -1e18 + 128], [0.0, 1e-310]]
 )
 def test_columns_that_hardly_vary_have_a_scale(values):
     x = np.append(np.full(300, values[0]), values)

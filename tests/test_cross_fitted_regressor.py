@@ -65,3 +65,21 @@ def test_a_frozen_regressor_is_not_fitted_again(data, rng):
     crossed = cross_fit_regressor(frozen, X, y, weights, FOLDS, rng, power=power)
     assert_allclose(crossed.held_out, frozen.predict(X))
     assert_allclose(crossed.regressor.predict(X), frozen.predict(X))
+
+
+class Predicting(LinearRegression):
+    """The same, whatever the rows."""
+
+    def __init__(self, value=0.0):
+        super().__init__()
+        self.value = value
+
+    def predict(self, X):
+        return np.full(len(X), self.value)
+
+
+def test_predictions_are_finite_or_refused(data, rng):
+    held_out = cross_fit_regressor(Predicting(np.inf), *data, FOLDS, rng).held_out
+    assert np.isfinite(100 * held_out).all()
+    with pytest.raises(ValueError, match="location must predict numbers, got NaN from Predicting"):
+        cross_fit_regressor(Predicting(np.nan), *data, FOLDS, rng)

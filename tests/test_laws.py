@@ -233,9 +233,9 @@ def law_refusals_come_before_any_work(case, estimator, new):
 
 def _judges_missing_values(estimator):
     """Whether it takes them, or leaves that to estimators that are given."""
-    given = [getattr(estimator, name, None) for name in ("base", "location")]
-    raw = estimator._resolved_energy().raw or any(hasattr(part, "fit") for part in given)
-    return raw or estimator.__sklearn_tags__().input_tags.allow_nan
+    if estimator._resolved_energy().raw or getattr(estimator, "_given_estimators", []):
+        return True
+    return estimator.__sklearn_tags__().input_tags.allow_nan
 
 
 def _begins(*args):
@@ -384,6 +384,8 @@ def law_threads_and_processes_change_nothing(case, estimator, new):
 def law_units_of_y_only_scale_the_density(case, estimator, new):
     if case.number % 4 != 3 or not estimator.conditional or case.extreme or case.y.ndim > 1:
         return
+    if estimator.base is not None:
+        return  # the prior of a Gaussian process has the unit of y
     scaled = fitted(case, y=case.y * 1024.0)
     found = [quietly(model.predict_quantile, new, [0.1, 0.5]) for model in (estimator, scaled)]
     scale = np.abs(found[0]).max()

@@ -168,3 +168,8 @@ def test_masses_of_values_with_gaps_sum_to_one(rng):
     density.fit(X, y)
     masses = [np.exp(density.log_prob(X, np.full(150, value))) for value in (0.0, 1.0, 1000.0)]
     assert_allclose(np.sum(masses, axis=0), 1, rtol=1e-6)
+
+
+def test_the_width_at_point_masses_does_not_underflow(rng):
+    y = 1e-200 * rng.standard_normal(50)
+    assert Rounding.of(y).width == pytest.approx(0.01 * 1e-200 * np.std(1e200 * y))

@@ -46,3 +46,8 @@ def test_curvature_diagonal_of_the_answers_is_that_of_its_product(problem):
     unit = np.zeros_like(outputs)
     unit[7, 3] = 1
     assert_allclose(curvature.diagonal[7, 3], curvature.product(unit)[7, 3], rtol=1e-12)
+
+
+def test_curvature_of_a_density_with_all_mass_on_one_node_is_not_negative(problem, rng):
+    objective, outputs = problem
+    assert (objective.curvature(1000 * outputs).diagonal >= 0).all()

@@ -47,3 +47,13 @@ def test_tilted_density_integrates_to_one(tilted):
 def test_cdf_and_quantile_of_the_score_invert_each_other(tilted):
     p = np.tile([1e-6, 0.01, 0.3, 0.5, 0.9, 1 - 1e-6], (6, 1))
     assert_allclose(tilted.cdf(tilted.quantile(p)), p, atol=1e-9)
+
+
+def test_the_cdf_of_steep_tilts_is_a_probability_and_rises(rng):
+    sizes = 10.0 ** rng.randint(-1, 3, size=(50, 1))
+    steep = TiltedNormal(SPLINES, sizes * rng.standard_normal((50, 8)))
+    around_knots = [np.nextafter(SPLINES.grid, -9), SPLINES.grid, np.nextafter(SPLINES.grid, 9)]
+    z = np.sort(np.concatenate([np.linspace(-10, 10, 2001), *around_knots]))
+    cdf = steep.cdf(np.tile(z, (50, 1)))
+    assert ((cdf >= 0) & (cdf <= 1)).all()
+    assert (np.diff(cdf, axis=1) > -1e-12).all()

@@ -4,12 +4,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import KFold
 
 from sk_ebm._core.folds import Folds
+from sk_ebm._density.splines import NormalSplines
 from sk_ebm._density.student_residuals import (
     _scale_features,
     fit_student,
     fit_student_residuals,
 )
+from sk_ebm._density.tilted_normal import TiltedNormal
 from sk_ebm._density.transforms import PowerTransform
+from sk_ebm.distributions import CorrectedDistribution
 
 
 @pytest.mark.parametrize(("true", "low", "high"), [(3, 3, 3.5), (6, 5, 7.5), (1000, 25, 30.01)])
@@ -60,6 +63,29 @@ def test_the_distribution_that_data_were_drawn_from(rng, exponent):
 
 
 def test_features_of_rows_far_away_are_finite():
-    far = np.array([[1e200, 1e200], [-1e300, -1e300]])
+    far = np.array([[1e200, -1e200], [-1e300, -1e300]])
     features = _scale_features(np.zeros((2, 1)), far, far[:, 0], 0.0, 1.0)
     assert np.isfinite(features).all()
+
+
+@pytest.mark.parametrize("exponent", [None, 1.0, 0.0])
+def test_scales_that_numbers_as_large_as_y_resolve(rng, exponent):
+    X = rng.standard_normal((60, 1))
+    y = 1e8 + X[:, 0]
+    power = None if exponent is None else PowerTransform(exponent).fit(y, np.ones(60))
+    folds, data = Folds(tuple(KFold(5).split(X))), (y[:, None], y, y[:, None], np.ones(60))
+    fitted = fit_student_residuals(X, *data, folds, rng, power=power)
+    z = np.tile([-3.0, -1.0, 0.0, 2.0], (60, 1))
+    again = fitted.distribution.normal_score(fitted.distribution.from_normal_score(z))
+    assert_allclose(again, z, atol=1e-4)
+
+
+def test_far_out_numbers_resolve_the_steepest_tilts(rng):
+    X = rng.standard_normal((60, 1))
+    folds, data = Folds(tuple(KFold(5).split(X))), (X, X[:, 0], X, np.ones(60))
+    residuals = fit_student_residuals(X, *data, folds, rng).residuals
+    base = residuals.distribution(X, np.full((60, 1), 1e100))[0]
+    outputs = 1e30 * rng.standard_normal((60, 8))
+    steep = CorrectedDistribution(base, TiltedNormal(NormalSplines(), outputs))
+    levels = np.tile([0.01, 0.3, 0.5, 0.8, 0.99], (60, 1))
+    assert_allclose(steep.cdf(steep.ppf(levels)), levels, atol=1e-4)

@@ -7,6 +7,7 @@ from sk_ebm._density.repeated_values import recurrence
 from sk_ebm._density.standardised import FARTHEST
 from sk_ebm._utils.weighted import weighted_std
 
+_LEAST_GAP = np.finfo(float).tiny  # between knots: less has an inverse that overflows
 _MAX_RECURRENCE = 0.8  # share of new rows that hold a value seen before
 _MIN_ROWS = 2000  # below which an empirical distribution function is noise
 _MIN_VALUES_APART = 10  # between two knots, but not at the ends of a gap
@@ -27,7 +28,7 @@ class ColumnTransform:
     def __init__(self, x, z):
         self.x = x
         self.z = z
-        self.derivatives = np.diff(z) / np.diff(x)
+        self.derivatives = np.diff(z) / np.maximum(np.diff(x), _LEAST_GAP)
 
     @classmethod
     def of(cls, column, rounding):

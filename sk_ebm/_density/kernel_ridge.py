@@ -12,6 +12,8 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sk_ebm._utils.weighted import standard_scaler
+
 _MAX_ROWS_EXACT = 1500  # its time grows with their cube
 _MAX_ROWS_EVIDENCE = 300  # each of 16 kernels takes a decomposition
 _LENGTH_SCALES = 2.0 ** np.arange(-3, 5)  # over the root of the number of columns
@@ -26,7 +28,8 @@ def kernel_ridge(X, y, weights, n_train, rng):
     rows = np.flatnonzero(weights)
     if len(rows) > _MAX_ROWS_EVIDENCE:
         rows = rng.permutation(rows)[:_MAX_ROWS_EVIDENCE]
-    kernel, penalty = choose_kernel(StandardScaler().fit_transform(X[rows]), y[rows])
+    table = standard_scaler(X[rows], np.ones(len(rows))).transform(X[rows])
+    kernel, penalty = choose_kernel(table, y[rows])
     if np.count_nonzero(weights) <= _MAX_ROWS_EXACT:
         return make_pipeline(StandardScaler(), CentredKernelRidge(penalty, kernel=kernel))
     n_landmarks = int(min(n_train, max(300, 6 * np.sqrt(len(X)))))

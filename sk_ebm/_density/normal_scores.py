@@ -6,6 +6,9 @@ from scipy import special
 from sk_ebm._utils.roots import find_root
 
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
+# Of a location, the least scale around it. Numbers are 2e-16 of theirs apart: with this a quantile
+# is rounded by 1e-5 scales, and even where a tilt is ten times as dense its level is off by < 1e-4.
+RESOLUTION = 1e-11
 
 
 def score_from_tails(below, above):

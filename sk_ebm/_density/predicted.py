@@ -11,12 +11,11 @@ from sklearn.pipeline import Pipeline
 from sk_ebm._core.cross_fit import cross_fit
 from sk_ebm._core.folds import Folds
 from sk_ebm._density.base_fit import BaseFit
-from sk_ebm._density.normal_scores import invert_normal_score, score_from_log_tails
+from sk_ebm._density.normal_scores import RESOLUTION, invert_normal_score, score_from_log_tails
 from sk_ebm._density.standardised import InputScaler
 from sk_ebm._utils.fit_arguments import fit_rows, naming, seeded
 
 _LEAST_WIDTH = 1e-100  # of a distribution in the range of y: the logarithm of 0 is infinite
-_RESOLUTION = 1e-12  # of a mean, least standard deviation: numbers are 2e-16 of theirs apart
 _MAX_DOUBLINGS = 60  # of a bracket: 2^60 times the range of y
 
 
@@ -80,7 +79,7 @@ def _predicted_distributions(model, X):
     last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     if "return_std" in signature(last.predict).parameters:
         mean, std = model.predict(X, return_std=True)
-        least = np.maximum(_RESOLUTION * np.abs(mean), np.finfo(float).tiny ** 0.5)
+        least = np.maximum(RESOLUTION * np.abs(mean), np.finfo(float).tiny ** 0.5)
         return stats.norm(mean, np.maximum(std, least))
     predicted = model.predict(X)
     missing = [name for name in ("logpdf", "logcdf", "logsf") if not hasattr(predicted, name)]

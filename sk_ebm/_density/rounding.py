@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sk_ebm._density.column_transform import ColumnTransform
+from sk_ebm._utils.weighted import weighted_std
 
 _ROWS_PER_ROUNDED_VALUE = 10  # on average: with fewer, a histogram of the values is mostly noise
 _POINT_MASS_SHARE = 0.02  # of the rows: below, a point mass changes the mean density hardly
@@ -65,7 +66,7 @@ class Rounding:
         frequencies = np.bincount(index, weights)
         seen = values, counts, frequencies * (len(y) / frequencies.sum())
         step, point_masses = _common_step(values), values[_frequent(counts)]
-        width = step or 0.01 * np.std(y)
+        width = step or 0.01 * weighted_std(y, np.ones(len(y)))
         others = ~np.isin(values, point_masses)
         if counts[others].mean() < _ROWS_PER_ROUNDED_VALUE:
             return cls(values[:0], point_masses, step, width, *seen)

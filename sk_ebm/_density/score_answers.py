@@ -56,11 +56,10 @@ class NormalScoreAnswers(Answers):
     def curvature(self, of_energies, outputs, pullback):
         """Products with matrices that are computed once: there are fewer outputs than nodes."""
         matrices = self._second_derivatives(of_energies, outputs)
-        diagonal = np.einsum("nkk->nk", matrices)
-        return Curvature(diagonal, lambda v: np.matmul(matrices, v[..., None])[..., 0])
+        return Curvature(_diagonal(matrices), lambda v: np.matmul(matrices, v[..., None])[..., 0])
 
     def diagonal(self, curvature, outputs):
-        return np.einsum("nkk->nk", self._second_derivatives(curvature, outputs))
+        return _diagonal(self._second_derivatives(curvature, outputs))
 
     def _second_derivatives(self, curvature, outputs):
         """Second derivatives by the outputs of each sample, (n, o, o)."""
@@ -69,3 +68,8 @@ class NormalScoreAnswers(Answers):
             energies, pullback = self.arrange(np.broadcast_to(unit, outputs.shape))
             columns.append(pullback(curvature.product(energies)))
         return np.stack(columns, axis=2)
+
+
+def _diagonal(matrices):
+    """Of variances, which are below 0 by rounding errors where one node has all of the mass."""
+    return np.maximum(np.einsum("nkk->nk", matrices), 0)

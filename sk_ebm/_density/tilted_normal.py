@@ -103,7 +103,8 @@ class TiltedNormal:
         lower, upper = self._tail_factors
         left, right = lower * special.ndtr(z), upper * special.ndtr(-z)
         inside = below + np.exp(log_mass)
-        return np.where(z < grid[0], left, np.where(z > grid[-1], 1 - right, inside))
+        mass = np.where(z < grid[0], left, np.where(z > grid[-1], 1 - right, inside))
+        return np.clip(mass, 0, 1)  # which rounding errors may be beyond
 
     def quantile(self, p):
         """Scores with mass p (n, k) below."""
@@ -180,10 +181,12 @@ def _log_difference(low, high):
     flipped = low + high > 0
     low, high = np.where(flipped, -high, low), np.where(flipped, -low, high)
     with np.errstate(divide="ignore"):
-        logs = np.log(special.ndtr(high) - special.ndtr(low))
+        mass = special.ndtr(high) - special.ndtr(low)
+        logs = np.log(np.maximum(mass, 0))  # rounding errors let ndtr fall
         far = high < _LEAST_SCORE
         log_high = special.log_ndtr(high[far])
-        logs[far] = log_high + np.log(-np.expm1(special.log_ndtr(low[far]) - log_high))
+        log_ratio = np.minimum(special.log_ndtr(low[far]) - log_high, 0)
+        logs[far] = log_high + np.log(-np.expm1(log_ratio))
     return logs
 
 

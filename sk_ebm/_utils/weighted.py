@@ -1,6 +1,7 @@
 """Statistics of weighted samples."""
 
 import numpy as np
+from sklearn.preprocessing import StandardScaler
 
 
 def weighted_variance(values, weights):
@@ -14,6 +15,12 @@ def weighted_std(values, weights):
     if largest == 0:
         return 0.0
     return largest * np.sqrt(np.average((deviations / largest) ** 2, weights=weights))
+
+
+def standard_scaler(X, weights):
+    """Scikit-learn's, fitted; weights may be of any size."""
+    with np.errstate(invalid="ignore"):  # the variance of a constant column may be -1e-48
+        return StandardScaler().fit(X, sample_weight=weights / weights.max())
 
 
 def significantly_positive(gains, weights):
