@@ -404,12 +404,13 @@ class Reference:
 
     def __init__(self, energies, weights):
         order = np.argsort(energies, kind="stable")
-        self.energies = energies[order]
-        self._weight_below = np.append(0.0, np.cumsum(weights[order]))
+        order = order[weights[order] > 0]
+        self.energies, self._weights = energies[order], weights[order]
+        self._weight_from = np.append(np.cumsum(self._weights[::-1])[::-1], 0.0)  # of each row on
 
     @property
     def n_rows(self):
-        return self._weight_below[-1]
+        return self._weight_from[0]
 
     def p_values(self, energies, tail=None):
         """(1 + #{reference >= energy}) / (1 + n), where a weight of 2 counts as two rows.
@@ -425,22 +426,23 @@ class Reference:
         """
         if tail is not None:
             return self._without_outliers()._p_values_with_tail(energies)
-        below = self._weight_below[np.searchsorted(self.energies, energies, side="left")]
-        return (1 + self.n_rows - below) / (1 + self.n_rows)
+        equal_or_less = energies - _ROUNDING * np.abs(energies)  # BLAS rounds as batches are large
+        first = np.searchsorted(self.energies, equal_or_less, side="left")
+        return (1 + self._weight_from[first]) / (1 + self.n_rows)
 
     def _p_values_with_tail(self, energies):
         p, (n_tail, mean_excess) = self.p_values(energies), self._upper_tail()
         if mean_excess == 0:
             return p
-        ratio = np.maximum(energies - self.energies[-1], 0) / mean_excess / n_tail
+        with np.errstate(over="ignore"):  # infinitely many scales beyond: a p-value of 0
+            ratio = np.maximum(energies - self.energies[-1], 0) / mean_excess / n_tail
         logs = betaln(n_tail, 1 + 1 / (1 + ratio)) - n_tail * np.log1p(ratio)
-        beyond = (n_tail + 1) * n_tail / (1 + self.n_rows) * np.exp(logs)
+        beyond = (n_tail + 1) / (1 + self.n_rows) * np.exp(logs + np.log(n_tail))
         return np.where(energies > self.energies[-1], beyond, p)
 
     def _without_outliers(self):
-        weights = np.diff(self._weight_below)
-        kept = self.energies <= outlier_level(self.energies, weights)
-        return Reference(self.energies[kept], weights[kept])
+        kept = self.energies <= outlier_level(self.energies, self._weights)
+        return Reference(self.energies[kept], self._weights[kept])
 
     def select(self, energies, false_discovery_rate, tail=None):
         """A mask of the energies that are discoveries, by Benjamini and Hochberg's procedure."""
@@ -469,13 +471,13 @@ class Reference:
     def _upper_tail(self):
         """Rows in the upper tail, and the mean of their excesses over the next lower energy."""
         size = max(_TAIL_SHARE * self.n_rows, min(_TAIL_ROWS, self.n_rows / 2))
-        start = np.searchsorted(self._weight_below[1:], self.n_rows - size)
+        start = np.count_nonzero(self._weight_from[1:] > size)
         in_tail = self.energies > self.energies[start]
         if not in_tail.any():
             return 0.0, 0.0
-        weights = np.diff(self._weight_below)[in_tail]
+        weights = self._weights[in_tail]
         excesses = self.energies[in_tail] - self.energies[start]
-        return weights.sum(), np.average(excesses, weights=weights)
+        return weights.sum(), np.average(excesses, weights=weights / weights.max())
 
 
 THRESHOLDS = {

@@ -1,6 +1,7 @@
 """EnergyDetector: scikit-learn's contract, learned thresholds, labels, sums in nats."""
 
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -534,3 +535,32 @@ def test_a_frozen_classifier_knows_anomalies_by_their_label(rng):
     frozen = FrozenEstimator(LogisticRegression().fit(X[:150], y[:150]))
     detector = EnergyDetector(frozen, labels="anomaly").fit(X[150:], y[150:])
     assert np.mean(detector.predict(X) == y) > 0.9
+
+
+@pytest.mark.parametrize("energy", ["gaussian", ["neighbors", "linear"], KernelDensity()], ids=str)
+@pytest.mark.parametrize("calibration", ["cv", "split", None])
+def test_rows_of_weight_zero_are_absent(energy, calibration, rng):
+    X, y = rng.standard_normal((40, 2)), np.where(np.arange(40) % 4, 1, -1)
+    weights = rng.randint(0, 2, 40)
+    used = weights > 0
+    settings = {"labels": "anomaly", "calibration": calibration, "random_state": 0}
+    settings["threshold"] = "contamination"
+    weighted = EnergyDetector(energy, **settings).fit(X, y, sample_weight=weights)
+    without = EnergyDetector(energy, **settings).fit(X[used], y[used])
+    assert_allclose(weighted.decision_function(X), without.decision_function(X), rtol=1e-9)
+
+
+@pytest.mark.parametrize("calibration", ["cv", "split"])
+@pytest.mark.parametrize("energy", ["gaussian", [["neighbors", "linear"], "linear"]], ids=str)
+def test_too_few_compatible_rows_are_refused_or_enough(energy, calibration, rng):
+    """Also inside of the folds of a nested sum, where one compatible row is left."""
+    settings = {"labels": "anomaly", "calibration": calibration, "random_state": 0}
+    for n_compatible in (1, 2, 5):
+        X, y = rng.standard_normal((6, 2)), np.repeat([1, -1], [n_compatible, 6 - n_compatible])
+        detector = EnergyDetector(energy, **settings)
+        for weights in (None, np.r_[0.0, np.ones(5)]):
+            try:
+                assert np.isfinite(detector.fit(X, y, sample_weight=weights).energies(X)).all()
+            except ValueError as refusal:
+                assert n_compatible < 5
+                assert re.search("positive sample_weight|holds out", str(refusal))

@@ -450,6 +450,12 @@ def test_an_expert_that_fails_on_constant_columns_says_so():
         EnergyClassifier(LinearDiscriminantAnalysis()).fit(X, y)
 
 
+def test_an_expert_that_fails_on_huge_columns_says_so():
+    X = np.array([[-1e200], [1e200], [0.0], [1e200]])
+    with pytest.raises(ValueError, match=r"Mixture\(\) cannot be fitted .*infs.* huge columns out"):
+        EnergyDetector(GaussianMixture()).fit(X)
+
+
 def test_a_far_training_row_is_refused_without_warnings(rng):
     X = rng.standard_normal((30, 2))
     X[0] = 1e155

@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn import config_context
+from sklearn.cluster import KMeans
 from sklearn.covariance import EllipticEnvelope, LedoitWolf
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LogisticRegression
@@ -18,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sk_ebm import EnergyDetector
 from sk_ebm.energies import ForestEnergy, GaussianEnergy, NeighborsEnergy, SurvivalSum
 from sk_ebm.energies._fold_median import FoldMedian
-from sk_ebm.energies.inputs._normal_mixture import NormalMixture
+from sk_ebm.energies.inputs._normal_mixture import NormalMixture, _clusters
 from sk_ebm.energies.inputs._shrunk_covariance import ShrunkCovariance
 from sk_ebm.thresholds import FalseAlarm
 
@@ -349,3 +350,18 @@ def test_a_median_of_energies_of_inputs_and_pairs(rng):
     assert_allclose(found.energies(X), np.median([-e(X)[:, 0] for e in inner], axis=0))
     pairs = np.median([e.of_pairs(X, y) for e in inner], axis=0)
     assert_allclose(found.pair_energies(X, y), pairs)
+
+
+def test_clusters_are_those_of_k_means(rng):
+    X = rng.standard_normal((90, 2)) + 6 * np.eye(3, 2)[np.arange(90) % 3]
+    weights = rng.uniform(0.1, 2, 90)
+    clusters = _clusters(X, weights, 3)
+    expected = KMeans(3, n_init=10, random_state=0).fit_predict(X, sample_weight=weights)
+    assert_array_equal(clusters[:, None] == clusters, expected[:, None] == expected)
+
+
+def test_clusters_of_fewer_distinct_rows_do_not_warn():
+    """In threads, warnings cannot be silenced: their filters are shared."""
+    X = np.repeat([[0.0], [1.0]], [3, 40], axis=0)
+    assert_array_equal(_clusters(X, np.ones(43), 3), X[:, 0])
+    assert_array_equal(_clusters(X[:3], np.ones(3), 3), 0)

@@ -178,7 +178,7 @@ def law_predicting_writes_nothing(case, estimator, new):
 
 def state(estimator):
     """A hash of all that an estimator holds."""
-    if re.search("KernelDensity|KNeighbors|neighbors", repr(estimator)):
+    if re.search("KernelDensity|KNeighbors|[Nn]eighbors", repr(vars(estimator))):
         return None  # scikit-learn's search trees count their calls
     return joblib.hash(vars(estimator))
 
@@ -395,6 +395,10 @@ def law_units_of_y_only_scale_the_density(case, estimator, new):
 def law_units_of_columns_do_not_matter_where_columns_are_standardised(case, estimator, new):
     if case.number % 4 != 2 or case.extreme or not isinstance(estimator.energy, str):
         return
+    if estimator.energy == "linear":
+        return  # its penalty is that of LogisticRegression, on columns as they are
+    if len(np.unique(case.X, axis=0)) < 3:
+        return  # folds whose rows are all one give columns no scale
     units = 2.0 ** (np.arange(case.X.shape[1]) % 7 - 3)
     plain, scaled = fitted(case, X=np.array(case.X)), fitted(case, X=case.X * units)
     assert_same(answers(plain, case.new), answers(scaled, case.new * units), 1e-4)

@@ -242,6 +242,26 @@ def test_p_values_count_rows_at_least_as_far():
     assert_allclose(reference.p_values(np.array([0.0, 2.0, 2.5, 4.0])), [1, 4 / 5, 2 / 5, 1 / 5])
 
 
+def test_p_values_are_the_same_up_to_rounding():
+    """Energies of a row differ in their last digits where its batch is another."""
+    energies = np.r_[1e8, 1.0, -3.0]
+    reference = Reference(energies, np.ones(3))
+    rounded = [reference.p_values(energies * (1 + error)) for error in (-1e-14, 1e-14)]
+    assert_allclose(rounded, [[1 / 2, 3 / 4, 1]] * 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30, 1e200])
+def test_weights_of_any_size_give_p_values_and_a_beta(scale):
+    energies, weights = np.r_[1.0, 2.0, 3.0, 5.0], scale * np.r_[3.0, 1.0, 2.0, 1e-20]
+    reference = Reference(energies, weights)
+    for tail in (None, "exponential"):
+        p = reference.p_values(np.r_[0.0, 4.0, 6.0], tail)
+        assert (p > 0).all() and (p <= 1).all() and (np.diff(p) <= 0).all(), tail
+    assert reference.beta() > 0
+    without = Reference(np.append(energies, 9.0), np.append(weights, 0.0))
+    assert without.beta() == reference.beta() and len(without.energies) == 4
+
+
 @pytest.mark.parametrize("n", [3, 19, 100])
 def test_an_exponential_tail_is_valid_beyond_the_rows(n, rng):
     """P(p <= u) = u for exponential energies, for u below and above 1 / (n + 1)."""

@@ -126,7 +126,9 @@ def _splitting(members, pairs, rng):
 
 
 def shuffled_folds(n_samples, n_splits, rng, labels=None):
-    """Shuffled folds, stratified by labels (n,)."""
+    """Shuffled folds, stratified by labels (n,); none where one is asked for."""
+    if n_splits < 2:
+        return Folds(())
     samples = np.arange(n_samples)
     if labels is None:
         folds = KFold(n_splits, shuffle=True, random_state=rng)

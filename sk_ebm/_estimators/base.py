@@ -287,7 +287,7 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
         remedies = dict(_REMEDIES[self._answer_kind])
         if takes_nan:
             del remedies["missing"]
-        with saying_why(X, remedies):
+        with saying_why(X, remedies), np.errstate(invalid="ignore"):  # sums that overflow
             finite = "allow-nan" if takes_nan else True
             return validate_data(self, X, y, ensure_all_finite=finite, **how)
 

@@ -207,9 +207,9 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             weights = check_sample_weight(sample_weight, X)
             check_weighs(weights)
             for term in energy.all_terms():
-                term.check_weights(weights)
+                term.check_weights(weights[weights > 0])
             rng = check_random_state(self.random_state)
-            train, held_out = self._partition(labels, groups, rng)
+            train, held_out = self._partition(labels, weights, groups, rng)
             tested = held_out if self.calibration == "split" else train
             threshold.check_rows(weights[tested] @ labels.compatible[tested])
             inputs, targets = take_rows(X, train), answers.take(train)
@@ -362,18 +362,26 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             answers = Labels.of(np.where(labels.anomalous, -1, 1))
         return X, answers, labels
 
-    def _partition(self, labels, groups, rng):
-        """Rows to fit the energy on, and rows held out for calibration="split"."""
+    def _partition(self, labels, weights, groups, rng):
+        """Rows to fit the energy on, and rows held out for calibration="split".
+
+        Rows of weight zero are left out, unless ``cv`` counts them.
+        """
+        counted = hasattr(self.cv, "__iter__")
+        used = np.arange(len(weights)) if counted else np.flatnonzero(weights)
+        labels, held_out = labels.take(used), used[:0]
         if self.calibration == "split":
-            return labels.split(groups, rng)
-        return np.arange(len(labels.compatible)), np.arange(0)
+            rows, held_out = labels.split(None if groups is None else np.asarray(groups)[used], rng)
+            labels, used, held_out = labels.take(rows), used[rows], used[held_out]
+        labels.check_enough()
+        return used, held_out
 
     def _calibration_folds(self, answers, groups, rng):
         """The folds for calibration and for energies in nats, which know the classes they test."""
         if self.labels == "answer" and is_classifier(self.energy):
             answers = Labels.of(answers.target)
         folds, given = self._raw_folds(answers, groups, rng), not (groups is None is self.cv)
-        few = self.labels == "anomaly" and np.bincount(answers.target).min() == 1
+        few = self.labels == "anomaly" and np.count_nonzero(answers.target == 0) == 1
         known = None if few else answers.known_folds(folds, np.ones(len(answers)), rng, given)
         return known or folds
 

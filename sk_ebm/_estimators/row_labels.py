@@ -41,6 +41,15 @@ class RowLabels(NamedTuple):
     def take(self, rows):
         return RowLabels(self.compatible[rows], self.anomalous[rows])
 
+    def check_enough(self):
+        """Raise a ValueError unless an energy of compatible rows can be fitted and held out."""
+        n_rows = np.count_nonzero(~self.anomalous)
+        if n_rows < 2:
+            raise ValueError(
+                "X must have at least two rows to fit on, of positive sample_weight and not "
+                f"labelled as anomalies, got {n_rows}."
+            )
+
     def split(self, groups, rng):
         """Rows to fit on, and rows held out, of each label where each has more than three."""
         strata = 2 * self.compatible + self.anomalous
@@ -53,5 +62,10 @@ class RowLabels(NamedTuple):
             raise ValueError(
                 f"calibration='split' leaves {len(train)} of {len(strata)} rows to fit on, but two "
                 "are needed."
+            )
+        if not self.compatible[held_out].any():
+            raise ValueError(
+                f"calibration='split' holds out none of {np.sum(self.compatible)} compatible rows "
+                "of y. Use calibration='cv', or more rows with y = 1."
             )
         return train, held_out

@@ -67,16 +67,18 @@ def naming(expert, doing="fitted"):
     try:
         with np.errstate(all="ignore"):
             yield
-    except IndexError as error:  # as of decompositions that keep no direction at all
-        raise ValueError(
-            f"The expert {expert!r} cannot be {doing} on these rows of X ({error}). Leave constant "
-            "columns out, or give more rows of positive weight."
-        ) from error
     except Exception as error:
         if isinstance(error, ValueError) and "contains NaN" in str(error):
             raise ValueError(
                 f"The expert {expert!r} takes no missing values (NaN): give one that fills them, "
                 "such as a pipeline with an imputer."
+            ) from error
+        # IndexError: as of decompositions that keep no direction at all
+        numerical = isinstance(error, (IndexError, np.linalg.LinAlgError))
+        if numerical or "infs or NaNs" in str(error):
+            raise ValueError(
+                f"The expert {expert!r} cannot be {doing} on these rows of X ({error}). Leave "
+                "constant or huge columns out, or give more rows of positive weight."
             ) from error
         error.add_note(f"Raised while the expert {expert!r} was {doing}.")
         raise

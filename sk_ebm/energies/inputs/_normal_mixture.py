@@ -1,15 +1,12 @@
 """Mixtures of normals of weighted rows, without components for a few outliers."""
 
-import warnings
-
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
+from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
-from sklearn import config_context
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 
 _EM_STEPS, _TOL = 100, 1e-3  # scikit-learn's defaults for GaussianMixture
+_LLOYD_STEPS = 300  # that of KMeans
 _RIDGE = 1e-9  # of standardised columns: regular even where reg_covar is 0
 _ROWS_PER_COLUMN = 5  # of a component, where it has less than _SMALL_SHARE of the rows
 _SMALL_SHARE = 0.05  # half of what contamination flags by default
@@ -103,9 +100,14 @@ def _clusters(X, weights, size):
     order = np.argsort(along, kind="stable")
     part = np.empty(len(X), dtype=int)
     part[order] = (np.cumsum(weights[order]) - weights[order] / 2) / weights.sum() * size
-    start = [np.average(X[part == k], axis=0, weights=weights[part == k]) for k in np.unique(part)]
-    # k-means takes no array API dispatch, and warns where there are fewer distinct rows
-    with config_context(array_api_dispatch=False), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        means = KMeans(len(start), init=np.array(start), n_init=1)
-        return means.fit_predict(X, sample_weight=weights)
+    part = np.unique(part, return_inverse=True)[1]
+    n_clusters = part.max() + 1
+    for _ in range(_LLOYD_STEPS):
+        members = [part == k for k in np.unique(part)]
+        means = [np.average(X[rows], axis=0, weights=weights[rows]) for rows in members]
+        while len(means) < n_clusters:  # an empty cluster starts again at the farthest row
+            means.append(X[cdist(X, means).min(axis=1).argmax()])
+        previous, part = part, cdist(X, means).argmin(axis=1)
+        if np.array_equal(previous, part):
+            break
+    return part

@@ -55,16 +55,14 @@ class SurvivalEnergy(Energy):
         return self.energy.all_terms()
 
     def fit(self, inputs, training):
-        objective = training.objective
-        folds = training.folds or training.default_folds()
+        objective, folds = training.objective, training.folds or training.default_folds()
         result = fit_with_held_out(self.energy, inputs, training, folds)
         self.energy_ = result.energy
         samples, outputs = training.replace(folds=folds).held_out_outputs(result, inputs)
-        compatible = objective.answers.target[samples] == 1
-        weights = objective.weights[samples] * compatible
-        self._learn(-outputs[weights > 0, 0], weights[weights > 0])
-        share = weights.sum() / objective.weights[samples].sum()
-        self._level = -np.log1p(-share) if share < 1 else 0.0
+        learned_from = objective.take(samples), outputs
+        if not _compatible_weights(learned_from[0]).any():  # a single row is never held out
+            learned_from = objective, result.outputs_of(inputs)
+        self._learn(*learned_from)
         return FitResult(self, (samples, self._surprisal(outputs)))
 
     def held_out_outputs(self, result, inputs, training, folds):
@@ -72,7 +70,14 @@ class SurvivalEnergy(Energy):
             return result.held_out
         return super().held_out_outputs(result, inputs, training, folds)
 
-    def _learn(self, energies, weights):
+    def _learn(self, objective, outputs):
+        """The survival function of compatible rows' energies, and the level of the energies."""
+        weights = _compatible_weights(objective)
+        self._learn_survival(-outputs[weights > 0, 0], weights[weights > 0])
+        share = weights.sum() / objective.weights.sum()
+        self._level = -np.log1p(-share) if share < 1 else 0.0
+
+    def _learn_survival(self, energies, weights):
         """The survival function of energies (n,): at its steps, and beyond the last of them."""
         if self.without_outliers:
             kept = energies <= outlier_level(energies, weights)
@@ -100,3 +105,7 @@ class SurvivalEnergy(Energy):
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.energy).input_tags
         return tags
+
+
+def _compatible_weights(objective):
+    return objective.weights * (objective.answers.target == 1)
