@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -217,6 +218,12 @@ def test_more_classes_than_rows_in_a_block(rng):
     with config_context(working_memory=1e-3):
         blocks = classifier.predict_proba(X)
     np.testing.assert_allclose(blocks, classifier.predict_proba(X), rtol=1e-10)
+
+
+@pytest.mark.parametrize("energy", ["linear", LogisticRegression(), [KernelDensity(), "linear"]])
+def test_many_classes_in_few_rows_are_nothing_to_warn_of(energy, rng):
+    X, y = rng.standard_normal((30, 2)), np.arange(30) % 20
+    assert len(EnergyClassifier(energy, random_state=0).fit(X, y).classes_) == 20
 
 
 def test_cv_is_used_for_alpha_and_beta(wine):

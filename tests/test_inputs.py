@@ -269,6 +269,16 @@ def test_units_and_offsets_of_columns_change_nothing(energy, rng):
 # Nats
 
 
+def test_units_change_nothing_where_no_column_varies():
+    for rows in (np.zeros((2, 2)), np.array([[0.0, 3.0], [0.0, 3.0]])):
+        found = []
+        for units in (1.0, np.array([0.25, 64.0])):
+            detector = EnergyDetector("neighbors").fit(units * rows)
+            found.append(detector.energies(units * np.array([[0.0, 3.0], [5.0, 3.0], [0.0, 4.0]])))
+        assert_array_equal(*found)
+        assert (found[0][1:] > found[0][0]).any()
+
+
 def test_nats_are_the_log_of_the_share_with_more(rng):
     X = rng.standard_normal((2000, 2))
     found = EnergyDetector([GaussianEnergy(1.0)], random_state=0).fit(X)

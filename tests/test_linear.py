@@ -5,6 +5,7 @@ import pytest
 from helpers import SPLINES, fit, training_of
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sk_ebm._core.classes import Labels
 from sk_ebm._core.objective import Objective
 from sk_ebm._density.score_answers import NormalScoreAnswers
 from sk_ebm.energies import LinearEnergy
@@ -73,6 +74,16 @@ def test_fits_start_at_the_scale_of_least_loss(loss, X, objective, rng):
     start = value(objective, design.vjp(_start(design, objective, params))[0])
     assert start < 0.5 * value(objective, design.vjp(params)[0])
     assert start <= value(objective, design.vjp(params / 64)[0])
+
+
+@pytest.mark.parametrize("loss", [SquareExponential(), SquareSquare()])
+def test_one_heavy_row_among_many_classes_is_fitted_to_whatever_its_place(loss, rng):
+    X, weights = rng.standard_normal((40, 3)), np.where(np.arange(40) == 7, 1.0, 1e-9)
+    objective = Objective(Labels.of(rng.permutation(40) % 14), loss, weights)
+    for order in [rng.permutation(40) for _ in range(4)]:
+        part = objective.take(order)
+        energy = fit(LinearEnergy(), X[order], part, alpha=0.001, solver="lbfgs").energy
+        assert value(part, energy(X[order])) < 1e-4
 
 
 def test_losses_that_are_not_smooth_take_the_penalty_of_the_likelihood(X, objective):

@@ -15,7 +15,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector, EnergyRanker
 from sk_ebm.energies import BilinearEnergy, MLPEnergy, SumEnergy, TreesEnergy
@@ -131,6 +131,48 @@ def test_skops(fitted):
     saved = skops.dumps(model)
     read = skops.loads(saved, trusted=skops.get_untrusted_types(data=saved))
     assert_array_equal(answers(read), answers(model))
+
+
+def in_this_module(energies):
+    return 2.0
+
+
+@pytest.mark.parametrize(
+    "name, model",
+    [
+        ("threshold", EnergyDetector("gaussian", threshold=lambda energies: 2.0)),
+        ("reject", EnergyClassifier(reject=lambda energies: 2.0)),
+        ("gain", EnergyRanker(gain=lambda grade: grade)),
+        ("func", EnergyClassifier(make_pipeline(FunctionTransformer(lambda X: X), PIPELINE))),
+    ],
+)
+def test_functions_that_skops_cannot_read_are_refused(name, model):
+    skops = pytest.importorskip("skops.io")
+    with pytest.raises(ValueError, match=rf"{name}=<function .*lambda.* cannot be saved by skops"):
+        skops.dumps(make_pipeline(StandardScaler(), model))
+    for same in (copy.deepcopy(model), clone(model)):
+        assert repr(same) == repr(model)
+
+
+def test_functions_of_a_module_are_read_by_skops():
+    skops = pytest.importorskip("skops.io")
+    model = EnergyDetector("gaussian", threshold=in_this_module).fit(X)
+    saved = skops.dumps(model)
+    read = skops.loads(saved, trusted=skops.get_untrusted_types(data=saved))
+    assert read.threshold is in_this_module
+    assert_array_equal(read.predict(X), model.predict(X))
+
+
+class Forgetful(EnergyDetector):
+    def __getstate__(self):
+        return super().__getstate__() | {"offset_": None}
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_states_of_subclasses_are_pickled(protocol):
+    model = Forgetful("gaussian", threshold=in_this_module).fit(X)
+    same = pickle.loads(pickle.dumps(model, protocol))
+    assert same.offset_ is None and same.threshold_ == model.threshold_
 
 
 def test_pickles_and_copies(fitted):

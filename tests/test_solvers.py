@@ -134,6 +134,22 @@ def test_adam_descends(rng):
     assert optimum(training, X, solver="adam") < value(training, np.zeros((n, 3)))
 
 
+class Noisy(NLL):
+    """With rounding errors of several times those that the solver expects."""
+
+    def __call__(self, gibbs, target):
+        values, gradient = super().__call__(gibbs, target)
+        return values + 1e-12 * np.sin(1e9 * gibbs.energies[:, 0]), gradient
+
+
+@pytest.mark.parametrize("seed", [0, 3, 7])
+def test_newton_ends_where_steps_are_lost_in_noise(seed):
+    X, training = problem(np.random.default_rng(seed), 3, alpha=0.01)
+    ends = [LinearEnergy().fit(X, of_loss(training, loss)) for loss in (NLL(), Noisy())]
+    assert ends[1].converged and ends[1].n_iter < 20
+    assert_allclose(ends[1].energy.coef_, ends[0].energy.coef_, atol=1e-5)
+
+
 @two_and_three_classes
 def test_newton_converges_where_classes_are_separable(rng, n_classes):
     X, training = problem(rng, n_classes, alpha=1e-8, solver="newton", max_iter=100)

@@ -1,7 +1,10 @@
 """What the estimators share: components by name, parameter checks, fitting, energies in blocks."""
 
+import copyreg
+import sys
 from contextlib import contextmanager, suppress
 from numbers import Integral
+from types import FunctionType
 from typing import NamedTuple
 
 import numpy as np
@@ -240,6 +243,21 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
         check_reachable(params, self.get_params(deep=False), self._named_classes)
         return super().set_params(**params)
 
+    def __reduce_ex__(self, protocol):
+        """For pickle, joblib and copies."""
+        return copyreg.__newobj__, (type(self),), self.__getstate__()
+
+    def __reduce__(self):
+        """For skops alone, which keeps no more of a function than where to import it from."""
+        for name, value in self.get_params().items():
+            if isinstance(value, FunctionType) and not _can_be_imported(value):
+                raise ValueError(
+                    f"{name}={value!r} cannot be saved by skops, which reads functions by importing"
+                    " them: define it in a module, not in a session, nor as a lambda, nor inside "
+                    "another function; or save by cloudpickle, which keeps its code."
+                )
+        return self.__reduce_ex__(2)
+
     def _named_classes(self, parameter):
         """The classes that the names which a parameter takes stand for."""
         if parameter in ("threshold", "reject"):
@@ -315,3 +333,10 @@ def _is_numeric(X):
     if hasattr(X, "columns"):
         return False
     return sparse.issparse(X) or np.asarray(X).dtype.kind in "biufc"
+
+
+def _can_be_imported(function):
+    """Whether another process finds the function by its name in its module."""
+    module = sys.modules.get(function.__module__)
+    found = getattr(module, function.__name__, None)
+    return found is function and function.__module__ != "__main__"

@@ -19,6 +19,7 @@ from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.finite import finite_outputs
+from sk_ebm._utils.fit_arguments import many_classes_expected
 from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
 from sk_ebm._utils.validation import check_flag, check_number, check_weighs
 from sk_ebm.thresholds import FalseAlarm, resolve_threshold
@@ -210,7 +211,8 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             self._rejects()
             given = X, y
             X, y = self._validated(energy, X, y)
-            check_classification_targets(y)
+            with many_classes_expected():
+                check_classification_targets(y)
             weights = self._weights(X, y, sample_weight)
             answers = Labels.of(y)
             self.classes_ = answers.classes

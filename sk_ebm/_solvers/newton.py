@@ -45,20 +45,22 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
             outputs, by_outputs, new_value = found
             params = params + length * step
         else:
-            new_value, solve, cheap, tol = value, None, False, asked
+            new_value, solve = value, None
         damping = _damping(damping, length)
         gain, value = value - new_value, new_value
+        noise = _noise(outputs, value)
+        if max(length, gain / noise) < 1:  # more digits than asked for are out of reach
+            cheap, tol = False, asked
         report(value, params)
         previous_gap, gap = gap, decrement if cheap else 10 * unsolved + abs(gain - decrement)
-        exhausted = _exhausted(gain, _noise(outputs, value), gap, previous_gap, damping)
-        if exhausted or gap <= tol * abs(value):
+        if _ended(tol * abs(value), gain, noise, gap, previous_gap, damping):
             return Result(params, True)
     return Result(params, False)
 
 
-def _exhausted(gain, noise, gap, previous_gap, damping):
-    """Whether full steps gain no more than rounding noise."""
-    return gain <= noise and gap > 0.1 * previous_gap and not damping
+def _ended(least, gain, noise, gap, previous_gap, damping):
+    """Whether the gap is as small as it need be, or full steps gain no more than rounding noise."""
+    return gap <= least or (gain <= noise and gap > 0.1 * previous_gap and not damping)
 
 
 def _hessian(vjp, pullback, curvature, l2):

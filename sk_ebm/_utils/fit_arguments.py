@@ -1,5 +1,6 @@
 """What the fits of other libraries' estimators are given, and errors that name them."""
 
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -82,6 +83,14 @@ def naming(expert, doing="fitted"):
             ) from error
         error.add_note(f"Raised while the expert {expert!r} was {doing}.")
         raise
+
+
+@contextmanager
+def many_classes_expected():
+    """Silences scikit-learn's doubt whether so many classes in so few rows are meant."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        yield
 
 
 def fit_rows(estimator, X, y, weights, rows):

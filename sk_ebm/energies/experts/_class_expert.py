@@ -7,7 +7,7 @@ from sklearn.base import clone, is_classifier, is_outlier_detector
 
 from sk_ebm._core.pooling import correct_shares
 from sk_ebm._core.training import FitResult
-from sk_ebm._utils.fit_arguments import naming, seeded, weight_arguments
+from sk_ebm._utils.fit_arguments import many_classes_expected, naming, seeded, weight_arguments
 from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm.energies.experts._input_expert import InputExpert
 from sk_ebm.energies.experts._shared import Expert, decision_columns, positions
@@ -99,7 +99,7 @@ class ExpertEnergy(Expert):
         arguments = weight_arguments(estimator, weights[rows])
         if len(rows) < len(weights):
             inputs = take_rows(inputs, rows)
-        with naming(self.estimator):
+        with naming(self.estimator), many_classes_expected():
             return estimator.fit(inputs, y, **arguments)
 
     def _match_columns(self, classes):

@@ -56,7 +56,8 @@ class _RobustScaler:
 
     These are the standard deviation, which a few outliers can dominate, and that of a normal
     distribution with the same interquartile range, which is ignored where it vanishes because half
-    of a column is one value. Constant columns are dropped, and missing values stay.
+    of a column is one value. Constant columns are dropped, unless all are: then other values than a
+    constant of zero, which has no unit, are one scale away. Missing values stay.
     """
 
     def fit(self, X, weights):
@@ -69,6 +70,7 @@ class _RobustScaler:
         if not self.kept.any():
             self.kept[:] = True
         largest = np.nan_to_num(np.maximum(np.abs(low), np.abs(high))[self.kept])
+        self._unitless = largest == 0
         self._exponents = np.frexp(largest)[1]  # of a power of two: squares overflow otherwise
         X = self._in_units(X)
         low, center, high = _quartiles(X, weights)
@@ -88,7 +90,9 @@ class _RobustScaler:
                 np.clip(scaled.data, -_FARTHEST, _FARTHEST, out=scaled.data)
                 return scaled
             X = X.toarray() if sparse.issparse(X) else X
-            return np.clip((self._in_units(X) - self.center) / self.scale, -_FARTHEST, _FARTHEST)
+            scaled = np.clip((self._in_units(X) - self.center) / self.scale, -_FARTHEST, _FARTHEST)
+        scaled[:, self._unitless] = np.sign(scaled[:, self._unitless])
+        return scaled
 
 
 def _quartiles(X, weights):
