@@ -1,7 +1,8 @@
 """Standardised inputs, as regressors of our own and energies read them."""
 
 import numpy as np
-from sklearn.preprocessing import StandardScaler
+
+from sk_ebm._utils.weighted import standard_scaler
 
 FARTHEST = 1e30  # what values beyond count as: 32-bit numbers end at 3e38, and squares are finite
 
@@ -20,7 +21,7 @@ class InputScaler:
         self._units = np.ldexp(
             1.0, np.frexp(largest)[1]
         )  # variances in these are neither 0 nor inf
-        self._scaler = StandardScaler().fit(X / self._units, sample_weight=weights)
+        self._scaler = standard_scaler(X / self._units, weights)
 
     def __call__(self, X):
         with np.errstate(over="ignore"):

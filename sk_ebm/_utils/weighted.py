@@ -1,6 +1,7 @@
 """Statistics of weighted samples."""
 
 import numpy as np
+from sklearn.preprocessing import StandardScaler
 
 
 def weighted_variance(values, weights):
@@ -14,6 +15,12 @@ def weighted_std(values, weights):
     if largest == 0:
         return 0.0
     return largest * np.sqrt(np.average((deviations / largest) ** 2, weights=weights))
+
+
+def standard_scaler(X, weights):
+    """A fitted `StandardScaler`, without its warning of variances that rounding makes negative."""
+    with np.errstate(invalid="ignore"):  # those of constant columns, whose scale is then 1
+        return StandardScaler().fit(X, sample_weight=weights)
 
 
 def significantly_positive(gains, weights):

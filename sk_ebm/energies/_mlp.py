@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.validation import check_choice, check_flag, check_number, check_scales
+from sk_ebm._utils.weighted import standard_scaler
 from sk_ebm.energies._base import Energy
 
 _ALPHA = 1e-4  # that of MLPClassifier
@@ -209,7 +210,7 @@ def _absent_classes(objective):
 def _scaler(inputs, weights):
     """Standardises dense columns; one scale for all sparse ones, by their nonzero entries."""
     if not sparse.issparse(inputs):
-        return StandardScaler().fit(inputs, sample_weight=weights)
+        return standard_scaler(inputs, weights)
     scaler = StandardScaler(with_mean=False)
     scaler.n_features_in_ = inputs.shape[1]
     size = np.sqrt(np.mean(np.square(inputs.data))) if inputs.nnz else 1.0
