@@ -192,7 +192,7 @@ def test_infinite_scores_tie():
 
 
 def test_weights_must_weigh():
-    with pytest.raises(ValueError, match="non-zero"):
+    with pytest.raises(ValueError, match="sample_weight must hold a positive weight"):
         ndcg([1, 0], [0.0, 1.0], sample_weight=[0, 0])
 
 

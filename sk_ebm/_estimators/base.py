@@ -10,7 +10,6 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_consistent_length, check_random_state, get_tags
-from sklearn.utils.validation import validate_data
 
 from sk_ebm._core.compatibility import check_compatible
 from sk_ebm._core.folds import user_folds
@@ -26,6 +25,7 @@ from sk_ebm._utils.validation import (
     check_number,
     check_reachable,
     check_seed,
+    validate_data,
 )
 from sk_ebm._utils.warnings import warn_user
 from sk_ebm.energies import (
