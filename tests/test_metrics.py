@@ -109,6 +109,8 @@ def test_a_query_counts_by_the_mean_weight_of_its_rows(metric, ranking):
         ({"empty": 2}, "empty must be 'skip', 0 or 1, got 2"),
         ({"gain": "exp"}, "gain must be 'exp2', 'linear' or a function, got 'exp'"),
         ({"gain": lambda y: -y}, "gain must give a finite number >= 0"),
+        ({"gain": lambda y: 1e305 * y}, "gain must give a finite number >= 0 .*, at most 1.1e"),
+        ({"gain": "linear", "y_true": [0, 1e305]}, "The largest y must be .* <= 1.07.*got 1e"),
     ],
 )
 def test_bad_input_is_named(changes, message):
