@@ -252,7 +252,7 @@ def _summary(values, codes, empty, sample_weight, per_query):
     weights = np.ones(len(values))
     if sample_weight is not None:
         sample_weight = check_sample_weight(sample_weight, codes)
-        sample_weight = sample_weight / (sample_weight.max(initial=0) or 1.0)
+        sample_weight = sample_weight / sample_weight.max()
         weights = np.bincount(codes, sample_weight) / np.bincount(codes)
         check_weighs(weights[counted])
     return float(np.average(values[counted], weights=weights[counted]))

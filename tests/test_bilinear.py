@@ -29,6 +29,18 @@ def test_it_recovers_the_matrix_of_a_choice_model(data):
     assert abs(np.mean(ranker.energy_.matrix_ / matrix) - 1) < 0.2
 
 
+def test_units_of_single_precision_columns_change_nothing_without_a_penalty(data):
+    X, y, groups = (part[:160] for part in data[:3])
+    energy = BilinearEnergy([0, 1, 2], constant=False)
+    one, other = (
+        EnergyRanker(energy, alpha=0.0, beta=1.0).fit(table, y, groups=groups).energies(table)
+        for table in (X.astype(np.float32), (2.0**50 * X).astype(np.float32))
+    )
+    assert_allclose(other, one, rtol=1e-3, atol=1e-3)
+    with pytest.raises(ValueError, match="largest number of a column must be .* column 0 of X"):
+        EnergyRanker(energy).fit((2.0**80 * X).astype(np.float32), y, groups=groups)
+
+
 @pytest.mark.parametrize("constant", [True, False])
 def test_it_is_the_linear_energy_of_all_products(data, constant):
     X, y, groups, _ = data

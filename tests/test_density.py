@@ -345,7 +345,7 @@ def test_a_pipeline_passes_weights_to_the_score(diabetes):
     log_prob = pipeline[-1].log_prob(pipeline[0].transform(X), y)
     expected = np.average(log_prob, weights=weights)
     assert pipeline.score(X, y, sample_weight=weights) == pytest.approx(expected)
-    with pytest.raises(ValueError, match="at least one non-zero number"):
+    with pytest.raises(ValueError, match="sample_weight must hold a positive weight"):
         pipeline.score(X, y, sample_weight=0 * weights)
 
 

@@ -233,6 +233,18 @@ def test_other_columns_than_in_fit_are_refused(reference):
             model.fit(empty, **{key: value[:0] for key, value in data.items()})
 
 
+def test_weights_of_zero_alone_are_refused_by_name(reference):
+    model, data, _ = reference
+    with pytest.raises(ValueError, match="sample_weight must hold a positive weight"):
+        model.fit(X, **data, sample_weight=np.zeros(N))
+
+
+def test_columns_whose_sums_overflow_are_read_without_warnings():
+    """Sums of parts of the single precision column are inf and -inf."""
+    huge = np.where(np.arange(N) % 2, 3e38, -3e38).astype(np.float32)[:, None]
+    assert np.isfinite(EnergyClassifier(TREES, beta=1.0).fit(huge, Y).energies(huge)).all()
+
+
 @pytest.mark.parametrize("make", [EnergyClassifier, EnergyRanker])
 def test_weights_reach_the_score_through_a_pipeline(make):
     model = make(alpha=0.1, beta=1.0)

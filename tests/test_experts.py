@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
-from sk_ebm import EnergyClassifier, EnergyDetector
+from sk_ebm import EnergyClassifier, EnergyDetector, EnergyRanker
 from sk_ebm.energies import SumEnergy
 
 EXPERTS = {
@@ -454,6 +454,12 @@ def test_an_expert_that_fails_on_huge_columns_says_so():
     X = np.array([[-1e200], [1e200], [0.0], [1e200]])
     with pytest.raises(ValueError, match=r"Mixture\(\) cannot be fitted .*infs.* huge columns out"):
         EnergyDetector(GaussianMixture()).fit(X)
+
+
+def test_an_expert_whose_sums_overflow_is_refused_by_name(rng):
+    X = (3e38 * rng.uniform(-1, 1, size=(12, 2))).astype(np.float32)
+    with pytest.raises(ValueError, match=r"LinearRegression\(\) cannot be fitted on .* X"):
+        EnergyRanker(LinearRegression()).fit(X, np.arange(12) % 3, groups=np.arange(12) // 3)
 
 
 def test_a_far_training_row_is_refused_without_warnings(rng):

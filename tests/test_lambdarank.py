@@ -65,6 +65,13 @@ def test_lambda_in_single_precision_is_that_in_double(truncation, energies, targ
     assert_allclose(result[2].diagonal, expected[2].diagonal, rtol=1e-5, atol=1e-6)
 
 
+def test_the_unit_of_gains_changes_nothing(energies, target):
+    huge = RelevanceTarget(2.0**900 * target.gains, target.counts)
+    for dtype in (np.float64, np.float32):
+        one, other = (Lambda()(Gibbs(energies.astype(dtype)), t) for t in (target, huge))
+        assert_array_equal(one[1], other[1])
+
+
 @pytest.mark.parametrize("truncation", [1, 3, 7])
 def test_changes_are_means_over_the_orders_of_tied_items(truncation):
     energies, gains = np.array([[0.0, 1, 1, 0, 1, 2, 1]]), np.arange(k)[None] + 1.0

@@ -27,6 +27,10 @@ from sk_ebm._utils import warnings as own_warnings
 pytest.importorskip("lightgbm")  # for "trees"; some releases warn on import, so it is done here
 ROUNDING = 1e-6  # relative, between two ways to compute the same
 TOLERANCE = 0.02  # of probabilities, between two fits that both end within tol of the optimum
+# Between objectives with kinks or valleys, of about 1 without weights: L-BFGS ends where five
+# iterations gain less than 1000 tol, on hard tables before the optimum. In hundreds of pairs of fits
+# they differed by up to 4e-4.
+KINKED = 1e-3
 
 
 class Refused(Exception):
@@ -336,9 +340,14 @@ def least_objective(model):
     return model.loss_curve_[-1] if len(model.loss_curve_) else 0.0
 
 
+def slack(model, smooth):
+    """How far apart the objectives of two fits may be: ``smooth`` where Newton's method fits it."""
+    return smooth if model.loss == "nll" else KINKED
+
+
 def assert_optima_agree(one, other, case, new=None):
     values = [least_objective(model) for model in (one, other)]
-    assert_allclose(values[1], values[0], rtol=1e-4, atol=1e-6, err_msg="objective")
+    assert_allclose(values[1], values[0], rtol=1e-4, atol=slack(one, 1e-6), err_msg="objective")
     if one.loss != "nll":
         return
     expected = one.predict_proba(case.X)
@@ -373,7 +382,8 @@ def law_redundant_columns_never_raise_the_least_objective(case, estimator, new):
     pair = _convex_and_changed(case, np.column_stack([case.X, add]))
     if pair:
         before, after = map(least_objective, pair)
-        assert after <= before * (1 + 1e-5) + 1e-7, f"objective {before} became {after}"
+        most = before * (1 + 1e-5) + slack(pair[0], 1e-7)
+        assert after <= most, f"objective {before} became {after}"
 
 
 def law_threads_and_processes_change_nothing(case, estimator, new):

@@ -44,9 +44,16 @@ def test_pairs_are_all_of_a_better_and_a_worse_candidate(target):
         assert weights == pytest.approx(
             {pair: number / target.n_pairs[i] for pair, number in brute_pairs(target, i).items()}
         )
-    gains = target.gains.ravel()
+    gains = target.relative_gains.ravel()
     difference = gains[pairs.better] - gains[pairs.worse]
     assert_allclose(pairs.gain, difference * pairs.weight, rtol=1e-12)
+
+
+def test_relative_gains_are_gains_in_a_power_of_two(target):
+    unit = RelevanceTarget(2.0**900 * target.gains, target.counts)
+    assert_array_equal(unit.relative_gains, target.relative_gains)
+    largest = target.relative_gains.max(axis=1)
+    assert ((largest == 0) | (largest >= 0.5) & (largest < 1)).all()
 
 
 def test_sums_over_pairs_are_by_better_and_by_worse_candidate(target, rng):

@@ -1,5 +1,6 @@
 import numpy as np
-from numpy.testing import assert_allclose
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_ebm._utils.weighted import significantly_positive, standard_scaler
 
@@ -18,3 +19,11 @@ def test_weights_of_any_size_standardise_alike(rng):
     for unit in (1e-300, 1e200):
         scaled = standard_scaler(X, unit * weights).transform(X)
         assert_allclose(scaled, scaler.transform(X), atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_constant_columns_keep_their_scale(seed):
+    """Their variance is a rounding error of either sign, below zero for 7 of these seeds."""
+    weights = np.random.RandomState(seed).uniform(size=30)
+    scaler = standard_scaler(np.full((30, 2), [3.3, -1e8]), weights)
+    assert_array_equal(scaler.scale_, 1)

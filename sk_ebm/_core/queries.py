@@ -7,10 +7,12 @@ from numbers import Number
 
 import numpy as np
 
+from sk_ebm._utils.validation import check_number
 from sk_ebm._utils.warnings import warn_user
 from sk_ebm.exceptions import MissingQueriesWarning
 
 _LARGEST_RELEVANCE = 1000.0  # for gain="exp2": 2^1024 overflows, and gains are added up
+_LARGEST_GAIN = 2**_LARGEST_RELEVANCE
 
 
 def query_codes(groups, n_rows):
@@ -115,16 +117,21 @@ def gains_of(relevance, gain):
     """Gains of items of relevance y: 2^y - 1 for "exp2", y for "linear", or those of a function."""
     if callable(gain):
         gains = np.asarray(gain(relevance), dtype=np.float64)
-        if gains.shape != relevance.shape or not (np.isfinite(gains) & (gains >= 0)).all():
-            raise ValueError(f"gain must give a finite number >= 0 for each row, got {gains!r}.")
+        if gains.shape != relevance.shape or not ((gains >= 0) & (gains <= _LARGEST_GAIN)).all():
+            raise ValueError(
+                f"gain must give a finite number >= 0 for each row, at most {_LARGEST_GAIN:.2g}, "
+                f"got {gains!r}."
+            )
         return gains
     if not (isinstance(gain, str) and gain in ("exp2", "linear")):
         raise ValueError(f"gain must be 'exp2', 'linear' or a function, got {gain!r}.")
+    largest = float(relevance.max(initial=0))
     if gain == "linear":
+        check_number("The largest y", largest, 0, _LARGEST_GAIN, closed=True)
         return relevance
-    if relevance.max(initial=0) > _LARGEST_RELEVANCE:
+    if largest > _LARGEST_RELEVANCE:
         raise ValueError(
             f"gain='exp2' is 2^y - 1, which overflows for relevance above {_LARGEST_RELEVANCE}, "
-            f"got {relevance.max()}. Use gain='linear' or a function."
+            f"got {largest}. Use gain='linear' or a function."
         )
     return np.exp2(relevance) - 1

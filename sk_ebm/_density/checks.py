@@ -1,11 +1,11 @@
 """Checks of the parameters and data of a density, and which methods it has."""
 
 import numpy as np
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_consistent_length
 from sklearn.utils.metaestimators import available_if
 
 from sk_ebm._tables.refusals import check_target
-from sk_ebm._utils.validation import check_choice, check_number, check_weighs
+from sk_ebm._utils.validation import check_array, check_choice, check_number
 
 _LARGEST_NUMBER = 1e150  # in absolute value: larger ones have squares that overflow
 MIN_ROWS_JOINT = 3  # of p(x)
@@ -72,7 +72,6 @@ def check_data(X, targets, weights, conditional, point):
     """Raise a ValueError unless targets (n, n_targets) with weights (n,) have a density."""
     check_squares("X", X)
     check_squares("y", targets)
-    check_weighs(weights)
     if not conditional:
         n_rows = np.count_nonzero(weights)
         if n_rows < MIN_ROWS_JOINT:

@@ -13,7 +13,6 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_consistent_length, check_random_state, get_tags
-from sklearn.utils.validation import validate_data
 
 from sk_ebm._core.compatibility import check_compatible
 from sk_ebm._core.folds import user_folds
@@ -29,6 +28,7 @@ from sk_ebm._utils.validation import (
     check_number,
     check_reachable,
     check_seed,
+    validate_data,
 )
 from sk_ebm._utils.warnings import warn_user
 from sk_ebm.energies import (
@@ -305,7 +305,7 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
         remedies = dict(_REMEDIES[self._answer_kind])
         if takes_nan:
             del remedies["missing"]
-        with saying_why(X, remedies), np.errstate(invalid="ignore"):  # sums that overflow
+        with saying_why(X, remedies):
             finite = "allow-nan" if takes_nan else True
             return validate_data(self, X, y, ensure_all_finite=finite, **how)
 

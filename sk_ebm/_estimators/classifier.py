@@ -307,7 +307,6 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         """
         check_is_fitted(self)
         y, weights = column_or_1d(y), check_sample_weight(sample_weight, X)
-        check_weighs(weights)
         check_consistent_length(X, y)
         if not np.isin(y, self.classes_).all():
             unknown = np.setdiff1d(y, self.classes_)[:5].tolist()

@@ -8,7 +8,7 @@ from operator import methodcaller
 import numpy as np
 from sklearn.base import DensityMixin, clone
 from sklearn.callback import with_callbacks
-from sklearn.utils import RegressorTags, check_array, check_random_state, get_tags
+from sklearn.utils import RegressorTags, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._density import checks
@@ -34,7 +34,7 @@ from sk_ebm._density.rounding import Rounding
 from sk_ebm._density.splines import NormalSplines
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._utils.sklearn_private import check_sample_weight
-from sk_ebm._utils.validation import check_choice, check_flag, check_number
+from sk_ebm._utils.validation import check_array, check_choice, check_flag, check_number
 from sk_ebm.thresholds import FalseAlarm
 
 _MAX_SEED = np.iinfo(np.int32).max  # numpy takes up to 2**32 - 1, other libraries only this

@@ -25,7 +25,7 @@ from sk_ebm._estimators.default_detector import default_energy
 from sk_ebm._estimators.row_labels import RowLabels
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
-from sk_ebm._utils.validation import check_choice, check_flag, check_number, check_weighs
+from sk_ebm._utils.validation import check_choice, check_flag, check_number
 from sk_ebm.energies import (
     INPUT_ENERGIES,
     AnswerExpert,
@@ -205,7 +205,6 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             X, answers, labels = self._read(energy, X, y)
             check_consistent_length(X, groups)
             weights = check_sample_weight(sample_weight, X)
-            check_weighs(weights)
             for term in energy.all_terms():
                 term.check_weights(weights[weights > 0])
             rng = check_random_state(self.random_state)
@@ -269,7 +268,6 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             answers = PassthroughAnswers(column_or_1d(y))
             check_consistent_length(X, answers.target)
         weights = check_sample_weight(sample_weight, X)
-        check_weighs(weights)
         energies = self._all_energies(X, answers)
         labels = RowLabels.all_compatible(len(energies))
         with self._keeping_fitted():

@@ -1,16 +1,14 @@
 """EnergyRanker: order the items of a query by their energies."""
 
-import warnings
 from collections import namedtuple
 from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
-from scipy.linalg import LinAlgWarning
 from sklearn import get_config
 from sklearn.callback import with_callbacks
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils import ClassifierTags, check_array, check_random_state
+from sklearn.utils import ClassifierTags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._core.folds import Folds
@@ -23,8 +21,9 @@ from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.finite import finite_outputs
 from sk_ebm._utils.ranks import rank_in_groups
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
-from sk_ebm._utils.validation import check_choice, check_number, check_weighs
+from sk_ebm._utils.validation import check_array, check_choice, check_number
 from sk_ebm._utils.warnings import warn_user
+from sk_ebm._utils.weighted import weighted_std
 from sk_ebm.exceptions import NothingLearnedWarning
 from sk_ebm.losses._mean_over_correct import MeanOverCorrect
 from sk_ebm.losses._registry import GRADED_LOSSES
@@ -258,7 +257,7 @@ class EnergyRanker(EnergyEstimator):
     def _items_and_weights(self, relevance, codes, X, sample_weight):
         """The items of the queries, and the weights of the queries, whose mean is one."""
         rows = check_sample_weight(sample_weight, X)
-        check_weighs(rows)
+        rows = rows / rows.max()  # only ratios matter, and sums are then finite
         answers = Groups(gains_of(relevance, self.gain), codes, relevance, copies=rows)
         weights = np.where(answers.informative, answers.mean_copies, 0.0)
         if not weights.any():
@@ -571,15 +570,13 @@ def _level(energies, relevant, weights):
     of `LogisticRegression` on energies of unit variance. Energies that do not fall with relevance
     have a beta of nearly 0.
     """
-    share = weights / weights.sum()
-    mean = float(share @ energies)
-    scale = float(np.sqrt(share @ np.square(energies - mean))) or 1.0
+    weights = weights / weights.sum() * np.count_nonzero(weights)  # of any unit
+    mean = float(np.average(energies, weights=weights))
+    scale = weighted_std(energies, weights) or 1.0
     z = np.append((mean - energies) / scale, [0.0, 0.0])[:, None]
     target = np.append(relevant, [False, True])
     weights = np.append(weights, [0.5, 0.5])
-    with warnings.catch_warnings():  # of very unequal weights, where another solver takes over
-        warnings.simplefilter("ignore", LinAlgWarning)
-        fitted = LogisticRegression(solver="newton-cholesky", tol=1e-10).fit(z, target, weights)
+    fitted = LogisticRegression(solver="newton-cholesky", tol=1e-10).fit(z, target, weights)
     beta, odds = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
     if beta <= _LEAST_BETA:
         beta, odds = _LEAST_BETA, float(np.log(weights @ target) - np.log(weights @ ~target))

@@ -4,12 +4,12 @@ from numbers import Number
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_array
 
 from sk_ebm._tables.columns import column_index
 from sk_ebm._tables.reading import is_missing, with_nan
 from sk_ebm._tables.refusals import saying_why
 from sk_ebm._utils.sklearn_private import take_columns
+from sk_ebm._utils.validation import check_array
 
 _CATEGORICAL_DTYPES = ("cat", "str", "obj", "enum")  # how their names start, in any library
 

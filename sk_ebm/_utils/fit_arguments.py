@@ -69,20 +69,26 @@ def naming(expert, doing="fitted"):
         with np.errstate(all="ignore"):
             yield
     except Exception as error:
-        if isinstance(error, ValueError) and "contains NaN" in str(error):
-            raise ValueError(
-                f"The expert {expert!r} takes no missing values (NaN): give one that fills them, "
-                "such as a pipeline with an imputer."
-            ) from error
-        # IndexError: as of decompositions that keep no direction at all
-        numerical = isinstance(error, (IndexError, np.linalg.LinAlgError))
-        if numerical or "infs or NaNs" in str(error):
-            raise ValueError(
-                f"The expert {expert!r} cannot be {doing} on these rows of X ({error}). Leave "
-                "constant or huge columns out, or give more rows of positive weight."
-            ) from error
-        error.add_note(f"Raised while the expert {expert!r} was {doing}.")
-        raise
+        message = _wrong_with_rows(error, doing)
+        if message is None:
+            error.add_note(f"Raised while the expert {expert!r} was {doing}.")
+            raise
+        raise ValueError(f"The expert {expert!r} {message}") from error
+
+
+def _wrong_with_rows(error, doing):
+    """Which rows an expert cannot take, if an error tells of them, and a remedy; else None."""
+    if isinstance(error, ValueError) and "contains NaN" in str(error):
+        return (
+            "takes no missing values (NaN): give one that fills them, such as a pipeline with an "
+            "imputer."
+        )
+    if isinstance(error, (IndexError, np.linalg.LinAlgError)) or "infs or NaNs" in str(error):
+        return (  # decompositions that keep no direction at all, or whose squares overflow
+            f"cannot be {doing} on these rows of X ({error}). Leave constant or huge columns "
+            "out, or give more rows of positive weight."
+        )
+    return None
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from sklearn.utils.metaestimators import _BaseComposition as NamedParts  # noqa:
 from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import _check_sample_weight, _num_samples
 
+from sk_ebm._utils.validation import check_weighs
+
 
 def namespace(*arrays):
     """The array API namespace that the arrays share: there is no public dispatch."""
@@ -18,7 +20,11 @@ def namespace(*arrays):
 
 def check_sample_weight(sample_weight, X):
     """Weights of the rows of X, ones for None: `validate_data` does not take them."""
-    return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    weights = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True, allow_all_zero_weights=True
+    )
+    check_weighs(weights)
+    return weights
 
 
 def take_rows(X, rows):

@@ -4,10 +4,15 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_random_state
+from sklearn import utils
+from sklearn.utils import check_random_state, validation
 
 _COLUMN_SIZES = 1e-75, 1e75  # products of variances and inverse variances are finite
 _SINGLE_SIZES = 1e-18, 1e18  # squares are finite in single precision
+
+# scikit-learn looks for NaN by a sum of all numbers, of which parts may be inf and -inf.
+check_array = np.errstate(invalid="ignore")(utils.check_array)
+validate_data = np.errstate(invalid="ignore")(validation.validate_data)
 
 
 def check_number(name, value, low, high=np.inf, *, closed=False, kind=Real, other=()):

@@ -19,7 +19,7 @@ def weighted_std(values, weights):
 
 def standard_scaler(X, weights):
     """Scikit-learn's, fitted; weights may be of any size."""
-    with np.errstate(invalid="ignore"):  # the variance of a constant column may be -1e-48
+    with np.errstate(invalid="ignore"):  # rounding makes variances of constant columns negative
         return StandardScaler().fit(X, sample_weight=weights / weights.max())
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sk_ebm._utils.validation import check_number
-from sk_ebm.energies._design import Design
+from sk_ebm._utils.validation import check_number, check_scales
+from sk_ebm.energies._design import Design, mean_squares
 from sk_ebm.energies._linear import LinearEnergy
 
 
@@ -52,6 +52,7 @@ class BilinearEnergy(LinearEnergy):
                 check_number(name, int(column), 0, closed=True)
 
     def _design(self, inputs, training):
+        check_scales(inputs, squares=True)  # of products of two columns
         self._n_columns = inputs.shape[1]
         return BilinearDesign(*self._split(inputs), training.objective.row_weights)
 
@@ -117,10 +118,12 @@ class BilinearDesign(Design):
     biased = False
 
     def __init__(self, queries, items, weights):
-        share = (weights / weights.sum()).astype(queries.dtype)
-        scales = [np.sqrt(share @ np.square(part)) for part in (queries, items)]
-        scales = [np.where(scale > 0, scale, 1.0).astype(queries.dtype) for scale in scales]
-        self.queries, self.items = queries / scales[0], items / scales[1]
+        scales = [np.sqrt(mean_squares(part, weights)) for part in (queries, items)]
+        scales = [np.where(scale > 0, scale, 1.0) for scale in scales]
+        self.queries, self.items = (
+            part / scale.astype(part.dtype)
+            for part, scale in zip((queries, items), scales, strict=True)
+        )
         product = np.outer(*scales).ravel()
         self.scale = np.append(1 / product, 0.0)[:, None]
         self.variances = np.square(product)

@@ -235,7 +235,7 @@ class RotatedDesign(DenseDesign):
         self.basis, factor = linalg.qr(
             centred.T, mode="economic", overwrite_a=True, check_finite=False
         )
-        squares = _mean_squares(factor.T, weights)
+        squares = mean_squares(factor.T, weights)
         size = np.sqrt(squares.max()) or 1.0
         self.variances = _variances(squares, size, inputs.dtype)
         self.columns = np.where(self.variances > 0, factor.T / size, 0.0).astype(inputs.dtype)
@@ -258,7 +258,7 @@ def _centred(inputs, weights):
     mean = (weights / weights.sum()) @ columns
     columns -= mean.astype(columns.dtype, copy=False)
     centre = row + mean
-    return centre, columns, _variances(_mean_squares(columns, weights), centre, columns.dtype)
+    return centre, columns, _variances(mean_squares(columns, weights), centre, columns.dtype)
 
 
 def column_variances(inputs, weights):
@@ -269,7 +269,7 @@ def column_variances(inputs, weights):
     return _variances(variances, mean, inputs.dtype)
 
 
-def _mean_squares(columns, weights):
+def mean_squares(columns, weights):
     return np.einsum("i,ij,ij->j", weights / weights.sum(), columns, columns)
 
 

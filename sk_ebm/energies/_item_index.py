@@ -6,10 +6,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
-from sklearn.utils.validation import validate_data
 
 from sk_ebm._utils.estimators import KeepsFitted
-from sk_ebm._utils.validation import check_number, check_scales
+from sk_ebm._utils.validation import check_number, check_scales, validate_data
 
 _MOST_LINKS = 1024  # of each item: 8 kB; recall is 1 with far fewer
 

@@ -63,7 +63,7 @@ class Lambda(GradedLoss):
             diagonal += np.add(*pairs.sums(second))
         ideal = target.gains_in_order @ ranks.top_discounts
         ideal = np.maximum(ideal, np.finfo(float).tiny)
-        ndcg = np.einsum("nk,nk->n", target.present_gains, ranks.top_discount) / ideal
+        ndcg = np.einsum("nk,nk->n", target.relative_gains, ranks.top_discount) / ideal
         unit = target.n_pairs / ideal  # from the mean over pairs to changes of NDCG
         unit[ranks.all_tied] *= _NEAR  # no division by the distance there: LightGBM's
         total *= 2 * unit

@@ -20,7 +20,7 @@ class Pairs:
     weight : ndarray of shape (P,)
         Sums to one over a sample's pairs.
     gain : ndarray of shape (P,)
-        Weight times the difference in gain.
+        Weight times the difference in relative gain.
     """
 
     def __init__(self, shape, better, worse, sample, weight, gain):

@@ -62,14 +62,16 @@ class RelevanceTarget:
         return self.shares_with(0.5)
 
     @cached_property
-    def present_gains(self):
-        """Gains (n, k), zero where a candidate is absent."""
-        return np.where(self.counts > 0, self.gains, 0)
+    def relative_gains(self):
+        """Gains (n, k) in a unit of their sample, a power of two near the largest: of any gains
+        they are numbers of single precision. Zero where a candidate is absent."""
+        present = np.where(self.counts > 0, self.gains, 0.0)
+        return np.ldexp(present, -np.frexp(present.max(axis=1, keepdims=True))[1])
 
     @cached_property
     def gains_in_order(self):
         """The same, of each sample the largest first."""
-        return -np.sort(-self.present_gains, axis=1)
+        return -np.sort(-self.relative_gains, axis=1)
 
     @cached_property
     def _order(self):
@@ -103,7 +105,7 @@ class RelevanceTarget:
 
     def _make_pairs(self):
         n, k = self.gains.shape
-        gains, counts = self.gains.ravel(), self.counts.ravel()
+        relative, counts = self.relative_gains.ravel(), self.counts.ravel()
         total = np.maximum(self.n_pairs, np.finfo(float).tiny)
         order, first_worse = self._order
         first_absent = np.arange(0, n * k, k) + np.count_nonzero(self.counts, axis=1)
@@ -117,6 +119,6 @@ class RelevanceTarget:
             worse = order[ranges(first_worse[start:stop], lengths)]
             sample = better // k
             weight = counts[better] * counts[worse] / total[sample]
-            gain = (gains[better] - gains[worse]) * weight
+            gain = (relative[better] - relative[worse]) * weight
             yield Pairs((n, k), better, worse, sample, weight, gain)
             n_made = ends[stop - 1]
