@@ -30,6 +30,7 @@ from sk_ebm.losses._registry import GRADED_LOSSES
 from sk_ebm.metrics import ndcg
 
 _LEAST_BETA = 1e-3  # of standardised energies: keeps the level finite where these say nothing
+_LEVEL_ROWS = 1e-6, 1e6  # beyond, Newton's steps to the level lose digits against the pseudo-rows
 
 TopK = namedtuple("TopK", ["queries", "rows", "energies"])
 """The best answers of each query: queries (n,), rows (n, k) of X, -1 where a query has fewer than
@@ -257,7 +258,8 @@ class EnergyRanker(EnergyEstimator):
     def _items_and_weights(self, relevance, codes, X, sample_weight):
         """The items of the queries, and the weights of the queries, whose mean is one."""
         rows = check_sample_weight(sample_weight, X)
-        rows = rows / rows.max()  # only ratios matter, and sums are then finite
+        largest = rows.max()
+        rows = rows / largest * np.clip(largest, 1e-100, 1e100)  # sums are then finite
         answers = Groups(gains_of(relevance, self.gain), codes, relevance, copies=rows)
         weights = np.where(answers.informative, answers.mean_copies, 0.0)
         if not weights.any():
@@ -570,7 +572,8 @@ def _level(energies, relevant, weights):
     of `LogisticRegression` on energies of unit variance. Energies that do not fall with relevance
     have a beta of nearly 0.
     """
-    weights = weights / weights.sum() * np.count_nonzero(weights)  # of any unit
+    total = weights.sum()
+    weights = weights / total * np.clip(total, *_LEVEL_ROWS)
     mean = float(np.average(energies, weights=weights))
     scale = weighted_std(energies, weights) or 1.0
     z = np.append((mean - energies) / scale, [0.0, 0.0])[:, None]
