@@ -3,6 +3,7 @@
 from sk_ebm._core.training import FitResult
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._bilinear import BilinearEnergy
+from sk_ebm.energies._embedding import EmbeddingEnergy
 from sk_ebm.energies._item_index import ItemIndex
 from sk_ebm.energies._kernel import KernelEnergy
 from sk_ebm.energies._linear import LinearEnergy
@@ -28,6 +29,7 @@ __all__ = [
     "INPUT_ENERGIES",
     "AnswerExpert",
     "BilinearEnergy",
+    "EmbeddingEnergy",
     "Energy",
     "ExpertEnergy",
     "FitResult",

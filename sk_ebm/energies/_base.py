@@ -79,6 +79,12 @@ class Energy(BaseEstimator):
         where the energy was not fitted to these."""
         return self, outputs
 
+    def class_vectors(self):
+        """Vectors (K, r) and biases (K,) of the classes, if outputs are those of
+        ``features(inputs) @ vectors.T + biases``; else None. Then candidates can be sampled, and
+        searched by an index."""
+        return None
+
     def all_terms(self):
         """The energies that are fitted on the loss: itself, or the terms of a sum."""
         return [self]
