@@ -80,7 +80,7 @@ class Energy(BaseEstimator):
         return self, outputs
 
     def class_vectors(self):
-        """Vectors (K, r) and biases (K,) of the classes, if outputs are those of
+        """Vectors (o, r) and biases (o,) of the outputs, if these are
         ``features(inputs) @ vectors.T + biases``; else None. Then candidates can be sampled, and
         searched by an index."""
         return None
