@@ -210,7 +210,8 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
             return {"beta_": float(self.beta)}
         enough = self._enough_held_out()
         samples, outputs = training.held_out_outputs(result, inputs, enough)
-        return self._learn_held_out(result.energy, training.objective.take(samples), outputs)
+        objective = result.held_out_objective or training.objective.take(samples)
+        return self._learn_held_out(result.energy, objective, outputs)
 
     def _enough_held_out(self):
         """Held-out samples that are enough for what is learned on them."""

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.gibbs import Gibbs
+from sk_ebm._core.sampled import candidates_of, check_candidates
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.finite import finite_outputs
@@ -94,6 +95,16 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         a share; a bare number is refused. None: every input gets a class.
     reject_label : object, default=-1
         Not one of the classes.
+    negatives : "auto", "all" or int, default="auto"
+        How many incorrect classes a mini-batch draws as candidates, for energies that can compute
+        the outputs of some classes: "linear", "mlp", "embedding". "auto" takes all classes where
+        there are at most 1,000, or at most 4,096 whose energies of all rows fit into scikit-learn's
+        ``working_memory``; otherwise, it draws 512. Then mini-batch Adam trains the energy from
+        class means, at most 2,000 rows are held out, and probabilities rest on the nearest classes
+        and a sample of the others.
+    proposal : {"frequency", "uniform", "hardest"}, default="frequency"
+        How candidates are drawn: by how frequent the classes are, with equal probabilities, or half
+        of them as the classes nearest to the correct ones.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -159,6 +170,8 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         calibrate=False,
         reject=None,
         reject_label=-1,
+        negatives="auto",
+        proposal="frequency",
         n_jobs=None,
         random_state=None,
     ):
@@ -175,6 +188,8 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         self.calibrate = calibrate
         self.reject = reject
         self.reject_label = reject_label
+        self.negatives = negatives
+        self.proposal = proposal
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -207,12 +222,13 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         with self._keeping_fitted():
             energy, loss = self._resolved_components()
             check_flag("calibrate", self.calibrate)
+            check_candidates(energy, self.negatives, self.proposal, self.solver)
             self._rejects()
             given = X, y
             X, y = self._validated(energy, X, y)
             check_classification_targets(y)
             weights = self._weights(X, y, sample_weight)
-            answers = Labels.of(y)
+            answers = candidates_of(Labels.of(y), energy, self.negatives, self.proposal)
             self.classes_ = answers.classes
             if len(np.unique(answers.target[weights > 0])) < 2:
                 raise ValueError(
@@ -275,7 +291,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         learned = super()._learn_held_out(energy, objective, outputs)
         learned["energy_"] = energy
         rejects = self._rejects()
-        gibbs = Gibbs(Labels.arrange(outputs)[0], beta=learned["beta_"])
+        gibbs = objective.answers.gibbs(outputs)[0].at(learned["beta_"])
         target, weights = objective.answers.target, objective.weights
         if self.class_weight is not None:  # which is not how often the classes will come
             classes = objective.answers.classes[target]

@@ -39,6 +39,8 @@ class Energy(BaseEstimator):
         Whether it also reads frames and arrays of objects itself, as the user gave them.
     reads_dates : bool
         Whether these may hold dates and durations.
+    samples_classes : bool
+        Whether it can be fitted to candidates drawn among the classes (`Sampled`).
     """
 
     answers = frozenset({"classes", "items", "values"})
@@ -49,6 +51,7 @@ class Energy(BaseEstimator):
     takes_offset = True
     raw = False
     reads_dates = False
+    samples_classes = False
 
     def fit(self, inputs, training):
         raise NotImplementedError(f"{type(self).__name__} must define fit.")
