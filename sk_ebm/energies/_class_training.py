@@ -1,12 +1,13 @@
 """Class vectors that move from their start by mini-batch Adam."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from sk_ebm._core.sampled import Sampled
-from sk_ebm._core.training import Minimum
-from sk_ebm.energies._class_choice import held_out_start
+from sk_ebm._core.training import FitResult, Minimum
+from sk_ebm.energies._class_choice import choose_class_means, held_out_start
 from sk_ebm.energies._class_vectors import ClassMeans
 
 _BLOCK_ROWS = 4096
@@ -32,12 +33,28 @@ class Trained(NamedTuple):
     minimum: Minimum
 
 
-def train_class_vectors(choice, training, fitted, **settings):
-    """The `Trained` class vectors of a `Choice`.
+def fit_class_vectors(inputs, training, fitted, shrinkage="auto", *, batch_size=None, **settings):
+    """The `FitResult` of class vectors that start from class means.
 
-    ``fitted(means)`` builds the fitted energy, for reports; settings are those of the solver.
+    ``fitted(choice, means)`` builds the fitted energy; settings are those of Adam.
     """
-    final, minimum = choice.means.at(choice.beta), Minimum(None, True, [])
+    choice = choose_class_means(inputs, training, shrinkage)
+    batch_size = batch_size or int(np.clip(len(training.answers) // 40, 32, 512))
+    trained = _train(
+        choice, training, partial(fitted, choice), batch_size=batch_size, **settings
+    )
+    return FitResult(
+        fitted(choice, trained.means),
+        trained.held_out,
+        converged=trained.minimum.converged,
+        history=trained.minimum.history,
+        held_out_objective=trained.objective,
+    )
+
+
+def _train(choice, training, fitted, **settings):
+    """The `Trained` class vectors of a `Choice`."""
+    final, minimum = choice.means, Minimum(None, True, [])
     if not choice.folds:
         return Trained(final, None, None, minimum)
     samples, outputs, judge = held_out_start(
@@ -48,14 +65,14 @@ def train_class_vectors(choice, training, fitted, **settings):
     if len(fold.test) < _LEAST_HELD_OUT:
         return kept
     start = ClassMeans.of(fold.moments, choice.shrinkage)
-    moved = start.with_rows_of(choice.moments).at(choice.beta)
+    moved = start.with_rows_of(choice.moments)
     moving = _Moving(choice, fold, start, training.objective)
     init = np.zeros((len(start.vectors), start.axes.shape[1] + 1), dtype=moving.features.dtype)
     minimum = training.replace(objective=moving.objective).minimize(
         init,
         moving.vjp,
         np.append(np.ones(init.shape[1] - 1, dtype=init.dtype), init.dtype.type(0)),
-        lambda params: fitted(moved.moved_by(params)),
+        lambda params: fitted(moved.moved_by(params, choice.beta)),
         kind="minibatch",
         held_out=fold.test,
         evaluate=moving.held_out_loss,
@@ -64,7 +81,7 @@ def train_class_vectors(choice, training, fitted, **settings):
     if minimum.params is init:
         return kept._replace(minimum=minimum)
     held_out = fold.test, moving.held_out_outputs(minimum.params)
-    return Trained(moved.moved_by(minimum.params), held_out, fold.objective, minimum)
+    return Trained(moved.moved_by(minimum.params, choice.beta), held_out, fold.objective, minimum)
 
 
 class _Moving:
@@ -87,10 +104,11 @@ class _Moving:
             self.own[rows] = start.own_without(
                 self.features[rows], self.target[rows], weights[rows], counts
             )
+        root = dtype.type(np.sqrt(choice.beta))
         self.own *= dtype.type(choice.beta)
-        self.features *= dtype.type(np.sqrt(choice.beta))
-        start = start.at(choice.beta)
-        self.vectors, self.biases = start.vectors.astype(dtype), start.biases.astype(dtype)
+        self.features *= root
+        self.vectors = root * start.vectors.astype(dtype)
+        self.biases = dtype.type(choice.beta) * start.biases.astype(dtype)
         alone = counts[self.target] <= np.minimum(weights, 1) * (1 + 1e-9)
         trained = np.setdiff1d(np.flatnonzero(~alone & (weights > 0)), fold.test)
         self.objective = objective.masked(trained) if len(trained) else objective

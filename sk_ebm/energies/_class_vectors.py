@@ -105,18 +105,11 @@ class ClassMeans(NamedTuple):
         vectors = _shrunk(means @ self.axes, moments.counts, self.between)
         return self._replace(vectors=vectors, biases=_biases(vectors, moments.counts))
 
-    def at(self, beta):
-        """With outputs times beta; both features and vectors are scaled by its root."""
-        root = np.sqrt(beta)
-        return self._replace(
-            axes=root * self.axes, vectors=root * self.vectors, biases=beta * self.biases
-        )
-
-    def moved_by(self, params):
-        """With vectors and biases moved by parameters (K, r + 1)."""
-        return self._replace(
-            vectors=self.vectors + params[:, :-1], biases=self.biases + params[:, -1]
-        )
+    def moved_by(self, params, beta):
+        """With vectors and biases moved by parameters (K, r + 1) of outputs that are times beta, of
+        which features and vectors have each the root."""
+        vectors, biases = params[:, :-1] / np.sqrt(beta), params[:, -1] / beta
+        return self._replace(vectors=self.vectors + vectors, biases=self.biases + biases)
 
     def own_without(self, features, target, weights, counts):
         """What the output of its correct class is more, (n,), if one unit of weight of each row is

@@ -1,19 +1,16 @@
 """The embedding energy: a vector for each class."""
 
 from copy import copy
+from functools import partial
 from numbers import Integral
 
-import numpy as np
-
-from sk_ebm._core.training import FitResult
 from sk_ebm._utils.validation import check_number, check_scales
 from sk_ebm.energies._base import Energy
-from sk_ebm.energies._class_choice import choose_class_means
-from sk_ebm.energies._class_training import train_class_vectors
+from sk_ebm.energies._class_training import fit_class_vectors
 
 
 class EmbeddingEnergy(Energy):
-    """-E(x, y) = <f(x), v_y> + b_y with a vector v_y for each class.
+    """-E(x, y) = c (<f(x), v_y> + b_y) with a vector v_y for each class.
 
     f standardises the columns, or scales all alike, and whitens them by the covariance within
     classes, which is shrunk towards a multiple of the identity. The class vectors start from means
@@ -25,7 +22,7 @@ class EmbeddingEnergy(Energy):
     ----------
     shrinkage : float or "auto", default="auto"
         Of the covariance within classes, in (0, 1]; "auto" chooses it on held-out rows.
-    learning_rate : float, default=1e-2
+    learning_rate : float, default=3e-3
         Of the first steps.
     batch_size : int, default=None
         None means n / 40, between 32 and 512.
@@ -39,6 +36,8 @@ class EmbeddingEnergy(Energy):
     vectors_ : ndarray of shape (n_classes, n_components)
     biases_ : ndarray of shape (n_classes,)
     shrinkage_ : float
+    scale_ : float
+        Of the outputs of the start, the inverse temperature at which held-out rows are likeliest.
 
     References
     ----------
@@ -50,7 +49,7 @@ class EmbeddingEnergy(Energy):
     samples_classes = True
 
     def __init__(
-        self, shrinkage="auto", *, learning_rate=1e-2, batch_size=None, n_epochs=50, patience=5
+        self, shrinkage="auto", *, learning_rate=3e-3, batch_size=None, n_epochs=50, patience=5
     ):
         self.shrinkage = shrinkage
         self.learning_rate = learning_rate
@@ -67,41 +66,30 @@ class EmbeddingEnergy(Energy):
 
     def fit(self, inputs, training):
         check_scales(inputs)
-        choice = choose_class_means(inputs, training, self.shrinkage)
-        self.coordinates_, self.shrinkage_ = choice.coordinates, choice.shrinkage
-
-        def fitted(means):
-            energy = copy(self)
-            energy.axes_ = means.axes.astype(inputs.dtype)
-            energy.centre_ = means.centre.astype(inputs.dtype)
-            energy.vectors_ = means.vectors.astype(inputs.dtype)
-            energy.biases_ = means.biases.astype(inputs.dtype)
-            return energy
-
-        trained = train_class_vectors(
-            choice,
+        settings = "learning_rate", "batch_size", "n_epochs", "patience"
+        return fit_class_vectors(
+            inputs,
             training,
-            fitted,
-            batch_size=self.batch_size or int(np.clip(len(training.answers) // 40, 32, 512)),
-            learning_rate=self.learning_rate,
-            n_epochs=self.n_epochs,
-            patience=self.patience,
+            partial(self._fitted, inputs.dtype),
+            self.shrinkage,
+            **{name: getattr(self, name) for name in settings},
         )
-        minimum = trained.minimum
-        return FitResult(
-            fitted(trained.means),
-            trained.held_out,
-            converged=minimum.converged,
-            history=minimum.history,
-            held_out_objective=trained.objective,
-        )
+
+    def _fitted(self, dtype, choice, means):
+        fitted = copy(self)
+        fitted.coordinates_, fitted.shrinkage_ = choice.coordinates, choice.shrinkage
+        fitted.scale_ = float(choice.beta)
+        fitted.centre_, fitted.axes_ = means.centre.astype(dtype), means.axes.astype(dtype)
+        fitted.vectors_, fitted.biases_ = means.vectors.astype(dtype), means.biases.astype(dtype)
+        return fitted
 
     def features(self, inputs):
         """f(x), (m, r)."""
-        return (self.coordinates_(inputs) - self.centre_) @ self.axes_
+        return self.scale_ * ((self.coordinates_(inputs) - self.centre_) @ self.axes_)
 
     def class_vectors(self):
-        return self.vectors_, self.biases_
+        return self.vectors_, self.scale_ * self.biases_
 
     def __call__(self, inputs):
-        return self.features(inputs) @ self.vectors_.T + self.biases_
+        vectors, biases = self.class_vectors()
+        return self.features(inputs) @ vectors.T + biases
