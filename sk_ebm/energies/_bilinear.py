@@ -83,6 +83,9 @@ class BilinearEnergy(LinearEnergy):
         queries, items = self._split(inputs)
         return np.einsum("nj,nj->n", queries @ self.matrix_, items)[:, None]
 
+    def class_vectors(self):
+        """None: the answers are items."""
+
     def best_items(self, queries, items, k, n_entries):
         """Indices and energies (n, k) of the items of least energy, by at most n_entries pairs.
 

@@ -111,6 +111,9 @@ class KernelEnergy(LinearEnergy):
         kernels = (_gaussian(inputs[rows], self.landmarks_, self.gamma_) for rows in batches)
         return np.concatenate([kernel @ coef for kernel in kernels])
 
+    def features(self, inputs):
+        return super().features(self._features(inputs))
+
     def __call__(self, inputs):
         if self.approximation == "fourier":
             return super().__call__(self._features(inputs))

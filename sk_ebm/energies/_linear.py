@@ -132,6 +132,16 @@ class LinearEnergy(Energy):
         variances = design.variances[design.variances > 0]
         return 1e-4 / total * variances.min()
 
+    def features(self, inputs):
+        """The inputs, less the origin if columns are far from zero."""
+        if self._origin is None:
+            return inputs
+        return (inputs.toarray() if sparse.issparse(inputs) else inputs) - self._origin
+
+    def class_vectors(self):
+        shift = 0 if self._origin is None else self._origin @ self.coef_
+        return self.coef_.T, self.intercept_ + shift
+
     def __call__(self, inputs):
         origin = self._origin
         if origin is None or sparse.issparse(inputs):

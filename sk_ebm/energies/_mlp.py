@@ -194,6 +194,14 @@ class MLPEnergy(Energy):
         fitted.coefs_, fitted.intercepts_ = self._layers(params.copy())
         return fitted
 
+    def features(self, inputs):
+        """Values of the last hidden layer."""
+        columns = self.scaler_.transform(inputs)
+        return self._forward(self.coefs_, self.intercepts_, columns)[1][-1]
+
+    def class_vectors(self):
+        return self.coefs_[-1].T, self.intercepts_[-1]
+
     def __call__(self, inputs):
         return self._forward(self.coefs_, self.intercepts_, self.scaler_.transform(inputs))[0]
 
