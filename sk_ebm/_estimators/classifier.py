@@ -1,7 +1,6 @@
 """EnergyClassifier: classification by energies."""
 
 import numpy as np
-from scipy.special import logsumexp
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
 from sklearn.utils import (
@@ -17,16 +16,20 @@ from sklearn.utils.validation import check_is_fitted
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._core.sampled import candidates_of, check_candidates
+from sk_ebm._estimators import new_classes
 from sk_ebm._estimators.base import EnergyEstimator
+from sk_ebm._estimators.rejection import HeldOut, energies_of_inputs, guarantee_of
+from sk_ebm._tables.class_features import read_class_features
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.finite import finite_outputs
 from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
 from sk_ebm._utils.validation import check_flag, check_number, check_weighs
+from sk_ebm._utils.warnings import warn_user
 from sk_ebm.thresholds import FalseAlarm, resolve_threshold
 
-# In nats. Folds differ by so much where an expert is sure: without it, rejecting outliers of
-# unknown share rejected 12 to 27 % of the clean rows of wine and iris by naive Bayes.
-_EQUAL_ODDS = 0.1
+# Held-out rows whose classes have other rows, where some have none: beta's standard error is then
+# about a quarter of it, and a false-alarm rate of .05 needs 19.
+_FEWEST_HELD_OUT = 20
 
 
 def _has_free_energy(classifier):
@@ -89,10 +92,9 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     calibrate : bool, default=False
         Whether to keep held-out energies of the correct answers, for `predict_set` [3]_.
     reject : {"contamination", "false_alarm", "mixture"}, Threshold or callable, default=None
-        A threshold on the free energy F(x) (on the least energy, where the energy is a classifier
-        with probabilities), learned on held-out samples: `predict` returns ``reject_label`` for
-        inputs above it, which no class fits. ``Level(3.5)`` is a fixed level, ``FalseAlarm(0.01)``
-        a share; a bare number is refused. None: every input gets a class.
+        A threshold on `input_energies`, learned on held-out samples: `predict` returns
+        ``reject_label`` for inputs above it, which no class fits. ``Level(3.5)`` is a fixed level,
+        ``FalseAlarm(0.01)`` a share; a bare number is refused. None: every input gets a class.
     reject_label : object, default=-1
         Not one of the classes.
     negatives : "auto", "all" or int, default="auto"
@@ -123,6 +125,9 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         Objective after each of them (held-out loss for "mlp"); of a sum, that of its weights.
     reject_threshold_ : float
         Energy above which `predict` rejects; with ``reject``.
+    guarantee_ : {"none", "approximate", "marginal", "confident"}
+        What it guarantees on new rows of the known classes, as in `EnergyDetector`; with
+        ``reject``. "approximate", from cross-fitted energies, until `conformalize`.
     calibration_energies_ : ndarray of shape (n_calibration,)
         -log p of the correct answers of held-out samples, in nats; with ``calibrate=True``, or
         from `conformalize`.
@@ -153,6 +158,12 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     """
 
     _before_calibration = {"beta_": 1.0, "reject_threshold_": np.inf}
+    _learned_by_calibration = (
+        "calibration_energies_",
+        "_held_out",
+        "reject_threshold_",
+        "guarantee_",
+    )
 
     def __init__(
         self,
@@ -194,7 +205,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         self.random_state = random_state
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(self, X, y, sample_weight=None, groups=None, class_features=None):
         """Fit the energy function and learn beta.
 
         Parameters
@@ -209,6 +220,10 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             the rows: where it is well below one, probabilities are nearly those of chance.
         groups : array-like of shape (n_samples,), default=None
             Rows of one group stay together in the folds of ``cv``.
+        class_features : mapping or frame, default=None
+            Numbers that describe each class: a mapping of classes to features, or a frame indexed
+            by class. Vectors of classes of few rows are then shrunk towards what these predict
+            (energy="embedding"). Other classes may be among them.
 
         Returns
         -------
@@ -224,6 +239,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             check_flag("calibrate", self.calibrate)
             check_candidates(energy, self.negatives, self.proposal, self.solver)
             self._rejects()
+            described = new_classes.read_classes(class_features, energy)
             given = X, y
             X, y = self._validated(energy, X, y)
             check_classification_targets(y)
@@ -238,9 +254,13 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             self._check_reject_label()
             folds = self._known_folds(X, y, groups, answers, weights)
             with self._reporting(*given) as report:
-                fitted = self._fit_component(energy, loss, X, answers, weights, folds, report)
-                for name in ("calibration_energies_", "_calibration", "reject_threshold_"):
+                features = None if described is None else described.of(self.classes_)
+                fitted = self._fit_component(
+                    energy, loss, X, answers, weights, folds, report, class_features=features
+                )
+                for name in self._learned_by_calibration:
                     vars(self).pop(name, None)  # of an earlier fit
+                self._class_columns = None if described is None else described.columns
                 vars(self).update(fitted.attributes)
             if not fitted.converged:
                 self._warn_unconverged(fitted.n_iter)
@@ -285,34 +305,75 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         uses_all = self.calibrate or self.reject is not None
         return np.inf if uses_all else super()._enough_held_out()
 
-    def _learn_held_out(self, energy, objective, outputs):
+    def _learn(self, result, inputs, training):
+        """beta, the threshold of rejection and energies for sets, from held-out rows.
+
+        A row whose class has no other says nothing about them.
+        """
+        if not self._calibrates():
+            return super()._learn(result, inputs, training)
+        energy, weights = result.energy, training.objective.weights
+        samples, outputs = training.held_out_outputs(result, inputs, self._enough_held_out())
+        held_out = result.held_out_objective or training.objective.take(samples)
+        known = training.answers.known(samples, weights)
+        if not known.all():
+            samples, outputs, held_out = samples[known], outputs[known], held_out.take(known)
+        alone = not training.answers.known(np.arange(len(weights)), weights).all()
+        few = alone and held_out.weights.sum() < _FEWEST_HELD_OUT
+        if few:
+            self._refuse_few(len(samples))
+        beta = 1.0 if self.beta == "auto" else float(self.beta)
+        if self.beta == "auto" and not few:
+            energy, outputs = energy.with_shares_of(held_out, outputs)
+            beta = float(held_out.learn_beta(outputs))
+        learned = {"beta_": beta, "energy_": energy}
+        if self.reject is None and not self.calibrate:
+            return learned
+        target, threshold = training.answers.target[samples], self._rejects()
+        gibbs = held_out.answers.gibbs(outputs)[0].at(beta)
+        rows = HeldOut.of_blocks([gibbs], held_out.answers.target, energy, threshold)
+        rows = rows._replace(target=target, weights=self._unbalanced(target, held_out.weights))
+        if energy.takes_class_features:
+            rows = rows._replace(features=energy.features(take_rows(inputs, samples)))
+        if threshold is not None:
+            learned["guarantee_"] = guarantee_of(threshold, exact=False)
+        return learned | rows.attributes(self.calibrate, threshold, energy)
+
+    def _refuse_few(self, n_held_out):
+        """Warn, or raise a ValueError, where few held-out rows are of classes with other rows."""
+        few = (
+            f"{n_held_out} held-out rows are of classes that have other rows, fewer than "
+            f"{_FEWEST_HELD_OUT}"
+        )
+        if self.reject is not None:
+            raise ValueError(
+                f"{few}: reject={self.reject!r} needs more rows. Give two rows or more of more "
+                "classes, or leave out reject."
+            )
         if self.beta == "auto":
-            energy, outputs = energy.with_shares_of(objective, outputs)
-        learned = super()._learn_held_out(energy, objective, outputs)
-        learned["energy_"] = energy
-        rejects = self._rejects()
-        gibbs = objective.answers.gibbs(outputs)[0].at(learned["beta_"])
-        target, weights = objective.answers.target, objective.weights
-        if self.class_weight is not None:  # which is not how often the classes will come
-            classes = objective.answers.classes[target]
-            factors = compute_sample_weight(self.class_weight, classes)
-            weights = weights / np.where(factors > 0, factors, 1)
-        if self.calibrate:
-            learned |= _calibration(gibbs, target, weights)
-        if rejects is not None:
-            learned["reject_threshold_"] = _reject_level(rejects, energy, gibbs, weights)
-        return learned
+            warn_user(
+                f"{few}: beta is 1, the temperature of training. Give two rows or more of more "
+                "classes, or a number as beta, for calibrated probabilities.",
+                UserWarning,
+            )
+
+    def _unbalanced(self, target, weights):
+        """Weights without class_weight, which is not how often the classes will come."""
+        if self.class_weight is None:
+            return weights
+        factors = compute_sample_weight(self.class_weight, self.classes_[target])
+        return weights / np.where(factors > 0, factors, 1)
 
     def conformalize(self, X, y, sample_weight=None):
-        """Calibrate `predict_set` on rows that the classifier was not fitted on.
+        """Calibrate `predict_set` and ``reject`` on rows that the classifier was not fitted on.
 
-        The coverage then holds exactly, if new rows are exchangeable with these.
+        Coverage and guarantee then hold exactly, if new rows are exchangeable with these.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-            Of the classes seen in `fit`.
+            Of the classes in ``classes_``.
         sample_weight : array-like of shape (n_samples,), default=None
 
         Returns
@@ -326,8 +387,58 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         if not np.isin(y, self.classes_).all():
             unknown = np.setdiff1d(y, self.classes_)[:5].tolist()
             raise ValueError(f"y must hold classes seen in fit, got {unknown}.")
-        gibbs = Gibbs(self.energies(X), beta=self.beta_)
-        vars(self).update(_calibration(gibbs, np.searchsorted(self.classes_, y), weights))
+        target, threshold, energy = np.searchsorted(self.classes_, y), self._rejects(), self.energy_
+        rows = HeldOut.of_blocks(self._gibbs(X), target, energy, threshold)._replace(
+            weights=weights
+        )
+        if energy.takes_class_features:
+            inputs = self._validated(energy, X, reset=False)
+            rows = rows._replace(features=energy.features(inputs))
+        with self._keeping_fitted():
+            vars(self).update(rows.attributes(True, threshold, energy))
+            if threshold is not None:
+                self.guarantee_ = guarantee_of(threshold, exact=True)
+        return self
+
+    def add_classes(self, X=None, y=None, sample_weight=None, class_features=None):
+        """Add classes without a refit, from a few rows of each or from their features.
+
+        Only energies of class vectors take new classes (energy="embedding"): these get vectors as
+        in `fit`, shrunk towards the mean of all classes or what their features predict, and are
+        taken to come as often as the median class. Everything else stays as it was fitted:
+        features of the inputs, beta and the vectors of the other classes. What was learned from
+        held-out rows, for ``reject`` and `predict_set`, is computed again over all classes.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features), default=None
+            Rows of new classes.
+        y : array-like of shape (n_samples,), default=None
+            Their classes, none of those in ``classes_``.
+        sample_weight : array-like of shape (n_samples,), default=None
+        class_features : mapping or frame, default=None
+            As in `fit`, of new classes, which may be without rows.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a class exists or nothing is known of it. The classifier stays as it was.
+        """
+        check_is_fitted(self)
+        new_classes.check_adds_classes(self.energy_)
+        features = None if class_features is None else read_class_features(class_features)
+        X, y = new_classes.checked_rows(self, X, y)
+        label = None if self.reject is None else self.reject_label
+        names = new_classes.named_new(self.classes_, y, features, label)
+        new = new_classes.new_classes(self, X, y, sample_weight, features, names)
+        with self._keeping_fitted():
+            vars(self).update(new_classes.larger(self, new, names))
+            if hasattr(self, "guarantee_"):
+                self.guarantee_ = guarantee_of(self._rejects(), exact=False)
         return self
 
     def predict_set(self, X, coverage=0.9, by_class=False):
@@ -369,7 +480,8 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
                 "calibrate=True, or call conformalize(X, y)."
             )
         threshold = FalseAlarm(rate=1 - coverage)
-        energies, (target, weights) = self.calibration_energies_, self._calibration
+        energies, target = self.calibration_energies_, self._held_out.target
+        weights = self._held_out.weights
         members = {"": np.ones(len(target), dtype=bool)}
         if by_class:
             members = {
@@ -415,6 +527,26 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             outputs = finite_outputs(self.energy_, take_rows(X, rows))
             yield Gibbs(Labels.arrange(outputs)[0], beta=self.beta_)
 
+    def pair_energies(self, X, y):
+        """Energies -log p(y given x) of inputs with their answers, in nats.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            A class that is not in ``classes_`` has p = 0, and infinite energy.
+
+        Returns
+        -------
+        energies : ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        y = column_or_1d(y)
+        check_consistent_length(X, y)
+        target = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
+        rows = HeldOut.of_blocks(self._gibbs(X), target, self.energy_)
+        return np.where(self.classes_[target] == y, rows.surprisals, np.inf)
+
     def energies(self, X):
         """Energies of all classes, low where the class fits.
 
@@ -441,6 +573,23 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         least_energy : ndarray of shape (n_samples,)
         """
         return np.concatenate([gibbs.energies.min(axis=1) for gibbs in self._gibbs(X)])
+
+    def input_energies(self, X):
+        """What ``reject`` compares with a threshold: high where no class fits x.
+
+        The free energy; or the least energy, where the energy is a classifier with probabilities or
+        one of class vectors, whose energies are log likelihood ratios to a generic class.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        input_energies : ndarray of shape (n_samples,)
+        """
+        blocks = self._gibbs(X)
+        return np.concatenate([energies_of_inputs(self.energy_, gibbs) for gibbs in blocks])
 
     @available_if(_has_free_energy)
     def free_energy(self, X):
@@ -488,7 +637,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         for gibbs in self._gibbs(X):
             modes.append(gibbs.mode)
             if self.reject is not None:
-                energies.append(_of_inputs(self.energy_, gibbs))
+                energies.append(energies_of_inputs(self.energy_, gibbs))
         classes = self.classes_[np.concatenate(modes)]
         if self.reject is None:
             return classes
@@ -529,32 +678,3 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     @property
     def intercept_(self):
         return self._linear("intercept_")
-
-
-def _calibration(gibbs, target, weights):
-    """What prediction sets are made from: -log p of the correct answers, and whose they are."""
-    correct = -gibbs.log_probabilities[np.arange(len(target)), target]
-    return {"calibration_energies_": correct, "_calibration": (target, weights)}
-
-
-def _reject_level(threshold, energy, gibbs, weights):
-    """The level of energies of the inputs that a threshold learns.
-
-    Where energies are -log p, most are nearly 0, so that all rows that a classifier is not sure of
-    seem to stand apart. Their share is therefore estimated from the log odds of an error, and
-    without the rows of the lowest odds, whose number says nothing about the others.
-    """
-    energies = _of_inputs(energy, gibbs)
-    if not (energy.normalised and threshold.estimates_share):
-        return threshold.fit(energies, weights).level_
-    ascending = np.sort(gibbs.energies, axis=1)
-    log_odds = ascending[:, 0] + logsumexp(-ascending[:, 1:], axis=1)
-    unsure = (log_odds > log_odds.min() + _EQUAL_ODDS) & (weights > 0)
-    if not unsure.any():
-        return energies.max()
-    return energies[log_odds <= threshold.fit(log_odds[unsure], weights[unsure]).level_].max()
-
-
-def _of_inputs(energy, gibbs):
-    """Energies of the inputs, which say whether any class fits."""
-    return gibbs.energies.min(axis=1) if energy.normalised else gibbs.free_energy

@@ -10,6 +10,7 @@ from sk_ebm._core.objective import Objective
 from sk_ebm._core.sampled import HeldOutCandidates, Sampled
 from sk_ebm.energies._class_vectors import ClassMeans, ClassMoments, class_moments
 from sk_ebm.energies._design import column_variances
+from sk_ebm.energies._generic_class import generic_energies
 
 _SHRINKAGES = (0.03, 0.1, 0.3, 0.6, 0.9)
 _DEFAULT_SHRINKAGE = 0.3  # where nothing can be held out
@@ -102,7 +103,7 @@ def choose_class_means(inputs, training, shrinkage):
     choice = min(candidates, key=lambda candidate: candidate[0])[1]
     if not choice.folds:
         choice = choice._replace(shrinkage=_DEFAULT_SHRINKAGE if shrinkage == "auto" else shrinkage)
-    return choice._replace(moments=_moments(choice.columns, objective))
+    return choice._replace(moments=_moments(choice.columns, training))
 
 
 def _pairs(training):
@@ -120,14 +121,20 @@ def _pairs(training):
     return [(np.flatnonzero(number != k), np.flatnonzero(number == k)) for k in range(n_used)]
 
 
-def _moments(columns, objective):
-    answers = objective.answers
-    return class_moments(columns, answers.target, objective.weights, answers.n_classes)
+def _moments(columns, training, samples=slice(None)):
+    answers, weights = training.answers, training.objective.weights
+    return class_moments(
+        columns[samples],
+        answers.target[samples],
+        weights[samples],
+        answers.n_classes,
+        training.class_features,
+    )
 
 
 def _fold(columns, training, train, test):
     objective = training.objective
-    moments = _moments(columns[train], objective.take(train))
+    moments = _moments(columns, training, train)
     target = objective.answers.target[test]
     known = (moments.counts[target] > 0) & (objective.weights[test] > 0)
     test = test[known]
@@ -159,7 +166,9 @@ def held_out_start(columns, training, folds, shrinkage):
     outputs = []
     for fold in folds:
         means = ClassMeans.of(fold.moments, shrinkage)
-        outputs.append(fold.outputs(means.features(columns[fold.test]), means.vectors, means.biases))
+        features = means.features(columns[fold.test])
+        outputs.append(fold.outputs(features, means.vectors, means.biases))
+        outputs[-1] -= generic_energies(features, means.prior)[:, None]
     samples = np.concatenate([fold.test for fold in folds])
     objective = folds[0].objective if len(folds) == 1 else training.objective.take(samples)
     return samples, np.concatenate(outputs), objective

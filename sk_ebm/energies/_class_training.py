@@ -9,6 +9,7 @@ from sk_ebm._core.sampled import Sampled
 from sk_ebm._core.training import FitResult, Minimum
 from sk_ebm.energies._class_choice import choose_class_means, held_out_start
 from sk_ebm.energies._class_vectors import ClassMeans
+from sk_ebm.energies._generic_class import generic_energies
 
 _BLOCK_ROWS = 4096
 _LEAST_HELD_OUT = 100  # samples: with fewer, early stopping made 5 of 7 sets worse than the start
@@ -40,9 +41,7 @@ def fit_class_vectors(inputs, training, fitted, shrinkage="auto", *, batch_size=
     """
     choice = choose_class_means(inputs, training, shrinkage)
     batch_size = batch_size or int(np.clip(len(training.answers) // 40, 32, 512))
-    trained = _train(
-        choice, training, partial(fitted, choice), batch_size=batch_size, **settings
-    )
+    trained = _train(choice, training, partial(fitted, choice), batch_size=batch_size, **settings)
     return FitResult(
         fitted(choice, trained.means),
         trained.held_out,
@@ -54,7 +53,7 @@ def fit_class_vectors(inputs, training, fitted, shrinkage="auto", *, batch_size=
 
 def _train(choice, training, fitted, **settings):
     """The `Trained` class vectors of a `Choice`."""
-    final, minimum = choice.means, Minimum(None, True, [])
+    final, minimum = choice.means.at(choice.beta), Minimum(None, True, [])
     if not choice.folds:
         return Trained(final, None, None, minimum)
     samples, outputs, judge = held_out_start(
@@ -65,14 +64,14 @@ def _train(choice, training, fitted, **settings):
     if len(fold.test) < _LEAST_HELD_OUT:
         return kept
     start = ClassMeans.of(fold.moments, choice.shrinkage)
-    moved = start.with_rows_of(choice.moments)
+    moved = start.with_rows_of(choice.moments).at(choice.beta)
     moving = _Moving(choice, fold, start, training.objective)
     init = np.zeros((len(start.vectors), start.axes.shape[1] + 1), dtype=moving.features.dtype)
     minimum = training.replace(objective=moving.objective).minimize(
         init,
         moving.vjp,
         np.append(np.ones(init.shape[1] - 1, dtype=init.dtype), init.dtype.type(0)),
-        lambda params: fitted(moved.moved_by(params, choice.beta)),
+        lambda params: fitted(moved.moved_by(params)),
         kind="minibatch",
         held_out=fold.test,
         evaluate=moving.held_out_loss,
@@ -81,7 +80,7 @@ def _train(choice, training, fitted, **settings):
     if minimum.params is init:
         return kept._replace(minimum=minimum)
     held_out = fold.test, moving.held_out_outputs(minimum.params)
-    return Trained(moved.moved_by(minimum.params, choice.beta), held_out, fold.objective, minimum)
+    return Trained(moved.moved_by(minimum.params), held_out, fold.objective, minimum)
 
 
 class _Moving:
@@ -104,11 +103,11 @@ class _Moving:
             self.own[rows] = start.own_without(
                 self.features[rows], self.target[rows], weights[rows], counts
             )
-        root = dtype.type(np.sqrt(choice.beta))
         self.own *= dtype.type(choice.beta)
-        self.features *= root
-        self.vectors = root * start.vectors.astype(dtype)
-        self.biases = dtype.type(choice.beta) * start.biases.astype(dtype)
+        self.features *= dtype.type(np.sqrt(choice.beta))
+        start = start.at(choice.beta)
+        self.prior = start.prior
+        self.vectors, self.biases = start.vectors.astype(dtype), start.biases.astype(dtype)
         alone = counts[self.target] <= np.minimum(weights, 1) * (1 + 1e-9)
         trained = np.setdiff1d(np.flatnonzero(~alone & (weights > 0)), fold.test)
         self.objective = objective.masked(trained) if len(trained) else objective
@@ -129,11 +128,10 @@ class _Moving:
         return outputs, pullback
 
     def held_out_outputs(self, params):
-        return self.fold.outputs(
-            self.features[self.fold.test],
-            self.vectors + params[:, :-1],
-            self.biases + params[:, -1],
-        )
+        features = self.features[self.fold.test]
+        vectors, biases = self.vectors + params[:, :-1], self.biases + params[:, -1]
+        generic = generic_energies(features, self.prior)
+        return self.fold.outputs(features, vectors, biases) - generic[:, None]
 
     def held_out_loss(self, params):
         return self.fold.objective.held_out_loss(self.held_out_outputs(params))

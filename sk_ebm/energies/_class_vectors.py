@@ -7,6 +7,8 @@ import numpy as np
 from scipy import linalg, sparse
 from sklearn.utils import gen_batches
 
+from sk_ebm.energies._class_prior import ClassPrior, class_prior
+
 _BLOCK_ROWS = 4096
 _LEAST_SHRINKAGE = 1e-8
 
@@ -24,6 +26,7 @@ class ClassMoments(NamedTuple):
         Of the features centred and scaled; zero for classes without weight.
     within, between : ndarray of shape (d, d)
         Covariance of the rows of a class, and of the class means.
+    class_features : ndarray of shape (K, p) or None
     """
 
     centre: np.ndarray
@@ -31,9 +34,10 @@ class ClassMoments(NamedTuple):
     means: np.ndarray
     within: np.ndarray
     between: np.ndarray
+    class_features: np.ndarray | None = None
 
 
-def class_moments(features, target, weights, n_classes):
+def class_moments(features, target, weights, n_classes, class_features=None):
     """The `ClassMoments` of dense features (n, d).
 
     One row of the covariance of all is added to those within classes, so that these vary where no
@@ -57,7 +61,8 @@ def class_moments(features, target, weights, n_classes):
     within = (scatter + (scatter + of_means) / total) / (freedom + 1)
     n_between = max(n_present - 1, 1)
     between = of_means / n_between - within
-    return ClassMoments(centre, counts, means, within, between * n_between / total)
+    between = between * n_between / total
+    return ClassMoments(centre, counts, means, within, between, class_features)
 
 
 class ClassMeans(NamedTuple):
@@ -67,8 +72,10 @@ class ClassMeans(NamedTuple):
     ----------
     centre : ndarray of shape (d,)
     axes : ndarray of shape (d, r)
-    between : ndarray of shape (r,)
-        Variances of the class means.
+    prior : ClassPrior
+        Of the class means.
+    predicted : ndarray of shape (K, r), or 0
+        What it expects of each.
     vectors : ndarray of shape (K, r)
         Posterior means of the class means.
     biases : ndarray of shape (K,)
@@ -77,7 +84,8 @@ class ClassMeans(NamedTuple):
 
     centre: np.ndarray
     axes: np.ndarray
-    between: np.ndarray
+    prior: ClassPrior
+    predicted: np.ndarray | float
     vectors: np.ndarray
     biases: np.ndarray
 
@@ -91,8 +99,11 @@ class ClassMeans(NamedTuple):
         between, axes = linalg.eigh(moments.between, within)
         positive = between > 0
         axes, between = axes[:, positive], between[positive]
-        vectors = _shrunk(moments.means @ axes, moments.counts, between)
-        return cls(moments.centre, axes, between, vectors, _biases(vectors, moments.counts))
+        means, counts = moments.means @ axes, moments.counts
+        prior = class_prior(means, counts, between, moments.class_features)
+        predicted = prior.predicted(moments.class_features)
+        vectors = prior.posterior_means(means, counts, predicted)
+        return cls(moments.centre, axes, prior, predicted, vectors, _biases(vectors, counts))
 
     def features(self, columns):
         """(n, r), in the precision of the columns."""
@@ -102,31 +113,38 @@ class ClassMeans(NamedTuple):
     def with_rows_of(self, moments):
         """The same features, with vectors from the moments of other rows."""
         means = (moments.means + moments.centre - self.centre) * (moments.counts > 0)[:, None]
-        vectors = _shrunk(means @ self.axes, moments.counts, self.between)
+        vectors = self.prior.posterior_means(means @ self.axes, moments.counts, self.predicted)
         return self._replace(vectors=vectors, biases=_biases(vectors, moments.counts))
 
-    def moved_by(self, params, beta):
-        """With vectors and biases moved by parameters (K, r + 1) of outputs that are times beta, of
-        which features and vectors have each the root."""
-        vectors, biases = params[:, :-1] / np.sqrt(beta), params[:, -1] / beta
-        return self._replace(vectors=self.vectors + vectors, biases=self.biases + biases)
+    def at(self, beta):
+        """With outputs times beta; both features and vectors are scaled by its root."""
+        root = np.sqrt(beta)
+        return self._replace(
+            axes=root * self.axes,
+            prior=self.prior.scaled(root),
+            predicted=root * self.predicted,
+            vectors=root * self.vectors,
+            biases=beta * self.biases,
+        )
+
+    def moved_by(self, params):
+        """With vectors and biases moved by parameters (K, r + 1)."""
+        return self._replace(
+            vectors=self.vectors + params[:, :-1], biases=self.biases + params[:, -1]
+        )
 
     def own_without(self, features, target, weights, counts):
         """What the output of its correct class is more, (n,), if one unit of weight of each row is
         left out of the mean of its class."""
+        between, predicted = self.prior.between, self.predicted
+        predicted = predicted if np.ndim(predicted) == 0 else predicted[target]
         left = np.maximum(counts[target] - np.minimum(weights, 1), 0)[:, None]
-        gain = (counts[target][:, None] * self.between + 1) / (left * self.between + 1)
+        gain = (counts[target][:, None] * between + 1) / (left * between + 1)
         vectors = self.vectors[target]
-        unit = np.minimum(weights, 1)[:, None] * self.between / (left * self.between + 1)
-        changed = gain * vectors - unit * features
+        unit = np.minimum(weights, 1)[:, None] * between / (left * between + 1)
+        changed = predicted + gain * (vectors - predicted) - unit * (features - predicted)
         before = np.einsum("nr,nr->n", features - 0.5 * vectors, vectors)
         return np.einsum("nr,nr->n", features - 0.5 * changed, changed) - before
-
-
-def _shrunk(means, counts, between):
-    """Posterior means (K, r) of class means, given means of so many rows."""
-    shrinkage = counts[:, None] * between
-    return shrinkage / (shrinkage + 1) * means
 
 
 def _biases(vectors, counts):

@@ -4,13 +4,20 @@ from copy import copy
 from functools import partial
 from numbers import Integral
 
+import numpy as np
+
 from sk_ebm._utils.validation import check_number, check_scales
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._class_training import fit_class_vectors
+from sk_ebm.energies._generic_class import beside_generic_class, with_generic_class
+from sk_ebm.energies._new_classes import vectors_of_new
 
 
 class EmbeddingEnergy(Energy):
-    """-E(x, y) = c (<f(x), v_y> + b_y) with a vector v_y for each class.
+    """-E(x, y) = <f(x), v_y> + b_y - c(x) with a vector v_y for each class.
+
+    c(x), which changes no probability, makes energies log likelihood ratios to a generic class, so
+    that the least energy is high where x is of none of the classes.
 
     f standardises the columns, or scales all alike, and whitens them by the covariance within
     classes, which is shrunk towards a multiple of the identity. The class vectors start from means
@@ -36,8 +43,6 @@ class EmbeddingEnergy(Energy):
     vectors_ : ndarray of shape (n_classes, n_components)
     biases_ : ndarray of shape (n_classes,)
     shrinkage_ : float
-    scale_ : float
-        Of the outputs of the start, the inverse temperature at which held-out rows are likeliest.
 
     References
     ----------
@@ -46,6 +51,8 @@ class EmbeddingEnergy(Energy):
 
     answers = frozenset({"classes"})
     solvers = ("adam",)
+    rejects_by_least = True
+    takes_class_features = True
     samples_classes = True
 
     def __init__(
@@ -78,17 +85,27 @@ class EmbeddingEnergy(Energy):
     def _fitted(self, dtype, choice, means):
         fitted = copy(self)
         fitted.coordinates_, fitted.shrinkage_ = choice.coordinates, choice.shrinkage
-        fitted.scale_ = float(choice.beta)
+        fitted.prior_ = means.prior
         fitted.centre_, fitted.axes_ = means.centre.astype(dtype), means.axes.astype(dtype)
         fitted.vectors_, fitted.biases_ = means.vectors.astype(dtype), means.biases.astype(dtype)
         return fitted
 
     def features(self, inputs):
-        """f(x), (m, r)."""
-        return self.scale_ * ((self.coordinates_(inputs) - self.centre_) @ self.axes_)
+        """f(x), (m, r), and c(x)."""
+        return beside_generic_class(self._whitened(inputs), self.prior_)
+
+    def _whitened(self, inputs):
+        return (self.coordinates_(inputs) - self.centre_) @ self.axes_
 
     def class_vectors(self):
-        return self.vectors_, self.scale_ * self.biases_
+        return with_generic_class(self.vectors_), self.biases_
+
+    def with_classes(self, new, order):
+        fitted = copy(self)
+        vectors, biases = vectors_of_new(self, self._whitened(new.inputs), new)
+        fitted.vectors_ = np.concatenate([self.vectors_, vectors])[order]
+        fitted.biases_ = np.append(self.biases_, biases)[order]
+        return fitted
 
     def __call__(self, inputs):
         vectors, biases = self.class_vectors()

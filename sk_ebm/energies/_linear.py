@@ -77,9 +77,9 @@ class LinearEnergy(Energy):
         def fitted(choice, means):
             energy = copy(self)
             axes, centre = choice.coordinates.linear(means.axes, means.centre)
-            coef = choice.beta * (axes @ means.vectors.T)
+            coef = axes @ means.vectors.T
             energy.coef_ = coef.astype(inputs.dtype)
-            energy.intercept_ = (choice.beta * means.biases - centre @ coef).astype(inputs.dtype)
+            energy.intercept_ = (means.biases - centre @ coef).astype(inputs.dtype)
             far = np.abs(centre[:, None] * axes).max(initial=0) > _FAR
             energy._origin = centre.astype(inputs.dtype) if far else None
             energy.alpha_ = training.with_default_alpha(0.0).penalty.alpha
