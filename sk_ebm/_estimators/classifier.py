@@ -102,7 +102,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         the outputs of some classes: "linear", "mlp", "embedding". "auto" takes all classes where
         there are at most 1,000, or at most 4,096 whose energies of all rows fit into scikit-learn's
         ``working_memory``; otherwise, it draws 512. Then mini-batch Adam trains the energy from
-        class means, at most 2,000 rows are held out, and probabilities rest on the nearest classes
+        class means, about 1,000 rows are held out, and probabilities rest on the nearest classes
         and a sample of the others.
     proposal : {"frequency", "uniform", "hardest"}, default="frequency"
         How candidates are drawn: by how frequent the classes are, with equal probabilities, or half
