@@ -1,5 +1,7 @@
 """Answers: which candidates each sample has, which is correct, and how outputs become energies."""
 
+import numpy as np
+
 from sk_ebm._core.folds import shuffled_folds
 from sk_ebm._core.gibbs import Gibbs
 from sk_ebm.losses import Curvature
@@ -55,7 +57,7 @@ class Answers:
         return Gibbs(energies, log_measure), pullback
 
     def batch(self, samples, rng):
-        """The answers of a mini-batch of samples: those of ``take``, unless candidates are drawn."""
+        """The answers of a mini-batch of samples: of ``take``, unless candidates are drawn."""
         return self.take(samples)
 
     def curvature(self, by_energies, outputs, pullback):
@@ -77,6 +79,11 @@ class Answers:
     def folds(self, n_folds, rng):
         """Shuffled folds of the samples."""
         return shuffled_folds(len(self), n_folds, rng)
+
+    def known(self, samples, weights):
+        """Which of the samples have answers (m,) that others of the n weighted ones have, too, so
+        that a fit without them knows of these: all, unless answers are classes."""
+        return np.ones(len(samples), dtype=bool)
 
     def known_folds(self, folds, weights, rng, warns=False):
         """Folds that test no class which their training samples lack (`Folds.knowing`), with a

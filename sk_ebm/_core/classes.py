@@ -51,6 +51,10 @@ class Labels(Answers):
         """Shuffled folds, stratified."""
         return shuffled_folds(len(self), n_folds, rng, labels=self.target)
 
+    def known(self, samples, weights):
+        counts = np.bincount(self.target[weights > 0], minlength=self.n_classes)
+        return counts[self.target[samples]] != 1
+
     def known_folds(self, folds, weights, rng, warns=False):
         folds, unknown = folds.knowing(np.where(weights > 0, self.target, -1), rng)
         if warns and len(unknown):

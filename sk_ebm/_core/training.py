@@ -94,6 +94,8 @@ class Training:
         Called with (value, fitted) after each iteration, ``fitted()`` building the energy.
     n_jobs : int, default=None
         Processes that fit folds, as in joblib.
+    class_features : ndarray of shape (K, p), default=None
+        What is known of the classes themselves.
     """
 
     objective: Objective
@@ -106,6 +108,7 @@ class Training:
     calibrates: bool = False
     report: Callable | None = None
     n_jobs: int | None = None
+    class_features: np.ndarray | None = None
 
     def replace(self, **changes):
         """A copy with other fields."""

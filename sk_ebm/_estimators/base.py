@@ -159,7 +159,9 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
         yield report
         context.call_on_fit_task_end(**data, reconstruction_attributes={})
 
-    def _training(self, loss, answers, weights, folds, report, *, calibrates, rng=None):
+    def _training(
+        self, loss, answers, weights, folds, report, *, calibrates, rng=None, class_features=None
+    ):
         """The settings of a fit; ``report(value, attributes)`` follows each iteration."""
         rng = check_random_state(self.random_state if rng is None else rng)
 
@@ -177,12 +179,23 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
             calibrates,
             report_energy,
             self.n_jobs,
+            class_features,
         )
 
-    def _fit_component(self, energy, loss, inputs, answers, weights, folds, report):
+    def _fit_component(
+        self, energy, loss, inputs, answers, weights, folds, report, class_features=None
+    ):
         """Fit one energy, and learn its beta and what else there is on held-out samples."""
         calibrates = self._calibrates()
-        training = self._training(loss, answers, weights, folds, report, calibrates=calibrates)
+        training = self._training(
+            loss,
+            answers,
+            weights,
+            folds,
+            report,
+            calibrates=calibrates,
+            class_features=class_features,
+        )
         if type(loss) not in self._losses.values():
             training.objective.check_gradient()
         result = energy.fit(inputs, training)

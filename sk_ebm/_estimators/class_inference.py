@@ -1,21 +1,24 @@
 """What a fitted classifier answers: energies of all classes, and the best of very many."""
 
+from contextlib import suppress
 from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array, issparse, vstack
+from scipy.sparse import csr_array, issparse
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sk_ebm._core.class_search import ClassSearch, SearchedGibbs
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.gibbs import Gibbs
+from sk_ebm._estimators.rejection import HeldOut, energies_of_inputs
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.finite import finite_outputs
 from sk_ebm._utils.memory import check_fits_in_memory
 from sk_ebm._utils.sklearn_private import count_rows, take_rows
 from sk_ebm._utils.validation import check_flag, check_number
-from sk_ebm.energies._class_search import ClassSearch, Found, largest
 from sk_ebm.thresholds import FalseAlarm
 
 _FEW_CLASSES = 1000  # up to which all energies of a row are always computed and held
@@ -76,9 +79,12 @@ class ClassInference:
         check_is_fitted(self)
         k = min(k, len(self.classes_))
         self._check_memory(X, k, 4 * 8, "Use a smaller k, or fewer rows at once.")
-        found = self._found(X, k, with_sums=True)
-        logs = np.minimum(self.beta_ * found.outputs - found.log_sums[:, None], 0)
-        return TopK(self.classes_[found.classes], -found.outputs, np.exp(logs))
+        return TopK(*self._join(X, lambda gibbs: self._best(gibbs, k)))
+
+    def _best(self, gibbs, k):
+        classes, energies = gibbs.least(k)
+        logs = np.minimum(-self.beta_ * energies - gibbs.log_z[:, None], 0)
+        return self.classes_[classes], energies, np.exp(logs)
 
     def predict(self, X):
         """The class of least energy; see ``recall`` for when it is exact, and ``reject``.
@@ -91,11 +97,11 @@ class ClassInference:
         -------
         y : ndarray of shape (n_samples,)
         """
-        found = self._found(X, 1, with_sums=self.reject is not None)
-        classes = self.classes_[found.classes[:, 0]]
+        check_is_fitted(self)
         if self.reject is None:
-            return classes
-        rejected = self._of_inputs(found) > self.reject_threshold_
+            return self.classes_[self._join(X, lambda gibbs: (gibbs.mode,))[0]]
+        energies, modes = self._join(X, lambda gibbs: (self._of_inputs(gibbs), gibbs.mode))
+        classes, rejected = self.classes_[modes], energies > self.reject_threshold_
         common = np.result_type(classes, np.asarray(self.reject_label))
         return np.where(rejected, np.asarray(self.reject_label, dtype=common), classes)
 
@@ -110,7 +116,43 @@ class ClassInference:
         -------
         least_energy : ndarray of shape (n_samples,)
         """
-        return -self._found(X, 1).outputs[:, 0]
+        return self._join(X, lambda gibbs: (gibbs.least_energy,))[0]
+
+    def input_energies(self, X):
+        """What ``reject`` compares with a threshold: high where no class fits x.
+
+        The free energy; or the least energy, where the energy is a classifier with probabilities or
+        one of class vectors, whose energies are log likelihood ratios to a generic class.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        input_energies : ndarray of shape (n_samples,)
+        """
+        return self._join(X, lambda gibbs: (self._of_inputs(gibbs),))[0]
+
+    def pair_energies(self, X, y):
+        """Energies -log p(y given x) of inputs with their answers, in nats.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            A class that is not in ``classes_`` has p = 0, and infinite energy.
+
+        Returns
+        -------
+        energies : ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        y = column_or_1d(y)
+        check_consistent_length(X, y)
+        target = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
+        rows = HeldOut.of_blocks(self._distributions(X), target, np.ones(len(y)), self.energy_)
+        return np.where(self.classes_[target] == y, rows.surprisals, np.inf)
 
     @available_if(_has_free_energy)
     def free_energy(self, X):
@@ -127,7 +169,7 @@ class ClassInference:
         -------
         free_energy : ndarray of shape (n_samples,)
         """
-        return -self._found(X, 1, with_sums=True).log_sums / self.beta_
+        return self._join(X, lambda gibbs: (gibbs.free_energy,))[0]
 
     def energies(self, X):
         """Energies of all classes, low where the class fits.
@@ -243,22 +285,15 @@ class ClassInference:
         return self._of_all(X, lambda gibbs: -gibbs.log_probabilities <= levels, n_bytes=1)
 
     def _sparse_sets(self, X, levels):
-        """Classes of surprisals up to the levels, one for all or one of each, as a CSR array."""
-        X = self._prepared(X)
-        search, shape = self._search(X), (count_rows(X), len(self.classes_))
-        if search is None:
-            blocks = (-gibbs.log_probabilities <= levels for gibbs in self._gibbs(X))
-            return vstack([csr_array(block) for block in blocks], format="csr")
-        # -log p = beta E + log Z <= level, where outputs are -E
-        raised = search.raised(levels / self.beta_)
+        """Classes of -log p up to the levels, one for all or one for each, as a CSR array."""
         parts, start = [], 0
-        for features in self._features(X, search):
-            log_sums = search.top(features, 1, self.beta_).log_sums
-            rows, classes = raised.above(features, log_sums / self.beta_)
+        for gibbs in self._distributions(X):
+            rows, classes = gibbs.likely(levels)
             parts.append((rows + start, classes))
-            start += len(features)
+            start += len(gibbs)
         rows, classes = map(np.concatenate, zip(*parts, strict=True))
-        return csr_array((np.ones(len(rows), dtype=bool), (rows, classes)), shape)
+        values = np.ones(len(rows), dtype=bool)
+        return csr_array((values, (rows, classes)), (start, len(self.classes_)))
 
     def _set_levels(self, coverage, by_class):
         """The threshold of the sets, or one for each class."""
@@ -268,7 +303,8 @@ class ClassInference:
                 "calibrate=True, or call conformalize(X, y)."
             )
         threshold = FalseAlarm(rate=1 - coverage)
-        energies, (target, weights) = self.calibration_energies_, self._calibration
+        energies, target = self.calibration_energies_, self._held_out.target
+        weights = self._held_out.weights
         members = {"": np.ones(len(target), dtype=bool)}
         if by_class:
             members = {
@@ -285,18 +321,13 @@ class ClassInference:
                 ) from error
         return np.array(levels)
 
-    def _found(self, X, k, with_sums=False):
-        """The k classes of least energy of each row, as `Found`."""
-        X = self._prepared(X)
-        search, beta = self._search(X), self.beta_ if with_sums else None
-        if search is None:
-            return Found.joined([_least(gibbs, k, with_sums) for gibbs in self._gibbs(X)])
-        blocks = self._features(X, search)
-        return Found.joined([search.top(features, k, beta) for features in blocks])
+    def _of_inputs(self, gibbs):
+        return energies_of_inputs(self.energy_, gibbs)
 
-    def _of_inputs(self, found):
-        """Energies of the inputs, which say whether any class fits."""
-        return -found.outputs[:, 0] if self.energy_.normalised else -found.log_sums / self.beta_
+    def _join(self, X, of):
+        """The arrays of all rows of which ``of`` returns several for each Gibbs distribution."""
+        parts = zip(*map(of, self._distributions(X)), strict=True)
+        return [np.concatenate(part) for part in parts]
 
     def _of_all(self, X, of, n_bytes=8):
         """``of(gibbs)`` (m, K) of all rows, in one array."""
@@ -317,56 +348,35 @@ class ClassInference:
     @staticmethod
     def _check_memory(X, n_columns, n_bytes, remedy):
         """Raise a ValueError where so many numbers for each row exceed the available memory."""
-        n_rows = np.shape(X)[0] if np.ndim(X) else 0
-        check_fits_in_memory(
-            n_rows * n_columns * n_bytes, f"{n_columns} numbers for each of {n_rows} rows", remedy
-        )
-
-    def _surprisals(self, X, target):
-        """-log p of the classes of these indices (n,), in nats."""
-        X = self._prepared(X)
-        search, parts, start = self._search(X), [], 0
-        if search is None:
-            for gibbs in self._gibbs(X):
-                logs = gibbs.log_probabilities
-                chosen = target[start : start + len(logs)]
-                parts.append(-logs[np.arange(len(logs)), chosen])
-                start += len(logs)
-            return np.concatenate(parts)
-        for features in self._features(X, search):
-            chosen = target[start : start + len(features)]
-            log_sums = search.top(features, 1, self.beta_).log_sums
-            parts.append(log_sums - self.beta_ * search.outputs_of(features, chosen))
-            start += len(features)
-        return np.concatenate(parts)
+        with suppress(TypeError):  # what has no rows is for validation to refuse
+            n_rows = count_rows(X)
+            what = f"{n_columns} numbers for each of {n_rows} rows"
+            check_fits_in_memory(n_rows * n_columns * n_bytes, what, remedy)
 
     def _prepared(self, X):
         check_is_fitted(self)
         return self._validated(self.energy_, X, reset=False)
 
     def _gibbs(self, X):
-        """The Gibbs distribution of each block of rows."""
+        """The Gibbs distribution of each block of rows, which holds all energies."""
         for rows in row_blocks(X, len(self.classes_)):
             outputs = finite_outputs(self.energy_, take_rows(X, rows))
             yield Gibbs(Labels.arrange(outputs)[0], beta=self.beta_)
 
+    def _distributions(self, X):
+        """The same, but of very many classes a `SearchedGibbs`, where these have vectors."""
+        X = self._prepared(X)
+        search = self._search(X) if len(self.classes_) > _FEW_CLASSES else None
+        if search is None:
+            yield from self._gibbs(X)
+            return
+        for rows in row_blocks(X, search.vectors.shape[1]):
+            features = finite_outputs(self.energy_.features, take_rows(X, rows))
+            yield SearchedGibbs(search, features, self.beta_)
+
     def _search(self, X):
-        """The search of very many classes by their vectors; None where all energies are held."""
-        vectors = self.energy_.class_vectors() if len(self.classes_) > _FEW_CLASSES else None
+        """The `ClassSearch`, or None without vectors, or where features are sparse."""
+        vectors = self.energy_.class_vectors()
         if vectors is None or issparse(self.energy_.features(take_rows(X, slice(1)))):
             return None
         return ClassSearch(*vectors, precise=self.recall == 1)
-
-    def _features(self, X, search):
-        """Features of each block of rows."""
-        for rows in row_blocks(X, search.vectors.shape[1]):
-            yield finite_outputs(self.energy_.features, take_rows(X, rows))
-
-
-def _least(gibbs, k, with_sums):
-    """The k classes of least energy, as `Found`."""
-    log_sums = gibbs.log_z if with_sums else None
-    if k > 1:
-        return Found(*largest(-gibbs.energies, k), log_sums)
-    classes = gibbs.mode[:, None]
-    return Found(classes, -np.take_along_axis(gibbs.energies, classes, axis=1), log_sums)

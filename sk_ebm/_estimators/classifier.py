@@ -1,7 +1,6 @@
 """EnergyClassifier: classification by energies."""
 
 import numpy as np
-from scipy.special import logsumexp
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
 from sklearn.utils import (
@@ -15,15 +14,19 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.gibbs import Gibbs
+from sk_ebm._estimators import new_classes
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.class_inference import ClassInference
-from sk_ebm._utils.sklearn_private import check_sample_weight
+from sk_ebm._estimators.rejection import HeldOut, guarantee_of
+from sk_ebm._tables.class_features import read_class_features
+from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
 from sk_ebm._utils.validation import check_flag, check_number, check_weighs
+from sk_ebm._utils.warnings import warn_user
 from sk_ebm.thresholds import resolve_threshold
 
-# In nats. Folds differ by so much where an expert is sure: without it, rejecting outliers of
-# unknown share rejected 12 to 27 % of the clean rows of wine and iris by naive Bayes.
-_EQUAL_ODDS = 0.1
+# Held-out rows whose classes have other rows, where some have none: beta's standard error is then
+# about a quarter of it, and a false-alarm rate of .05 needs 19.
+_FEWEST_HELD_OUT = 20
 
 
 class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
@@ -75,10 +78,9 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     calibrate : bool, default=False
         Whether to keep held-out energies of the correct answers, for `predict_set` [3]_.
     reject : {"contamination", "false_alarm", "mixture"}, Threshold or callable, default=None
-        A threshold on the free energy F(x) (on the least energy, where the energy is a classifier
-        with probabilities), learned on held-out samples: `predict` returns ``reject_label`` for
-        inputs above it, which no class fits. ``Level(3.5)`` is a fixed level, ``FalseAlarm(0.01)``
-        a share; a bare number is refused. None: every input gets a class.
+        A threshold on `input_energies`, learned on held-out samples: `predict` returns
+        ``reject_label`` for inputs above it, which no class fits. ``Level(3.5)`` is a fixed level,
+        ``FalseAlarm(0.01)`` a share; a bare number is refused. None: every input gets a class.
     reject_label : object, default=-1
         Not one of the classes.
     n_jobs : int, default=None
@@ -99,6 +101,9 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         Objective after each of them (held-out loss for "mlp"); of a sum, that of its weights.
     reject_threshold_ : float
         Energy above which `predict` rejects; with ``reject``.
+    guarantee_ : {"none", "approximate", "marginal", "confident"}
+        What it guarantees on new rows of the known classes, as in `EnergyDetector`; with
+        ``reject``. "approximate", from cross-fitted energies, until `conformalize`.
     calibration_energies_ : ndarray of shape (n_calibration,)
         -log p of the correct answers of held-out samples, in nats; with ``calibrate=True``, or
         from `conformalize`.
@@ -129,6 +134,12 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     """
 
     _before_calibration = {"beta_": 1.0, "reject_threshold_": np.inf}
+    _learned_by_calibration = (
+        "calibration_energies_",
+        "_held_out",
+        "reject_threshold_",
+        "guarantee_",
+    )
 
     def __init__(
         self,
@@ -168,7 +179,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         self.random_state = random_state
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(self, X, y, sample_weight=None, groups=None, class_features=None):
         """Fit the energy function and learn beta.
 
         Parameters
@@ -183,6 +194,10 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             the rows: where it is well below one, probabilities are nearly those of chance.
         groups : array-like of shape (n_samples,), default=None
             Rows of one group stay together in the folds of ``cv``.
+        class_features : mapping or frame, default=None
+            Numbers that describe each class: a mapping of classes to features, or a frame indexed
+            by class. Vectors of classes of few rows are then shrunk towards what these predict
+            (energy="embedding"). Other classes may be among them.
 
         Returns
         -------
@@ -199,6 +214,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             check_number("recall", self.recall, 0)
             check_number("recall", self.recall, 0, 1, closed=True)
             self._rejects()
+            described = new_classes.read_classes(class_features, energy)
             given = X, y
             X, y = self._validated(energy, X, y)
             check_classification_targets(y)
@@ -213,9 +229,13 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             self._check_reject_label()
             folds = self._known_folds(X, y, groups, answers, weights)
             with self._reporting(*given) as report:
-                fitted = self._fit_component(energy, loss, X, answers, weights, folds, report)
-                for name in ("calibration_energies_", "_calibration", "reject_threshold_"):
+                features = None if described is None else described.of(self.classes_)
+                fitted = self._fit_component(
+                    energy, loss, X, answers, weights, folds, report, class_features=features
+                )
+                for name in self._learned_by_calibration:
                     vars(self).pop(name, None)  # of an earlier fit
+                self._class_columns = None if described is None else described.columns
                 vars(self).update(fitted.attributes)
             if not fitted.converged:
                 self._warn_unconverged(fitted.n_iter)
@@ -260,35 +280,74 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         uses_all = self.calibrate or self.reject is not None
         return np.inf if uses_all else super()._enough_held_out()
 
-    def _learn_held_out(self, energy, objective, outputs):
+    def _learn(self, result, inputs, training):
+        """beta, the threshold of rejection and energies for sets, from held-out rows.
+
+        A row whose class has no other says nothing about them.
+        """
+        if not self._calibrates():
+            return super()._learn(result, inputs, training)
+        objective, energy = training.objective, result.energy
+        samples, outputs = training.held_out_outputs(result, inputs, self._enough_held_out())
+        known = objective.answers.known(samples, objective.weights)
+        samples, outputs = samples[known], outputs[known]
+        held_out = objective.take(samples)
+        few = not known.all() and held_out.weights.sum() < _FEWEST_HELD_OUT
+        if few:
+            self._refuse_few(len(samples))
+        if self.beta == "auto" and len(samples):
+            energy, outputs = energy.with_shares_of(held_out, outputs)
+        beta = 1.0 if few else held_out.learn_beta(outputs)
+        beta = float(beta if self.beta == "auto" else self.beta)
+        learned = {"beta_": beta, "energy_": energy}
+        threshold = self._rejects()
+        if threshold is None and not self.calibrate:
+            return learned
+        if threshold is not None:
+            learned["guarantee_"] = guarantee_of(threshold, exact=False)
+        gibbs = Gibbs(Labels.arrange(outputs)[0], beta=beta)
+        target, weights = held_out.answers.target, self._unbalanced(held_out)
+        rows = HeldOut.of_blocks([gibbs], target, weights, energy, threshold)
+        if energy.takes_class_features:
+            rows = rows._replace(features=energy.features(take_rows(inputs, samples)))
+        return learned | rows.attributes(self.calibrate, threshold, energy)
+
+    def _refuse_few(self, n_held_out):
+        """Warn, or raise a ValueError, where few held-out rows are of classes with other rows."""
+        few = (
+            f"{n_held_out} held-out rows are of classes that have other rows, fewer than "
+            f"{_FEWEST_HELD_OUT}"
+        )
+        if self.reject is not None:
+            raise ValueError(
+                f"{few}: reject={self.reject!r} needs more rows. Give two rows or more of more "
+                "classes, or leave out reject."
+            )
         if self.beta == "auto":
-            energy, outputs = energy.with_shares_of(objective, outputs)
-        learned = super()._learn_held_out(energy, objective, outputs)
-        learned["energy_"] = energy
-        rejects = self._rejects()
-        gibbs = Gibbs(Labels.arrange(outputs)[0], beta=learned["beta_"])
-        target, weights = objective.answers.target, objective.weights
-        if self.class_weight is not None:  # which is not how often the classes will come
-            classes = objective.answers.classes[target]
-            factors = compute_sample_weight(self.class_weight, classes)
-            weights = weights / np.where(factors > 0, factors, 1)
-        if self.calibrate:
-            surprisals = -gibbs.log_probabilities[np.arange(len(target)), target]
-            learned |= _calibration(surprisals, target, weights)
-        if rejects is not None:
-            learned["reject_threshold_"] = _reject_level(rejects, energy, gibbs, weights)
-        return learned
+            warn_user(
+                f"{few}: beta is 1, the temperature of training. Give two rows or more of more "
+                "classes, or a number as beta, for calibrated probabilities.",
+                UserWarning,
+            )
+
+    def _unbalanced(self, objective):
+        """Weights without class_weight, which is not how often the classes will come."""
+        if self.class_weight is None:
+            return objective.weights
+        classes = objective.answers.classes[objective.answers.target]
+        factors = compute_sample_weight(self.class_weight, classes)
+        return objective.weights / np.where(factors > 0, factors, 1)
 
     def conformalize(self, X, y, sample_weight=None):
-        """Calibrate `predict_set` on rows that the classifier was not fitted on.
+        """Calibrate `predict_set` and ``reject`` on rows that the classifier was not fitted on.
 
-        The coverage then holds exactly, if new rows are exchangeable with these.
+        Coverage and guarantee then hold exactly, if new rows are exchangeable with these.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-            Of the classes seen in `fit`.
+            Of the classes in ``classes_``.
         sample_weight : array-like of shape (n_samples,), default=None
 
         Returns
@@ -302,8 +361,56 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         if not np.isin(y, self.classes_).all():
             unknown = np.setdiff1d(y, self.classes_)[:5].tolist()
             raise ValueError(f"y must hold classes seen in fit, got {unknown}.")
-        target = np.searchsorted(self.classes_, y)
-        vars(self).update(_calibration(self._surprisals(X, target), target, weights))
+        target, threshold, energy = np.searchsorted(self.classes_, y), self._rejects(), self.energy_
+        rows = HeldOut.of_blocks(self._distributions(X), target, weights, energy, threshold)
+        if energy.takes_class_features:
+            inputs = self._validated(energy, X, reset=False)
+            rows = rows._replace(features=energy.features(inputs))
+        with self._keeping_fitted():
+            vars(self).update(rows.attributes(True, threshold, energy))
+            if threshold is not None:
+                self.guarantee_ = guarantee_of(threshold, exact=True)
+        return self
+
+    def add_classes(self, X=None, y=None, sample_weight=None, class_features=None):
+        """Add classes without a refit, from a few rows of each or from their features.
+
+        Only energies of class vectors take new classes (energy="embedding"): these get vectors as
+        in `fit`, shrunk towards the mean of all classes or what their features predict, and are
+        taken to come as often as the median class. Everything else stays as it was fitted:
+        features of the inputs, beta and the vectors of the other classes. What was learned from
+        held-out rows, for ``reject`` and `predict_set`, is computed again over all classes.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features), default=None
+            Rows of new classes.
+        y : array-like of shape (n_samples,), default=None
+            Their classes, none of those in ``classes_``.
+        sample_weight : array-like of shape (n_samples,), default=None
+        class_features : mapping or frame, default=None
+            As in `fit`, of new classes, which may be without rows.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a class exists or nothing is known of it. The classifier stays as it was.
+        """
+        check_is_fitted(self)
+        new_classes.check_adds_classes(self.energy_)
+        features = None if class_features is None else read_class_features(class_features)
+        X, y = new_classes.checked_rows(self, X, y)
+        label = None if self.reject is None else self.reject_label
+        names = new_classes.named_new(self.classes_, y, features, label)
+        new = new_classes.new_classes(self, X, y, sample_weight, features, names)
+        with self._keeping_fitted():
+            vars(self).update(new_classes.larger(self, new, names))
+            if hasattr(self, "guarantee_"):
+                self.guarantee_ = guarantee_of(self._rejects(), exact=False)
         return self
 
     def _weights(self, X, y, sample_weight):
@@ -334,31 +441,3 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     @property
     def intercept_(self):
         return self._linear("intercept_")
-
-
-def _calibration(surprisals, target, weights):
-    """What prediction sets are made from: -log p of the correct answers, and whose they are."""
-    return {"calibration_energies_": surprisals, "_calibration": (target, weights)}
-
-
-def _reject_level(threshold, energy, gibbs, weights):
-    """The level of energies of the inputs that a threshold learns.
-
-    Where energies are -log p, most are nearly 0, so that all rows that a classifier is not sure of
-    seem to stand apart. Their share is therefore estimated from the log odds of an error, and
-    without the rows of the lowest odds, whose number says nothing about the others.
-    """
-    energies = _of_inputs(energy, gibbs)
-    if not (energy.normalised and threshold.estimates_share):
-        return threshold.fit(energies, weights).level_
-    ascending = np.sort(gibbs.energies, axis=1)
-    log_odds = ascending[:, 0] + logsumexp(-ascending[:, 1:], axis=1)
-    unsure = (log_odds > log_odds.min() + _EQUAL_ODDS) & (weights > 0)
-    if not unsure.any():
-        return energies.max()
-    return energies[log_odds <= threshold.fit(log_odds[unsure], weights[unsure]).level_].max()
-
-
-def _of_inputs(energy, gibbs):
-    """Energies of the inputs, which say whether any class fits."""
-    return gibbs.energies.min(axis=1) if energy.normalised else gibbs.free_energy

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import gen_batches
 
+from sk_ebm._core.largest import Largest
+
 # Rows, and outputs, that are held at once: 1,000 rows, 100,000 classes, 64 features take .24 s; in
 # blocks of 4,096 or 16,384 classes .30 and .55 s.
 _BLOCK_ROWS, _BLOCK_OUTPUTS = 1024, 2**20
@@ -62,7 +64,7 @@ class ClassSearch:
         return Found.joined([self._top_of_rows(features[rows], k, beta) for rows in batches])
 
     def _top_of_rows(self, features, k, beta):
-        best, log_sum = _Best(len(features), k), _LogSum(len(features))
+        best, log_sum = Largest(len(features), k), _LogSum(len(features))
         for start, block in self._blocks(features):
             best.add(start, *block.largest(best.least, k))
             if beta is not None:
@@ -100,16 +102,6 @@ class ClassSearch:
         for classes in gen_batches(len(self.vectors), size):
             part = self.vectors[classes], self.biases[classes]
             yield classes.start, _Block(features, *part, single, shared)
-
-
-def largest(outputs, k):
-    """Columns and values (n, k) of the largest outputs of each row, of equal ones the first."""
-    best, levels = _Best(len(outputs), k), outputs.min(axis=1)
-    if outputs.shape[1] > k:
-        levels = np.partition(outputs, -k, axis=1)[:, -k]
-    rows, columns = np.nonzero(outputs >= levels[:, None])
-    best.add(0, rows, columns, outputs[rows, columns])
-    return best.sorted()
 
 
 class _Block:
@@ -163,42 +155,6 @@ class _Block:
         return rows[kept], columns[kept], outputs[kept]
 
 
-class _Best:
-    """The k largest outputs of each of n rows, of blocks of ascending classes.
-
-    What is added is sorted in only once it is about as much as what was there before, or much.
-    """
-
-    def __init__(self, n_rows, k):
-        self.k, self.parts = k, []
-        self.least = np.full(n_rows, -np.inf)
-        self.next, self.n_added = 1, 0
-
-    def add(self, start, rows, columns, outputs):
-        """Outputs of classes ``start + columns``."""
-        self.parts.append((rows, columns + start, outputs))
-        self.n_added += len(rows)
-        if start >= self.next or self.n_added > 4 * self.k * len(self.least):
-            self.next = 2 * start
-            self._sort()
-
-    def _sort(self):
-        rows, classes, outputs = map(np.concatenate, zip(*self.parts, strict=True))
-        order = np.lexsort((-outputs, rows))  # stable: of equal outputs the first class
-        rows, classes, outputs = rows[order], classes[order], outputs[order]
-        rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
-        last = rank == self.k - 1
-        self.least[rows[last]] = outputs[last]
-        kept = rank < self.k
-        self.parts, self.n_added = [(rows[kept], classes[kept], outputs[kept])], 0
-
-    def sorted(self):
-        """Classes and outputs (n, k)."""
-        self._sort()
-        _, classes, outputs = self.parts[0]
-        return classes.reshape(-1, self.k), outputs.reshape(-1, self.k)
-
-
 class _LogSum:
     """log sum exp(beta output) of each of n rows, block after block."""
 
@@ -217,3 +173,61 @@ class _LogSum:
     @property
     def value(self):
         return self.peak + np.log(self.total)
+
+
+class SearchedGibbs:
+    """The Gibbs distribution of very many classes, whose energies are computed when asked for, in
+    blocks: the methods of `Gibbs` whose results are of few classes.
+
+    Parameters
+    ----------
+    search : ClassSearch
+        Outputs are negative energies.
+    features : ndarray of shape (n, r)
+    beta : float
+    """
+
+    def __init__(self, search, features, beta):
+        self.search, self.features, self.beta = search, features, beta
+        self._found = None
+
+    def __len__(self):
+        return len(self.features)
+
+    def _best(self, k, with_sums):
+        found = self._found
+        if found is None or found.classes.shape[1] < k or (with_sums and found.log_sums is None):
+            beta = self.beta if with_sums else None
+            self._found = found = self.search.top(self.features, k, beta)
+        return found
+
+    def least(self, k):
+        """Classes and energies (n, k) of the k of least energy, the best first."""
+        found = self._best(k, with_sums=True)  # a search for each costs more
+        return found.classes[:, :k], -found.outputs[:, :k]
+
+    @property
+    def mode(self):
+        """The class of least energy, (n,)."""
+        return self._best(1, with_sums=False).classes[:, 0]
+
+    @property
+    def least_energy(self):
+        return -self._best(1, with_sums=False).outputs[:, 0]
+
+    @property
+    def log_z(self):
+        return self._best(1, with_sums=True).log_sums
+
+    @property
+    def free_energy(self):
+        return -self.log_z / self.beta
+
+    def surprise(self, target):
+        """-log p of one class of each row, by its index (n,)."""
+        return self.log_z - self.beta * self.search.outputs_of(self.features, target)
+
+    def likely(self, level):
+        """Rows and classes whose -log p is at most the level, a number or one for each class."""
+        raised = self.search.raised(level / self.beta)  # beta E + log Z <= level
+        return raised.above(self.features, self.log_z / self.beta)
