@@ -56,6 +56,8 @@ class FitResult:
         The objective after each iteration.
     n_iter : int, default=None
         Iterations; None means the length of the history, and 1 without any.
+    held_out_objective : None or Objective
+        Of the held-out samples, where it is not the objective's part.
     """
 
     energy: object
@@ -65,6 +67,7 @@ class FitResult:
     converged: bool = True
     history: list = field(default_factory=list)
     n_iter: int | None = None
+    held_out_objective: Objective | None = None
 
     def __post_init__(self):
         if self.n_iter is None:

@@ -223,15 +223,12 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
             return {"beta_": float(self.beta)}
         enough = self._enough_held_out()
         samples, outputs = training.held_out_outputs(result, inputs, enough)
-        return self._learn_held_out(result.energy, training.objective.take(samples), outputs)
+        objective = result.held_out_objective or training.objective.take(samples)
+        return {"beta_": float(objective.learn_beta(outputs))}
 
     def _enough_held_out(self):
         """Held-out samples that are enough for what is learned on them."""
         return _ENOUGH_FOR_BETA
-
-    def _learn_held_out(self, energy, objective, outputs):
-        """The same, from the objective of held-out samples and their outputs."""
-        return {"beta_": float(objective.learn_beta(outputs) if self.beta == "auto" else self.beta)}
 
     def get_params(self, deep=True):
         """As in scikit-learn; the terms of a list of named pairs are reached through ``energy``."""

@@ -151,7 +151,7 @@ class ClassInference:
         y = column_or_1d(y)
         check_consistent_length(X, y)
         target = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
-        rows = HeldOut.of_blocks(self._distributions(X), target, np.ones(len(y)), self.energy_)
+        rows = HeldOut.of_blocks(self._distributions(X), target, self.energy_)
         return np.where(self.classes_[target] == y, rows.surprisals, np.inf)
 
     @available_if(_has_free_energy)

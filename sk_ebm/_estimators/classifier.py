@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._core.classes import Labels
-from sk_ebm._core.gibbs import Gibbs
+from sk_ebm._core.sampled import candidates_of, check_candidates
 from sk_ebm._estimators import new_classes
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.class_inference import ClassInference
@@ -83,6 +83,16 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         ``FalseAlarm(0.01)`` a share; a bare number is refused. None: every input gets a class.
     reject_label : object, default=-1
         Not one of the classes.
+    negatives : "auto", "all" or int, default="auto"
+        How many incorrect classes a mini-batch draws as candidates, for energies that can compute
+        the outputs of some classes: "linear", "mlp", "embedding". "auto" takes all classes where
+        there are at most 1,000, or at most 4,096 whose energies of all rows fit into scikit-learn's
+        ``working_memory``; otherwise, it draws 512. Then mini-batch Adam trains the energy from
+        class means, at most 2,000 rows are held out, and probabilities rest on the nearest classes
+        and a sample of the others.
+    proposal : {"frequency", "uniform", "hardest"}, default="frequency"
+        How candidates are drawn: by how frequent the classes are, with equal probabilities, or half
+        of them as the classes nearest to the correct ones.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -157,6 +167,8 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         calibrate=False,
         reject=None,
         reject_label=-1,
+        negatives="auto",
+        proposal="frequency",
         recall=0.95,
         n_jobs=None,
         random_state=None,
@@ -174,6 +186,8 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         self.calibrate = calibrate
         self.reject = reject
         self.reject_label = reject_label
+        self.negatives = negatives
+        self.proposal = proposal
         self.recall = recall
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -213,13 +227,14 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             check_flag("calibrate", self.calibrate)
             check_number("recall", self.recall, 0)
             check_number("recall", self.recall, 0, 1, closed=True)
+            check_candidates(energy, self.negatives, self.proposal, self.solver)
             self._rejects()
             described = new_classes.read_classes(class_features, energy)
             given = X, y
             X, y = self._validated(energy, X, y)
             check_classification_targets(y)
             weights = self._weights(X, y, sample_weight)
-            answers = Labels.of(y)
+            answers = candidates_of(Labels.of(y), energy, self.negatives, self.proposal)
             self.classes_ = answers.classes
             if len(np.unique(answers.target[weights > 0])) < 2:
                 raise ValueError(
@@ -287,29 +302,31 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         """
         if not self._calibrates():
             return super()._learn(result, inputs, training)
-        objective, energy = training.objective, result.energy
+        energy, weights = result.energy, training.objective.weights
         samples, outputs = training.held_out_outputs(result, inputs, self._enough_held_out())
-        known = objective.answers.known(samples, objective.weights)
-        samples, outputs = samples[known], outputs[known]
-        held_out = objective.take(samples)
-        few = not known.all() and held_out.weights.sum() < _FEWEST_HELD_OUT
+        held_out = result.held_out_objective or training.objective.take(samples)
+        known = training.answers.known(samples, weights)
+        if not known.all():
+            samples, outputs, held_out = samples[known], outputs[known], held_out.take(known)
+        alone = not training.answers.known(np.arange(len(weights)), weights).all()
+        few = alone and held_out.weights.sum() < _FEWEST_HELD_OUT
         if few:
             self._refuse_few(len(samples))
-        if self.beta == "auto" and len(samples):
+        beta = 1.0 if self.beta == "auto" else float(self.beta)
+        if self.beta == "auto" and not few:
             energy, outputs = energy.with_shares_of(held_out, outputs)
-        beta = 1.0 if few else held_out.learn_beta(outputs)
-        beta = float(beta if self.beta == "auto" else self.beta)
+            beta = float(held_out.learn_beta(outputs))
         learned = {"beta_": beta, "energy_": energy}
-        threshold = self._rejects()
-        if threshold is None and not self.calibrate:
+        if self.reject is None and not self.calibrate:
             return learned
-        if threshold is not None:
-            learned["guarantee_"] = guarantee_of(threshold, exact=False)
-        gibbs = Gibbs(Labels.arrange(outputs)[0], beta=beta)
-        target, weights = held_out.answers.target, self._unbalanced(held_out)
-        rows = HeldOut.of_blocks([gibbs], target, weights, energy, threshold)
+        target, threshold = training.answers.target[samples], self._rejects()
+        gibbs = held_out.answers.gibbs(outputs)[0].at(beta)
+        rows = HeldOut.of_blocks([gibbs], held_out.answers.target, energy, threshold)
+        rows = rows._replace(target=target, weights=self._unbalanced(target, held_out.weights))
         if energy.takes_class_features:
             rows = rows._replace(features=energy.features(take_rows(inputs, samples)))
+        if threshold is not None:
+            learned["guarantee_"] = guarantee_of(threshold, exact=False)
         return learned | rows.attributes(self.calibrate, threshold, energy)
 
     def _refuse_few(self, n_held_out):
@@ -330,13 +347,12 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
                 UserWarning,
             )
 
-    def _unbalanced(self, objective):
+    def _unbalanced(self, target, weights):
         """Weights without class_weight, which is not how often the classes will come."""
         if self.class_weight is None:
-            return objective.weights
-        classes = objective.answers.classes[objective.answers.target]
-        factors = compute_sample_weight(self.class_weight, classes)
-        return objective.weights / np.where(factors > 0, factors, 1)
+            return weights
+        factors = compute_sample_weight(self.class_weight, self.classes_[target])
+        return weights / np.where(factors > 0, factors, 1)
 
     def conformalize(self, X, y, sample_weight=None):
         """Calibrate `predict_set` and ``reject`` on rows that the classifier was not fitted on.
@@ -362,7 +378,9 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             unknown = np.setdiff1d(y, self.classes_)[:5].tolist()
             raise ValueError(f"y must hold classes seen in fit, got {unknown}.")
         target, threshold, energy = np.searchsorted(self.classes_, y), self._rejects(), self.energy_
-        rows = HeldOut.of_blocks(self._distributions(X), target, weights, energy, threshold)
+        rows = HeldOut.of_blocks(self._distributions(X), target, energy, threshold)._replace(
+            weights=weights
+        )
         if energy.takes_class_features:
             inputs = self._validated(energy, X, reset=False)
             rows = rows._replace(features=energy.features(inputs))

@@ -39,8 +39,8 @@ class HeldOut(NamedTuple):
     features: np.ndarray | None = None
 
     @classmethod
-    def of_blocks(cls, blocks, target, weights, energy, threshold=None):
-        """From the Gibbs distributions of blocks of rows."""
+    def of_blocks(cls, blocks, target, energy, threshold=None):
+        """From the Gibbs distributions of blocks of rows, of weight 1."""
         with_odds = threshold is not None and energy.normalised and threshold.estimates_share
         values, start = [], 0
         for gibbs in blocks:
@@ -54,7 +54,7 @@ class HeldOut(NamedTuple):
                 )
             )
         parts = [np.concatenate(part) for part in zip(*values, strict=True)]
-        return cls(target, weights, *parts)
+        return cls(target, np.ones(len(target)), *parts)
 
     def attributes(self, calibrate, threshold, energy):
         """Fitted attributes of a classifier, by name; ``calibrate`` for prediction sets."""

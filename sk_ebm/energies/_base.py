@@ -43,6 +43,8 @@ class Energy(BaseEstimator):
         Whether these may hold dates and durations.
     takes_class_features : bool
         Whether it learns from features of the classes, and takes new classes without a refit.
+    samples_classes : bool
+        Whether it can be fitted to candidates drawn among the classes (`Sampled`).
     """
 
     answers = frozenset({"classes", "items", "values"})
@@ -55,6 +57,7 @@ class Energy(BaseEstimator):
     raw = False
     reads_dates = False
     takes_class_features = False
+    samples_classes = False
 
     def fit(self, inputs, training):
         raise NotImplementedError(f"{type(self).__name__} must define fit.")

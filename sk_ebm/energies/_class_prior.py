@@ -15,27 +15,40 @@ class ClassPrior(NamedTuple):
 
     Attributes
     ----------
+    of_all : ndarray of shape (r,)
+        Variances of the means of all classes.
     between : ndarray of shape (r,)
+        Variances around the predicted means; the same, without features of the classes.
+    log_volume : float
+        Half the log determinant of I + diag(of_all).
     coef : ndarray of shape (p, r), default=None
         Of the features of classes; without any, the mean of all classes is predicted.
     intercept : ndarray of shape (r,), default=None
     """
 
+    of_all: np.ndarray
     between: np.ndarray
+    log_volume: float
     coef: np.ndarray | None = None
     intercept: np.ndarray | None = None
 
-    def predicted(self, n_classes, class_features):
-        """Means (K, r) that are expected of classes with these features (K, p)."""
+    def predicted(self, class_features=None):
+        """Means (K, r) that are expected of classes with these features (K, p); 0 without."""
         if self.coef is None:
-            return np.zeros((n_classes, len(self.between)))
+            return 0.0
         return class_features @ self.coef + self.intercept
 
-    def posterior_means(self, means, counts, class_features=None):
+    def posterior_means(self, means, counts, predicted):
         """The means (K, r) of classes of so many rows, shrunk towards the predicted ones."""
-        predicted = self.predicted(len(means), class_features)
         shares = counts[:, None] * self.between
         return predicted + shares / (shares + 1) * (means - predicted)
+
+    def scaled(self, scale):
+        """The same for features that are scaled, and log likelihoods scaled by its square."""
+        scaled = self._replace(log_volume=scale**2 * self.log_volume)
+        if self.coef is None:
+            return scaled
+        return scaled._replace(coef=scale * self.coef, intercept=scale * self.intercept)
 
 
 def class_prior(means, counts, between, class_features=None):
@@ -44,8 +57,9 @@ def class_prior(means, counts, between, class_features=None):
     Features of the classes (K, p) predict the means by ridge regression, whose strength has the
     least leave-one-out error; the variances around the predictions are those of this error.
     """
-    if class_features is None or np.count_nonzero(counts) < 2:
-        return ClassPrior(between)
+    log_volume = 0.5 * np.log1p(between).sum()
+    if class_features is None:
+        return ClassPrior(between, between, log_volume)
     seen = counts > 0
     means, counts = means[seen], counts[seen]
     reliability = 1 / (between.mean() + 1 / counts)
@@ -59,7 +73,7 @@ def class_prior(means, counts, between, class_features=None):
     noise = shares @ (1 / counts)
     left = np.clip(shares @ np.square(residuals) - noise, 1e-6 * between, between)
     coef /= scale[:, None]
-    return ClassPrior(left, coef, intercept - centre @ coef)
+    return ClassPrior(between, left, log_volume, coef, intercept - centre @ coef)
 
 
 def _ridge(columns, targets, weights):

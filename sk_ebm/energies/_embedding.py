@@ -1,14 +1,15 @@
 """The embedding energy: a vector for each class."""
 
 from copy import copy
+from numbers import Integral
 
 import numpy as np
 
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.validation import check_number, check_scales
 from sk_ebm.energies._base import Energy
-from sk_ebm.energies._class_prior import class_prior
-from sk_ebm.energies._class_vectors import biases_of, class_moments, whitening
+from sk_ebm.energies._class_choice import choose_class_means
+from sk_ebm.energies._class_training import train_class_vectors
 from sk_ebm.energies._generic_class import beside_generic_class, with_generic_class
 from sk_ebm.energies._new_classes import vectors_of_new
 
@@ -17,48 +18,105 @@ class EmbeddingEnergy(Energy):
     """-E(x, y) = <f(x), v_y> + b_y - c(x) with a vector v_y for each class.
 
     c(x), which changes no probability, makes energies log likelihood ratios to a generic class, so
-    that the free energy is high where x is of none of the classes.
+    that the least energy is high where x is of none of the classes.
+
+    f standardises the columns, or scales all alike, and whitens them by the covariance within
+    classes, which is shrunk towards a multiple of the identity. The class vectors start from means
+    of classes, shrunk by how much the means differ, as probabilistic linear discriminant analysis
+    [1]_ would have them; then mini-batch Adam moves them, as long as that lowers the loss of
+    held-out rows. ``alpha`` penalises how far they move.
+
+    Parameters
+    ----------
+    shrinkage : float or "auto", default="auto"
+        Of the covariance within classes, in (0, 1]; "auto" chooses it on held-out rows.
+    learning_rate : float, default=1e-2
+        Of the first steps.
+    batch_size : int, default=None
+        None means n / 40, between 32 and 512.
+    n_epochs : int, default=50
+        Length of the schedule; the estimator's ``max_iter`` bounds it.
+    patience : int, default=5
+        Epochs without a lower held-out loss after which training stops.
 
     Attributes
     ----------
     vectors_ : ndarray of shape (n_classes, n_components)
     biases_ : ndarray of shape (n_classes,)
+    shrinkage_ : float
+
+    References
+    ----------
+    .. [1] Ioffe, "Probabilistic linear discriminant analysis", ECCV, 2006.
     """
 
     answers = frozenset({"classes"})
     solvers = ("adam",)
     rejects_by_least = True
     takes_class_features = True
+    samples_classes = True
 
-    def __init__(self, shrinkage=0.3):
+    def __init__(
+        self, shrinkage="auto", *, learning_rate=1e-2, batch_size=None, n_epochs=50, patience=5
+    ):
         self.shrinkage = shrinkage
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.n_epochs = n_epochs
+        self.patience = patience
 
     def check(self):
-        check_number("shrinkage", self.shrinkage, 0, 1)
+        check_number("shrinkage", self.shrinkage, 0, 1, closed=True, other=("auto",))
+        check_number("learning_rate", self.learning_rate, 0)
+        check_number("batch_size", self.batch_size, 0, kind=Integral, other=(None,))
+        check_number("n_epochs", self.n_epochs, 0, kind=Integral)
+        check_number("patience", self.patience, 0, kind=Integral)
 
     def fit(self, inputs, training):
-        check_scales(inputs, squares=True)
-        objective, answers = training.objective, training.answers
-        n_classes = answers.n_classes
-        moments = class_moments(inputs, answers.target, objective.weights, n_classes)
-        self.whitening_ = whitening(moments, self.shrinkage)
-        means, between = moments.means @ self.whitening_.axes, self.whitening_.between
-        class_features = training.class_features
-        self.prior_ = class_prior(means, moments.counts, between, class_features)
-        self.vectors_ = self.prior_.posterior_means(means, moments.counts, class_features)
-        self.biases_ = biases_of(self.vectors_, moments.counts)
-        return FitResult(self)
+        check_scales(inputs)
+        choice = choose_class_means(inputs, training, self.shrinkage)
+        self.coordinates_, self.shrinkage_ = choice.coordinates, choice.shrinkage
+
+        def fitted(means):
+            energy = copy(self)
+            energy.axes_ = means.axes.astype(inputs.dtype)
+            energy.centre_ = means.centre.astype(inputs.dtype)
+            energy.vectors_ = means.vectors.astype(inputs.dtype)
+            energy.biases_ = means.biases.astype(inputs.dtype)
+            energy.prior_ = means.prior
+            return energy
+
+        trained = train_class_vectors(
+            choice,
+            training,
+            fitted,
+            batch_size=self.batch_size or int(np.clip(len(training.answers) // 40, 32, 512)),
+            learning_rate=self.learning_rate,
+            n_epochs=self.n_epochs,
+            patience=self.patience,
+        )
+        minimum = trained.minimum
+        return FitResult(
+            fitted(trained.means),
+            trained.held_out,
+            converged=minimum.converged,
+            history=minimum.history,
+            held_out_objective=trained.objective,
+        )
 
     def features(self, inputs):
-        """f(x), (m, r), beside c(x)."""
-        return beside_generic_class(self.whitening_(inputs), self.whitening_.between)
+        """f(x), (m, r), and c(x)."""
+        return beside_generic_class(self._whitened(inputs), self.prior_)
+
+    def _whitened(self, inputs):
+        return (self.coordinates_(inputs) - self.centre_) @ self.axes_
 
     def class_vectors(self):
         return with_generic_class(self.vectors_), self.biases_
 
     def with_classes(self, new, order):
         fitted = copy(self)
-        vectors, biases = vectors_of_new(self, self.whitening_(new.inputs), new)
+        vectors, biases = vectors_of_new(self, self._whitened(new.inputs), new)
         fitted.vectors_ = np.concatenate([self.vectors_, vectors])[order]
         fitted.biases_ = np.append(self.biases_, biases)[order]
         return fitted

@@ -3,23 +3,26 @@
 <f(x), v_y> - |v_y|^2 / 2 is the log likelihood ratio of class y, N(v_y, I), to N(0, I). But rows
 of a class that is not known follow N(0, I + diag(b)), where b are the variances of class means.
 With this as the reference, energies are those of probabilistic linear discriminant analysis
-(Ioffe, ECCV, 2006), and the free energy says whether any of the known classes fits x better than a
-class of its own would. Probabilities of the classes are the same.
+(Ioffe, ECCV, 2006), and the least energy says whether any of the known classes fits x better than
+a class of its own would. Probabilities of the classes are the same.
 """
 
 import numpy as np
 
 
-def beside_generic_class(features, between):
-    """Features (m, r + 1), the last of which subtracts log N(x; 0, I + diag(b)) - log N(x; 0, I).
+def generic_energies(features, prior):
+    """log N(x; 0, I + diag(b)) - log N(x; 0, I) of features (m, r), (m,)."""
+    shares = (0.5 * prior.of_all / (1 + prior.of_all)).astype(features.dtype)
+    return np.square(features) @ shares - features.dtype.type(prior.log_volume)
 
-    Of held-out rows of unknown classes, it rejects more than the free energy of the inner products
-    and than the distance to the nearest class: areas under the curve of .95, .87 and .93, on
-    average of faces, objects and digits (docs/benchmarks/answers.py --part faces).
+
+def beside_generic_class(features, prior):
+    """Features (m, r + 1), of which the last stands for the generic class.
+
+    Of rows of unknown classes, its energies reject more than inner products alone and than the
+    distance to the nearest class do (docs/benchmarks/answers.py --part faces).
     """
-    shares = between / (1 + between)
-    generic = 0.5 * (np.square(features) @ shares + np.log1p(-shares).sum())
-    return np.column_stack([features, -generic.astype(features.dtype)])
+    return np.column_stack([features, -generic_energies(features, prior)])
 
 
 def with_generic_class(vectors):

@@ -41,6 +41,7 @@ def vectors_of_new(energy, features, new):
     median of those of the classes that were fitted.
     """
     means, counts = new.means(features)
-    vectors = energy.prior_.posterior_means(means, counts, new.class_features)
+    predicted = energy.prior_.predicted(new.class_features)
+    vectors = energy.prior_.posterior_means(means, counts, predicted)
     log_shares = energy.biases_ + 0.5 * np.square(energy.vectors_).sum(axis=1)
     return vectors, np.median(log_shares) - 0.5 * np.square(vectors).sum(axis=1)

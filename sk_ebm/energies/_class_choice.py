@@ -1,0 +1,175 @@
+"""Class vectors from class means, in the coordinates and with the shrinkage of greatest likelihood
+on held-out rows."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import linalg
+
+from sk_ebm._core.objective import Objective
+from sk_ebm._core.sampled import HeldOutCandidates, Sampled
+from sk_ebm.energies._class_vectors import ClassMeans, ClassMoments, class_moments
+from sk_ebm.energies._design import column_variances
+from sk_ebm.energies._generic_class import generic_energies
+
+_SHRINKAGES = (0.03, 0.1, 0.3, 0.6, 0.9)
+_DEFAULT_SHRINKAGE = 0.3  # where nothing can be held out
+_HELD_OUT_ROWS, _ENOUGH = 2000, 1000
+_BLOCK_ENTRIES = 2**24
+
+
+class Coordinates(NamedTuple):
+    """Columns centred and scaled, and, where there are more of them than rows, rotated into the
+    span of the rows."""
+
+    centre: np.ndarray
+    factors: np.ndarray
+    basis: np.ndarray | None
+
+    @classmethod
+    def of(cls, inputs, variances, centre, standardised):
+        """In which the columns have unit variance, or the most variable one has."""
+        deviations = np.sqrt(variances)
+        scale = deviations if standardised else np.full_like(deviations, deviations.max())
+        factors = np.where(variances > 0, 1 / np.where(scale > 0, scale, 1.0), 0.0)
+        factors, centre = factors.astype(inputs.dtype), centre.astype(inputs.dtype)
+        coordinates = cls(centre, factors, None)
+        if inputs.shape[1] <= inputs.shape[0]:
+            return coordinates
+        basis, factor = linalg.qr(coordinates(inputs).T, mode="economic", check_finite=False)
+        used = np.abs(factor).max(axis=1) > 0
+        return cls(centre, factors, basis[:, used].astype(inputs.dtype))
+
+    def __call__(self, inputs):
+        columns = (inputs - self.centre) * self.factors
+        return columns if self.basis is None else columns @ self.basis
+
+
+class HeldOutFold(NamedTuple):
+    """What is known of a fold: its samples, moments of the others, and what it is evaluated on."""
+
+    train: np.ndarray
+    test: np.ndarray  # without those whose class the others lack
+    moments: ClassMoments
+    objective: Objective
+    candidates: HeldOutCandidates | None
+
+    def outputs(self, features, vectors, biases):
+        """Outputs of the held-out samples, of all classes or of their candidates."""
+        if self.candidates is None:
+            return features @ vectors.T + biases
+        return self.candidates.outputs(features, vectors, biases)
+
+
+class Choice(NamedTuple):
+    """What was chosen, and what it was chosen on."""
+
+    coordinates: Coordinates
+    columns: np.ndarray  # (n, d), the inputs in these coordinates
+    shrinkage: float
+    beta: float
+    moments: ClassMoments
+    folds: list
+
+    @property
+    def means(self):
+        return ClassMeans.of(self.moments, self.shrinkage)
+
+
+def choose_class_means(inputs, training, shrinkage):
+    """The `Choice` of greatest likelihood, at its best temperature, on held-out samples."""
+    objective = training.objective
+    variances = column_variances(inputs, objective.weights)
+    centre = objective.weights @ inputs / objective.weights.sum()
+    pairs = _pairs(training)
+    shrinkages = _SHRINKAGES if shrinkage == "auto" else (shrinkage,)
+    candidates = []
+    for standardised in (True, False):
+        coordinates = Coordinates.of(inputs, variances, centre, standardised)
+        columns = coordinates(inputs)
+        folds = [_fold(columns, training, *pair) for pair in pairs]
+        folds = [fold for fold in folds if len(fold.test)]
+        for value in shrinkages:
+            found = folds and _held_out_loss(columns, training, folds, value)
+            loss, beta = found or (0.0, 1.0)
+            candidates.append((loss, Choice(coordinates, columns, value, beta, None, folds)))
+    choice = min(candidates, key=lambda candidate: candidate[0])[1]
+    if not choice.folds:
+        choice = choice._replace(shrinkage=_DEFAULT_SHRINKAGE if shrinkage == "auto" else shrinkage)
+    return choice._replace(moments=_moments(choice.columns, training))
+
+
+def _pairs(training):
+    """Training and test samples of as many folds as hold enough of them."""
+    if training.folds:
+        return list(training.folds)
+    n = len(training.answers)
+    n_folds = min(max(5, n // _HELD_OUT_ROWS), n)
+    if n_folds < 2:
+        return []
+    target = training.answers.target
+    number = np.empty(n, dtype=int)
+    number[np.lexsort((training.rng.permutation(n), target))] = np.arange(n) % n_folds
+    n_used = 1 if isinstance(training.answers, Sampled) else -(-min(n, _ENOUGH) * n_folds // n)
+    return [(np.flatnonzero(number != k), np.flatnonzero(number == k)) for k in range(n_used)]
+
+
+def _moments(columns, training, samples=slice(None)):
+    answers, weights = training.answers, training.objective.weights
+    return class_moments(
+        columns[samples],
+        answers.target[samples],
+        weights[samples],
+        answers.n_classes,
+        training.class_features,
+    )
+
+
+def _fold(columns, training, train, test):
+    objective = training.objective
+    moments = _moments(columns, training, train)
+    target = objective.answers.target[test]
+    known = (moments.counts[target] > 0) & (objective.weights[test] > 0)
+    test = test[known]
+    evaluation, candidates = objective.take(test), None
+    if isinstance(objective.answers, Sampled) and len(test):
+        candidates = _candidates(columns[test], moments, evaluation, training.rng)
+        evaluation = evaluation.replace(answers=candidates.answers)
+    return HeldOutFold(train, test, moments, evaluation, candidates)
+
+
+def _candidates(columns, moments, objective, rng):
+    """Candidates nearest by class means with the default shrinkage."""
+    means = ClassMeans.of(moments, _DEFAULT_SHRINKAGE)
+    features = means.features(columns).astype(np.float32)
+    vectors, biases = means.vectors.astype(np.float32), means.biases.astype(np.float32)
+    n_rows = max(_BLOCK_ENTRIES // len(vectors), 1)
+
+    def blocks():
+        for start in range(0, len(features), n_rows):
+            rows = slice(start, start + n_rows)
+            yield rows, features[rows] @ vectors.T + biases
+
+    answers = objective.answers
+    return HeldOutCandidates.of(answers.target, blocks(), answers.n_classes, rng)
+
+
+def held_out_start(columns, training, folds, shrinkage):
+    """Samples, outputs and objective of the held-out samples of all folds."""
+    outputs = []
+    for fold in folds:
+        means = ClassMeans.of(fold.moments, shrinkage)
+        features = means.features(columns[fold.test])
+        outputs.append(fold.outputs(features, means.vectors, means.biases))
+        outputs[-1] -= generic_energies(features, means.prior)[:, None]
+    samples = np.concatenate([fold.test for fold in folds])
+    objective = folds[0].objective if len(folds) == 1 else training.objective.take(samples)
+    return samples, np.concatenate(outputs), objective
+
+
+def _held_out_loss(columns, training, folds, shrinkage):
+    """The mean negative log-likelihood of held-out samples at the best temperature, and that."""
+    _, outputs, objective = held_out_start(columns, training, folds, shrinkage)
+    likelihood = objective.as_likelihood()
+    beta = likelihood.learn_beta(outputs)
+    return likelihood.value_and_gradient(beta * outputs)[0], beta
