@@ -1,5 +1,7 @@
 """EnergyClassifier: classification by energies."""
 
+import warnings
+
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
@@ -242,7 +244,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             described = new_classes.read_classes(class_features, energy)
             given = X, y
             X, y = self._validated(energy, X, y)
-            check_classification_targets(y)
+            _check_classes(y, energy)
             weights = self._weights(X, y, sample_weight)
             answers = candidates_of(Labels.of(y), energy, self.negatives, self.proposal)
             self.classes_ = answers.classes
@@ -678,3 +680,11 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     @property
     def intercept_(self):
         return self._linear("intercept_")
+
+
+def _check_classes(y, energy):
+    """Raise a ValueError unless y holds classes: as many as rows, if the energy is made for it."""
+    with warnings.catch_warnings():
+        if energy.takes_class_features:
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        check_classification_targets(y)

@@ -61,6 +61,8 @@ def read_class_features(given):
             "class_features must be a mapping of each class to its features, or a pandas frame "
             f"indexed by class, got {type(given).__name__}."
         )
+    if not labels:
+        raise ValueError("class_features must have a row for each class, got none.")
     if len(set(labels)) < len(labels):
         raise ValueError("class_features must have one row for each class, got some twice.")
     try:
