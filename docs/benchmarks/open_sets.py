@@ -1,12 +1,12 @@
 """Open sets of few rows a class: accuracy, rejection of unknown classes, new ones, verification.
 
-    python docs/benchmarks/open_sets.py --data DIR [--sets orl,omniglot_a] [--rows 5]
+    python docs/benchmarks/open_sets.py [--data DIR] [--sets orl,omniglot_a] [--rows 5]
 
-Sets are ``DIR/classification/*.npz`` (keys X, y). Seven tenths of the classes are known, of which
-so many rows are fitted; the other rows of these, and all rows of the other classes, are new.
-"rejected" is the share of rows of unknown classes above the level that 5 % of the new rows of known
-classes exceed; "reject=" is that of FalseAlarm(0.05) as it was learned from the fitted rows alone,
-beside its false alarms. Means over seeds. Peers: the nearest row after StandardScaler, and
+Sets are ``DIR/classification/*.npz`` (keys X, y), or digits. Seven tenths of the classes are known,
+of which so many rows are fitted; the other rows of these, and all rows of the other classes, are
+new. "rejected" is the share of rows of unknown classes above the level that 5 % of the new rows of
+known classes exceed; "reject=" is that of FalseAlarm(0.05) as it was learned from the fitted rows
+alone, beside its false alarms. Means over seeds. Peers: the nearest row after StandardScaler, and
 LogisticRegression with its greatest probability.
 """
 
@@ -16,6 +16,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -129,20 +130,28 @@ def verification(X, y, n_rows, seeds):
     )
 
 
+def faces(data, sets=("omniglot_a", "orl"), n_rows=5, n_seeds=5):
+    """Prints the figures of some sets of a folder, or of digits without one."""
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    for name in sets if data else ("digits",):
+        if data:
+            with np.load(Path(data) / "classification" / f"{name}.npz") as file:
+                X, y = file["X"].astype(float), file["y"]
+        else:
+            X, y = load_digits(return_X_y=True)
+        print(f"{name}: {X.shape[1]} columns, {len(np.unique(y))} classes, {n_rows} rows of each")
+        for part in (rejection, learned, verification):
+            part(X, y, n_rows, range(n_seeds))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", required=True)
+    parser.add_argument("--data")
     parser.add_argument("--sets", default="omniglot_a,orl")
     parser.add_argument("--rows", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
-    warnings.simplefilter("ignore", ConvergenceWarning)
-    for name in arguments.sets.split(","):
-        with np.load(Path(arguments.data) / "classification" / f"{name}.npz") as file:
-            X, y = file["X"].astype(float), file["y"]
-        print(f"{name}: {X.shape[1]} columns, {len(np.unique(y))} classes", flush=True)
-        for part in (rejection, learned, verification):
-            part(X, y, arguments.rows, range(arguments.seeds))
+    faces(arguments.data, arguments.sets.split(","), arguments.rows, arguments.seeds)
 
 
 if __name__ == "__main__":
