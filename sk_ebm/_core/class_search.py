@@ -96,7 +96,8 @@ class ClassSearch:
         """The first class and the `_Block` of each block of classes."""
         features = features.astype(np.float64, copy=False)
         screens = not self.precise and len(features) > _FEW_ROWS
-        single = features.astype(np.float32) if screens else None
+        with np.errstate(over="ignore"):  # what overflows is not screened
+            single = features.astype(np.float32) if screens else None
         size = _BLOCK_OUTPUTS // len(features)
         shared = np.empty((len(features), min(size, len(self.vectors))), np.float32)
         for classes in gen_batches(len(self.vectors), size):
@@ -119,12 +120,13 @@ class _Block:
 
     def _errors(self):
         """Bounds of rounding errors: of the factors, of each sum, and of what vanishes."""
-        sizes = np.abs(self.features)
-        products = sizes @ np.abs(self.vectors).max(axis=0) + np.abs(self.biases).max()
+        sizes, of_vectors = np.abs(self.features), np.abs(self.vectors).max(axis=0)
+        products = sizes @ of_vectors + np.abs(self.biases).max()
         unit = np.finfo(np.float32).eps / 2
-        errors = (self.vectors.shape[1] + 6) * unit * products + 1e-44 * sizes.sum(axis=1)
-        fits = max(products.max(), sizes.max(initial=0)) < _LARGEST_SINGLE
-        return errors if fits else np.inf
+        errors = (self.vectors.shape[1] + 6) * unit * products
+        errors += 1e-44 * (sizes.sum(axis=1) + of_vectors.sum())
+        largest = max(products.max(), sizes.max(initial=0), of_vectors.max(initial=0))
+        return errors if largest < _LARGEST_SINGLE else np.inf
 
     def _be_precise(self):
         self.outputs = self.features @ self.vectors.T + self.biases

@@ -321,6 +321,12 @@ class ClassInference:
                 ) from error
         return np.array(levels)
 
+    @staticmethod
+    def _inference(answers):
+        """``inference_`` after a fit to these answers."""
+        drawn = {"negatives": answers.n_negatives, "proposal": answers.proposal}
+        return {"method": "exact", "recall": 1.0, **drawn}
+
     def _of_inputs(self, gibbs):
         return energies_of_inputs(self.energy_, gibbs)
 

@@ -38,7 +38,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     penalty R(W) = alpha (l1_ratio |W|_1 + (1 - l1_ratio)/2 |W|^2) on its weights. Probabilities are
     those of the Gibbs distribution, p(y given x) = exp(-beta E(x, y)) / sum_y' exp(-beta E(x, y')).
     Its beta is learned on held-out samples, so that probabilities are calibrated whatever the loss
-    and the penalty. Inference over the classes is exact.
+    and the penalty. Inference over the classes is exact, up to rounding (see ``recall``).
 
     Parameters
     ----------
@@ -95,6 +95,13 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     proposal : {"frequency", "uniform", "hardest"}, default="frequency"
         How candidates are drawn: by how frequent the classes are, with equal probabilities, or half
         of them as the classes nearest to the correct ones.
+    recall : float, default=0.95
+        Least share of the best classes that `predict` and `top_k` find, in (0, 1], where there are
+        more than 1,000 classes and the energy has a vector for each: "linear", "kernel", "mlp",
+        "embedding". Up to 100,000 classes and far beyond, blocks of all classes are faster than an
+        index of this recall, so that all are found, whatever it is; below 1, the sum over the
+        classes in probabilities and free energies is of single precision. 1 means double precision
+        throughout.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -107,6 +114,9 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         The fitted energy function.
     beta_ : float
         Inverse temperature of the Gibbs distribution.
+    inference_ : dict
+        How classes are searched, ``method`` ("exact") and ``recall``, and how the fit drew them,
+        ``negatives`` (their number or "all") and ``proposal``.
     n_iter_ : int
         Iterations of the final fit; of a sum, of the term with most of them.
     loss_curve_ : list of float
@@ -254,6 +264,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
                     vars(self).pop(name, None)  # of an earlier fit
                 self._class_columns = None if described is None else described.columns
                 vars(self).update(fitted.attributes)
+                self.inference_ = self._inference(answers)
             if not fitted.converged:
                 self._warn_unconverged(fitted.n_iter)
             return self
