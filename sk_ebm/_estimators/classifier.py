@@ -1,5 +1,7 @@
 """EnergyClassifier: classification by energies."""
 
+import warnings
+
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
@@ -242,7 +244,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             described = new_classes.read_classes(class_features, energy)
             given = X, y
             X, y = self._validated(energy, X, y)
-            check_classification_targets(y)
+            _check_classes(y, energy)
             weights = self._weights(X, y, sample_weight)
             answers = candidates_of(Labels.of(y), energy, self.negatives, self.proposal)
             self.classes_ = answers.classes
@@ -313,25 +315,18 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         """
         if not self._calibrates():
             return super()._learn(result, inputs, training)
-        energy, weights = result.energy, training.objective.weights
-        samples, outputs = training.held_out_outputs(result, inputs, self._enough_held_out())
-        held_out = result.held_out_objective or training.objective.take(samples)
-        known = training.answers.known(samples, weights)
-        if not known.all():
-            samples, outputs, held_out = samples[known], outputs[known], held_out.take(known)
-        alone = not training.answers.known(np.arange(len(weights)), weights).all()
-        few = alone and held_out.weights.sum() < _FEWEST_HELD_OUT
-        if few:
-            self._refuse_few(len(samples))
-        beta = 1.0 if self.beta == "auto" else float(self.beta)
-        if self.beta == "auto" and not few:
+        samples, outputs, held_out = self._held_out_samples(result, inputs, training)
+        energy, beta = result.energy, 1.0
+        if self.beta != "auto":
+            beta = float(self.beta)
+        elif not self._few(samples, training):
             energy, outputs = energy.with_shares_of(held_out, outputs)
             beta = float(held_out.learn_beta(outputs))
         learned = {"beta_": beta, "energy_": energy}
         if self.reject is None and not self.calibrate:
             return learned
-        target, threshold = training.answers.target[samples], self._rejects()
         gibbs = held_out.answers.gibbs(outputs)[0].at(beta)
+        threshold, target = self._rejects(), training.answers.target[samples]
         rows = HeldOut.of_blocks([gibbs], held_out.answers.target, energy, threshold)
         rows = rows._replace(target=target, weights=self._unbalanced(target, held_out.weights))
         if energy.takes_class_features:
@@ -339,6 +334,24 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         if threshold is not None:
             learned["guarantee_"] = guarantee_of(threshold, exact=False)
         return learned | rows.attributes(self.calibrate, threshold, energy)
+
+    def _held_out_samples(self, result, inputs, training):
+        """Held-out samples whose class others have, too, their outputs and their objective."""
+        samples, outputs = training.held_out_outputs(result, inputs, self._enough_held_out())
+        held_out = result.held_out_objective or training.objective.take(samples)
+        known = training.answers.known(samples, training.objective.weights)
+        if not known.all():
+            samples, outputs, held_out = samples[known], outputs[known], held_out.take(known)
+        if self._few(samples, training):
+            self._refuse_few(len(samples))
+        return samples, outputs, held_out
+
+    @staticmethod
+    def _few(samples, training):
+        """Whether few held-out samples remain, since some classes have a single row."""
+        answers, weights = training.answers, training.objective.weights
+        all_known = answers.known(np.arange(len(weights)), weights).all()
+        return not all_known and weights[samples].sum() < _FEWEST_HELD_OUT
 
     def _refuse_few(self, n_held_out):
         """Warn, or raise a ValueError, where few held-out rows are of classes with other rows."""
@@ -470,3 +483,11 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     @property
     def intercept_(self):
         return self._linear("intercept_")
+
+
+def _check_classes(y, energy):
+    """Raise a ValueError unless y holds classes: as many as rows, if the energy is made for it."""
+    with warnings.catch_warnings():
+        if energy.takes_class_features:
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        check_classification_targets(y)

@@ -44,6 +44,13 @@ class Coordinates(NamedTuple):
         columns = (inputs - self.centre) * self.factors
         return columns if self.basis is None else columns @ self.basis
 
+    def linear(self, axes, centre):
+        """Axes (d, r) and centre of the inputs for those in these coordinates."""
+        if self.basis is not None:
+            axes, centre = self.basis @ axes, self.basis @ centre
+        safe = np.where(self.factors > 0, self.factors, 1)
+        return self.factors[:, None] * axes, self.centre + centre / safe
+
 
 class HeldOutFold(NamedTuple):
     """What is known of a fold: its samples, moments of the others, and what it is evaluated on."""

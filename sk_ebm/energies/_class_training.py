@@ -1,12 +1,13 @@
 """Class vectors that move from their start by mini-batch Adam."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from sk_ebm._core.sampled import Sampled
-from sk_ebm._core.training import Minimum
-from sk_ebm.energies._class_choice import held_out_start
+from sk_ebm._core.training import FitResult, Minimum
+from sk_ebm.energies._class_choice import choose_class_means, held_out_start
 from sk_ebm.energies._class_vectors import ClassMeans
 from sk_ebm.energies._generic_class import generic_energies
 
@@ -33,11 +34,25 @@ class Trained(NamedTuple):
     minimum: Minimum
 
 
-def train_class_vectors(choice, training, fitted, **settings):
-    """The `Trained` class vectors of a `Choice`.
+def fit_class_vectors(inputs, training, fitted, shrinkage="auto", *, batch_size=None, **settings):
+    """The `FitResult` of class vectors that start from class means.
 
-    ``fitted(means)`` builds the fitted energy, for reports; settings are those of the solver.
+    ``fitted(choice, means)`` builds the fitted energy; settings are those of Adam.
     """
+    choice = choose_class_means(inputs, training, shrinkage)
+    batch_size = batch_size or int(np.clip(len(training.answers) // 40, 32, 512))
+    trained = _train(choice, training, partial(fitted, choice), batch_size=batch_size, **settings)
+    return FitResult(
+        fitted(choice, trained.means),
+        trained.held_out,
+        converged=trained.minimum.converged,
+        history=trained.minimum.history,
+        held_out_objective=trained.objective,
+    )
+
+
+def _train(choice, training, fitted, **settings):
+    """The `Trained` class vectors of a `Choice`."""
     final, minimum = choice.means.at(choice.beta), Minimum(None, True, [])
     if not choice.folds:
         return Trained(final, None, None, minimum)
