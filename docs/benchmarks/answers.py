@@ -1,6 +1,6 @@
 """EnergyClassifier among very many classes, beside a sampled softmax in torch and nearest means.
 
-    python docs/benchmarks/answers.py [--part PART]
+    python docs/benchmarks/answers.py [--part PART] [--data DIR]
 
 Data are generated: classes in clusters, rows around them with correlated noise, half of the columns
 squashed and half of them cut off at zero, in different units. Seconds are CPU seconds of one thread
@@ -13,6 +13,7 @@ import resource
 import time
 
 import numpy as np
+import open_sets
 
 from sk_ebm import EnergyClassifier
 from sk_ebm.energies import EmbeddingEnergy
@@ -217,15 +218,19 @@ def proposals():
             )
 
 
-PARTS = {"huge": huge, "sampled": sampled, "proposals": proposals}
+PARTS = {"huge": huge, "sampled": sampled, "proposals": proposals, "faces": open_sets.faces}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--part", choices=PARTS)
-    part = parser.parse_args().part
-    for name in [part] if part else PARTS:
-        PARTS[name]()
+    parser.add_argument("--data", help="of part faces, see open_sets.py")
+    arguments = parser.parse_args()
+    for name in [arguments.part] if arguments.part else PARTS:
+        if name == "faces":
+            open_sets.faces(arguments.data)
+        else:
+            PARTS[name]()
 
 
 if __name__ == "__main__":
