@@ -38,8 +38,7 @@ def adam(
     """
     samples = _training_samples(objective, held_out)
     n_epochs, n_batches = min(max_iter, n_epochs), max(len(samples) // batch_size, 1)
-    anneals = objective.loss.trivial_minimum != "equal"
-    n_steps = n_epochs * n_batches if anneals else np.inf
+    n_steps = np.inf if objective.loss.trivial_minimum == "equal" else n_epochs * n_batches
     descent = _Descent(init, l2, l1, learning_rate, n_steps)
     params, average = init.copy(), np.zeros_like(init)
     best, best_epoch, best_params = np.inf if evaluate is None else evaluate(init), 0, init
