@@ -8,7 +8,7 @@ from sk_ebm import EnergyClassifier
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.objective import Objective
 from sk_ebm._core.sampled import HeldOutCandidates, Sampled, candidates_of
-from sk_ebm.energies import ENERGIES, LinearEnergy
+from sk_ebm.energies import ENERGIES, LinearEnergy, MLPEnergy
 from sk_ebm.losses import NLL
 
 N_CLASSES = 40
@@ -145,6 +145,18 @@ def test_the_sampled_linear_energy_is_linear_and_keeps_single_precision(rng):
     outputs = X_test.astype(float) @ classifier.coef_.T + classifier.intercept_
     assert_allclose(classifier.decision_function(X_test), outputs, atol=1e-3)
     assert classifier.coef_.dtype == np.float32
+
+
+def test_a_network_trains_its_last_layer_on_candidates(rng):
+    X, y, X_test, y_test = clusters(rng)
+    network = MLPEnergy((32,), learning_rate=0.02, n_epochs=40)
+    some = EnergyClassifier(network, negatives=30, random_state=0).fit(X, y)
+    every = EnergyClassifier(network, random_state=0).fit(X, y)
+    assert some.score(X_test, y_test) > every.score(X_test, y_test) - 0.02
+    p, expected = (
+        model.predict_proba(X_test)[np.arange(len(X_test)), y_test] for model in (some, every)
+    )
+    assert -np.log(p).mean() < -np.log(expected).mean() + 0.1
 
 
 @pytest.mark.parametrize("loss", ["hinge", "perceptron", "log"])

@@ -32,14 +32,15 @@ def adam(
     minimum, the rate stays constant: it is what keeps the scale of the energies.
 
     ``evaluate(params)`` gives the loss of the held-out samples, where that is not one of all their
-    outputs; then the initial parameters are evaluated too. Where mini-batches draw candidates, the
-    last parameters are rows (o, r), one for each output, of which ``vjp(params, rows, columns)``
-    sees those drawn, and only these have gradients and move.
+    outputs; then the initial parameters are evaluated too. Where mini-batches draw candidates,
+    parameters are rows (>= o, r): first one for each output, of which ``vjp(params, rows,
+    columns)`` sees those drawn and only these move, then any that all outputs share. The pullback
+    gives the gradients of both.
     """
     samples = _training_samples(objective, held_out)
     n_epochs, n_batches = min(max_iter, n_epochs), max(len(samples) // batch_size, 1)
     n_steps = np.inf if objective.loss.trivial_minimum == "equal" else n_epochs * n_batches
-    descent = _Descent(init, l2, l1, learning_rate, n_steps)
+    descent = _Descent(init, objective.answers.n_outputs, l2, l1, learning_rate, n_steps)
     params, average = init.copy(), np.zeros_like(init)
     best, best_epoch, best_params = np.inf if evaluate is None else evaluate(init), 0, init
     evaluate = evaluate or _evaluation(objective, held_out, vjp)
@@ -87,11 +88,12 @@ def _evaluation(objective, held_out, vjp):
 class _Descent:
     """Steps along running means of gradients over those of their squares (the paper's rates).
 
-    Parameters of outputs that a mini-batch did not draw stay, and so do their means; the penalty of
-    the steps that they missed is added to their next gradient.
+    Rows of outputs that a mini-batch did not draw stay, and so do their means; the penalty of the
+    steps that they missed is added to their next gradient.
     """
 
-    def __init__(self, params, l2, l1, learning_rate, n_steps):
+    def __init__(self, params, n_outputs, l2, l1, learning_rate, n_steps):
+        self.n_outputs = n_outputs
         self.mean, self.square = np.zeros_like(params), np.zeros_like(params)
         self.l2, self.l1 = l2, l1
         self.learning_rate, self.n_steps, self.count = learning_rate, n_steps, 0
@@ -106,11 +108,13 @@ class _Descent:
             gradient = gradient + self.l2 * params + self.l1 * np.sign(params)
             params -= self._direction(gradient, rate, self.count, self.mean, self.square)
             return
+        columns = np.append(columns, np.arange(self.n_outputs, len(params)))
         part = params[columns]
         missed = (self.count - self.seen[columns])[:, None].astype(part.dtype)
         self.counts[columns] += 1
         self.seen[columns] = self.count
-        gradient = gradient + missed * (self.l2 * part + self.l1 * np.sign(part))
+        l2, l1 = (np.broadcast_to(by, params.shape)[columns] for by in (self.l2, self.l1))
+        gradient = gradient + missed * (l2 * part + l1 * np.sign(part))
         mean, square = self.mean[columns], self.square[columns]
         counts = self.counts[columns][:, None]
         params[columns] = part - self._direction(gradient, rate, counts, mean, square)

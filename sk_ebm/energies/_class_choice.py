@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg, sparse
+from sklearn.utils import gen_batches
 from sklearn.utils.extmath import randomized_svd
 
 from sk_ebm._core.objective import Objective
@@ -171,20 +172,33 @@ def _fold(columns, training, train, test):
     return HeldOutFold(train, test, moments, evaluation, candidates)
 
 
+def held_out_fold(inputs, training):
+    """The first fold, with candidates nearest by class means; None without any."""
+    pairs = held_out_pairs(training)[:1]
+    weights = training.objective.weights
+    variances, centre = column_variances(inputs, weights), weights @ inputs / weights.sum()
+    for pair in pairs:
+        columns = Coordinates.of(inputs, variances, centre, True, training.rng)(inputs)
+        fold = _fold(columns, training, *pair)
+        return fold if len(fold.test) else None
+    return None
+
+
 def _candidates(columns, moments, objective, rng):
     """Candidates nearest by class means with the default shrinkage."""
     means = ClassMeans.of(moments, _DEFAULT_SHRINKAGE)
     features = means.features(columns).astype(np.float32)
     vectors, biases = means.vectors.astype(np.float32), means.biases.astype(np.float32)
+    return candidates_by(features, vectors, biases, objective.answers, rng)
+
+
+def candidates_by(features, vectors, biases, answers, rng):
+    """Candidates of held-out samples, of which these are the features."""
     n_rows = max(_BLOCK_ENTRIES // len(vectors), 1)
-
-    def blocks():
-        for start in range(0, len(features), n_rows):
-            rows = slice(start, start + n_rows)
-            yield rows, features[rows] @ vectors.T + biases
-
-    answers = objective.answers
-    return HeldOutCandidates.of(answers.target, blocks(), answers.n_classes, rng)
+    blocks = (
+        (rows, features[rows] @ vectors.T + biases) for rows in gen_batches(len(features), n_rows)
+    )
+    return HeldOutCandidates.of(answers.target, blocks, answers.n_classes, rng)
 
 
 def held_out_start(columns, training, folds, shrinkage):
