@@ -110,25 +110,26 @@ class Choice(NamedTuple):
 
 def choose_class_means(inputs, training, shrinkage):
     """The `Choice` of greatest likelihood, at its best temperature, on held-out samples."""
-    objective = training.objective
-    variances = column_variances(inputs, objective.weights)
-    centre = objective.weights @ inputs / objective.weights.sum()
-    pairs = held_out_pairs(training)
-    shrinkages = _SHRINKAGES if shrinkage == "auto" else (shrinkage,)
-    candidates = []
+    weights = training.objective.weights
+    variances, centre = column_variances(inputs, weights), weights @ inputs / weights.sum()
+    pairs, candidates = held_out_pairs(training), []
     for standardised in (True, False):
         coordinates = Coordinates.of(inputs, variances, centre, standardised, training.rng)
         columns = coordinates(inputs)
         folds = [_fold(columns, training, *pair) for pair in pairs]
         folds = [fold for fold in folds if len(fold.test)]
-        for value in shrinkages:
-            found = folds and _held_out_loss(columns, training, folds, value)
-            loss, beta = found or (0.0, 1.0)
+        for value in _shrinkages(shrinkage, folds):
+            loss, beta = _held_out_loss(columns, training, folds, value)
             candidates.append((loss, Choice(coordinates, columns, value, beta, None, folds)))
     choice = min(candidates, key=lambda candidate: candidate[0])[1]
-    if not choice.folds:
-        choice = choice._replace(shrinkage=_DEFAULT_SHRINKAGE if shrinkage == "auto" else shrinkage)
     return choice._replace(moments=_moments(choice.columns, training))
+
+
+def _shrinkages(shrinkage, folds):
+    """Those to choose among."""
+    if shrinkage != "auto":
+        return (shrinkage,)
+    return _SHRINKAGES if folds else (_DEFAULT_SHRINKAGE,)
 
 
 def held_out_pairs(training):
@@ -215,7 +216,10 @@ def held_out_start(columns, training, folds, shrinkage):
 
 
 def _held_out_loss(columns, training, folds, shrinkage):
-    """The mean negative log-likelihood of held-out samples at the best temperature, and that."""
+    """The mean negative log-likelihood of held-out samples at the best temperature, and that;
+    0 and 1 where nothing is held out."""
+    if not folds:
+        return 0.0, 1.0
     _, outputs, objective = held_out_start(columns, training, folds, shrinkage)
     likelihood = objective.as_likelihood()
     beta = likelihood.learn_beta(outputs)
