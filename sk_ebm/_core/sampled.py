@@ -6,16 +6,16 @@ from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
-from sklearn import get_config
 
 from sk_ebm._core.answers import Answers
 from sk_ebm._core.classes import Labels
 from sk_ebm._utils.validation import check_choice, check_number
 
 PROPOSALS = ("frequency", "uniform", "hardest")
-ALWAYS_ALL = 1000  # classes up to which all are candidates by default
+# Classes up to which all are candidates by default: beyond, the linear energy takes many times as
+# long on all (docs/benchmarks/answers.py --part sampled).
+_FEW_CLASSES = 1000
 N_NEGATIVES = 512
-_FEW_CLASSES = 8 * N_NEGATIVES
 _N_NEAREST, _N_OTHERS = 64, 1024  # of the candidates that stand for all on held-out rows
 
 
@@ -38,17 +38,16 @@ def check_candidates(energy, negatives, proposal, solver):
         )
 
 
-def candidates_of(labels, energy, negatives, proposal):
+def candidates_of(labels, energy, negatives, proposal, solver):
     """The labels themselves, or as `Sampled`.
 
-    By default all are candidates up to 1,000 classes, and up to 4,096 where energies (n, K) fit
-    into scikit-learn's ``working_memory``.
+    By default all are candidates up to 1,000 classes, whatever the number of rows and columns, and
+    where the energy or the solver cannot be fitted to some; beyond, sampling takes less time.
     """
     n_classes, n_negatives = labels.n_classes, negatives
     if negatives == "auto":
-        fits = len(labels) * n_classes * 8 <= get_config()["working_memory"] * 2**20
-        few = n_classes <= (_FEW_CLASSES if fits else ALWAYS_ALL)
-        n_negatives = "all" if few or not energy.samples_classes else N_NEGATIVES
+        samples = energy.samples_classes and solver in ("auto", "adam")
+        n_negatives = N_NEGATIVES if samples and n_classes > _FEW_CLASSES else "all"
     if n_negatives == "all" or n_negatives >= n_classes:
         return labels
     return Sampled(labels, n_negatives, proposal)
@@ -108,11 +107,11 @@ class Sampled(Labels):
 
     def _nearest(self, target):
         """Classes nearest to those of a batch, at most half of the negatives."""
-        if self.neighbours is None:
+        half = self.n_negatives // 2
+        if self.neighbours is None or not half:
             return np.empty(0, dtype=int)
-        n_each = max(self.n_negatives // (2 * len(target)), 1)
-        near = np.unique(self.neighbours[target, :n_each])
-        return near[: self.n_negatives // 2 + 1]
+        n_each = max(half // len(target), 1)
+        return np.unique(self.neighbours[target[:half], :n_each])
 
     def _others(self, drawn, times, near):
         """Draws without the nearest classes, and the share of q that is left to them."""

@@ -88,10 +88,10 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     negatives : "auto", "all" or int, default="auto"
         How many incorrect classes a mini-batch draws as candidates, for energies that can compute
         the outputs of some classes: "linear", "mlp", "embedding". "auto" takes all classes where
-        there are at most 1,000, or at most 4,096 whose energies of all rows fit into scikit-learn's
-        ``working_memory``; otherwise, it draws 512. Then mini-batch Adam trains the energy from
-        class means, at most 2,000 rows are held out, and probabilities rest on the nearest classes
-        and a sample of the others.
+        there are at most 1,000, or where the energy or the solver needs all, and draws 512 of more
+        classes. Then mini-batch Adam trains the energy, from class means where it is linear, and
+        about 1,000 rows are held out, on which the nearest classes and a sample of the others
+        stand for all.
     proposal : {"frequency", "uniform", "hardest"}, default="frequency"
         How candidates are drawn: by how frequent the classes are, with equal probabilities, or half
         of them as the classes nearest to the correct ones.
@@ -246,7 +246,9 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             X, y = self._validated(energy, X, y)
             _check_classes(y, energy)
             weights = self._weights(X, y, sample_weight)
-            answers = candidates_of(Labels.of(y), energy, self.negatives, self.proposal)
+            answers = candidates_of(
+                Labels.of(y), energy, self.negatives, self.proposal, self.solver
+            )
             self.classes_ = answers.classes
             if len(np.unique(answers.target[weights > 0])) < 2:
                 raise ValueError(

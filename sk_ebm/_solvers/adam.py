@@ -32,34 +32,26 @@ def adam(
     minimum, the rate stays constant: it is what keeps the scale of the energies.
 
     ``evaluate(params)`` gives the loss of the held-out samples, where that is not one of all their
-    outputs; then the initial parameters are evaluated too. Where mini-batches draw candidates, the
-    last parameters are rows (o, r), one for each output, of which ``vjp(params, rows, columns)``
-    sees those drawn, and only these have gradients and move.
+    outputs; then the initial parameters are evaluated too. Where mini-batches draw candidates,
+    parameters are rows (>= o, r): first one for each output, of which ``vjp(params, rows,
+    columns)`` sees those drawn and only these move, then any that all outputs share. The pullback
+    gives the gradients of both.
     """
-    samples, evaluation = _training_samples(objective, held_out)
+    samples = _training_samples(objective, held_out)
     n_epochs, n_batches = min(max_iter, n_epochs), max(len(samples) // batch_size, 1)
-    anneals = objective.loss.trivial_minimum != "equal"
-    n_steps = n_epochs * n_batches if anneals else np.inf
-    descent = _Descent(init, l2, l1, learning_rate, n_steps)
+    n_steps = np.inf if objective.loss.trivial_minimum == "equal" else n_epochs * n_batches
+    descent = _Descent(init, objective.answers.n_outputs, l2, l1, learning_rate, n_steps)
     params, average = init.copy(), np.zeros_like(init)
-    best, best_epoch, best_params = np.inf, 0, params
-    if evaluate is not None:
-        best, best_params = evaluate(init), init
+    best, best_epoch, best_params = np.inf if evaluate is None else evaluate(init), 0, init
+    evaluate = evaluate or _evaluation(objective, held_out, vjp)
     for epoch in range(n_epochs):
-        for batch in np.array_split(rng.permutation(samples), n_batches):
-            drawn, rows = objective.batch(batch, rng), objective.answers.rows(batch)
-            columns = drawn.answers.columns
-            outputs, pullback = vjp(params, rows, *(() if columns is None else (columns,)))
-            loss, by_outputs = drawn.value_and_gradient(outputs)
-            descent.step(params, pullback(by_outputs), columns)
+        batches = np.array_split(rng.permutation(samples), n_batches)
+        loss = _epoch(objective, batches, params, vjp, descent, rng)
         if held_out is None:
             average += (params - average) / max(epoch - n_epochs // 2 + 1, 1)
             report(loss, average)
             continue
-        if evaluate is None:
-            value = evaluation.held_out_loss(vjp(params, objective.answers.rows(held_out))[0])
-        else:
-            value = evaluate(params)
+        value = evaluate(params)
         report(value, params)
         if value < best:
             best, best_epoch, best_params = value, epoch, params.copy()
@@ -69,21 +61,39 @@ def adam(
 
 
 def _training_samples(objective, held_out):
-    """Samples of positive weight that are not held out, and the objective of those that are."""
+    """Samples of positive weight that are not held out."""
     samples = np.flatnonzero(objective.weights)
+    return samples if held_out is None else np.setdiff1d(samples, held_out)
+
+
+def _epoch(objective, batches, params, vjp, descent, rng):
+    """Moves the parameters along each mini-batch; returns the loss of the last one."""
+    for batch in batches:
+        drawn, rows = objective.batch(batch, rng), objective.answers.rows(batch)
+        columns = drawn.answers.columns
+        outputs, pullback = vjp(params, rows, *(() if columns is None else (columns,)))
+        loss, by_outputs = drawn.value_and_gradient(outputs)
+        descent.step(params, pullback(by_outputs), columns)
+    return loss
+
+
+def _evaluation(objective, held_out, vjp):
+    """The loss of held-out samples as a function of the parameters."""
     if held_out is None:
-        return samples, None
-    return np.setdiff1d(samples, held_out), objective.take(held_out)
+        return None
+    evaluation, rows = objective.take(held_out), objective.answers.rows(held_out)
+    return lambda params: evaluation.held_out_loss(vjp(params, rows)[0])
 
 
 class _Descent:
     """Steps along running means of gradients over those of their squares (the paper's rates).
 
-    Parameters of outputs that a mini-batch did not draw stay, and so do their means; the penalty of
-    the steps that they missed is added to their next gradient.
+    Rows of outputs that a mini-batch did not draw stay, and so do their means; the penalty of the
+    steps that they missed is added to their next gradient.
     """
 
-    def __init__(self, params, l2, l1, learning_rate, n_steps):
+    def __init__(self, params, n_outputs, l2, l1, learning_rate, n_steps):
+        self.n_outputs = n_outputs
         self.mean, self.square = np.zeros_like(params), np.zeros_like(params)
         self.l2, self.l1 = l2, l1
         self.learning_rate, self.n_steps, self.count = learning_rate, n_steps, 0
@@ -98,11 +108,13 @@ class _Descent:
             gradient = gradient + self.l2 * params + self.l1 * np.sign(params)
             params -= self._direction(gradient, rate, self.count, self.mean, self.square)
             return
+        columns = np.append(columns, np.arange(self.n_outputs, len(params)))
         part = params[columns]
         missed = (self.count - self.seen[columns])[:, None].astype(part.dtype)
         self.counts[columns] += 1
         self.seen[columns] = self.count
-        gradient = gradient + missed * (self.l2 * part + self.l1 * np.sign(part))
+        l2, l1 = (np.broadcast_to(by, params.shape)[columns] for by in (self.l2, self.l1))
+        gradient = gradient + missed * (l2 * part + l1 * np.sign(part))
         mean, square = self.mean[columns], self.square[columns]
         counts = self.counts[columns][:, None]
         params[columns] = part - self._direction(gradient, rate, counts, mean, square)

@@ -11,6 +11,7 @@ from sk_ebm.energies._class_prior import ClassPrior, class_prior
 
 _BLOCK_ROWS = 4096
 _LEAST_SHRINKAGE = 1e-8
+_SHARE_WITHIN = 0.1  # of the variance, where no class has two rows: assumed
 
 
 class ClassMoments(NamedTuple):
@@ -40,8 +41,8 @@ class ClassMoments(NamedTuple):
 def class_moments(features, target, weights, n_classes, class_features=None):
     """The `ClassMoments` of dense features (n, d).
 
-    One row of the covariance of all is added to those within classes, so that these vary where no
-    class has two rows.
+    One row with a tenth of the covariance of all is added to those within classes, so that these
+    vary where no class has two rows.
     """
     total = weights.sum()
     counts = np.bincount(target, weights, n_classes)
@@ -58,7 +59,7 @@ def class_moments(features, target, weights, n_classes, class_features=None):
     of_means = (means * counts[:, None]).T @ means
     n_present = np.count_nonzero(counts)
     freedom = max(total - n_present, 0.0)
-    within = (scatter + (scatter + of_means) / total) / (freedom + 1)
+    within = (scatter + _SHARE_WITHIN * (scatter + of_means) / total) / (freedom + 1)
     n_between = max(n_present - 1, 1)
     between = of_means / n_between - within
     between = between * n_between / total

@@ -43,6 +43,8 @@ class EmbeddingEnergy(Energy):
     vectors_ : ndarray of shape (n_classes, n_components)
     biases_ : ndarray of shape (n_classes,)
     shrinkage_ : float
+    alpha_ : float
+        The penalty used; ``alpha="auto"`` means 0.
 
     References
     ----------
@@ -73,6 +75,7 @@ class EmbeddingEnergy(Energy):
 
     def fit(self, inputs, training):
         check_scales(inputs)
+        self.alpha_ = training.with_default_alpha(0.0).penalty.alpha
         settings = "learning_rate", "batch_size", "n_epochs", "patience"
         return fit_class_vectors(
             inputs,
