@@ -81,7 +81,7 @@ def choose_class_means(inputs, training, shrinkage):
     objective = training.objective
     variances = column_variances(inputs, objective.weights)
     centre = objective.weights @ inputs / objective.weights.sum()
-    pairs = _pairs(training)
+    pairs = held_out_pairs(training)
     shrinkages = _SHRINKAGES if shrinkage == "auto" else (shrinkage,)
     candidates = []
     for standardised in (True, False):
@@ -99,7 +99,7 @@ def choose_class_means(inputs, training, shrinkage):
     return choice._replace(moments=_moments(choice.columns, training))
 
 
-def _pairs(training):
+def held_out_pairs(training):
     """Training and test samples of as many folds as hold enough of them."""
     if training.folds:
         return list(training.folds)
