@@ -21,6 +21,7 @@ _DEFAULT_SMOOTHING = 10.0  # where nothing can be held out
 _WIDE = 1000  # columns from which covariances cost more than words
 _ABSENT = -700.0  # bias of a class without weight: e^-700 of the probability of the others
 _BLOCK_ENTRIES = 2**23
+_ENOUGH = 1000  # held-out rows, where candidates stand for all classes
 
 
 def suits_words(inputs):
@@ -63,6 +64,7 @@ class WordsEnergy(Energy):
 
     answers = frozenset({"classes"})
     rejects_by_least = True
+    samples_classes = True  # on held-out rows
 
     def __init__(self, smoothing="auto"):
         self.smoothing = smoothing
@@ -189,8 +191,11 @@ class _HeldOut(NamedTuple):
             answers.target[train], objective.weights[train], answers.n_classes
         )
         test = test[(weights[answers.target[test]] > 0) & (objective.weights[test] > 0)]
+        sampled = isinstance(answers, Sampled)
+        if sampled:
+            test = np.sort(training.rng.permutation(test)[:_ENOUGH])
         fold = cls(train, test, inputs[test], objective.take(test), None)
-        if not isinstance(answers, Sampled) or not len(test):
+        if not sampled or not len(test):
             return fold
         start = WordsEnergy()._with(_DEFAULT_SMOOTHING, _POWERS[0])
         start = start._with_counts(fold.counts(inputs, training, _POWERS[0]))
