@@ -20,7 +20,14 @@ class Labels(Answers):
     n_classes : int
     classes : ndarray of shape (n_classes,), default=None
         The labels that the classes stand for; None means their indices.
+
+    Attributes
+    ----------
+    n_negatives, proposal : int and str, or "all" and None
+        How a mini-batch draws incorrect classes as candidates; all are, unless they are `Sampled`.
     """
+
+    n_negatives, proposal = "all", None
 
     def __init__(self, target, n_classes, classes=None):
         self.target = target

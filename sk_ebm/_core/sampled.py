@@ -108,11 +108,11 @@ class Sampled(Labels):
 
     def _nearest(self, target):
         """Classes nearest to those of a batch, at most half of the negatives."""
-        if self.neighbours is None:
+        half = self.n_negatives // 2
+        if self.neighbours is None or not half:
             return np.empty(0, dtype=int)
-        n_each = max(self.n_negatives // (2 * len(target)), 1)
-        near = np.unique(self.neighbours[target, :n_each])
-        return near[: self.n_negatives // 2 + 1]
+        n_each = max(half // len(target), 1)
+        return np.unique(self.neighbours[target[:half], :n_each])
 
     def _others(self, drawn, times, near):
         """Draws without the nearest classes, and the share of q that is left to them."""

@@ -1,5 +1,7 @@
 """EnergyClassifier: classification by energies."""
 
+import warnings
+
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
@@ -9,48 +11,34 @@ from sklearn.utils import (
     column_or_1d,
     compute_sample_weight,
 )
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._core.classes import Labels
-from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._core.sampled import candidates_of, check_candidates
 from sk_ebm._estimators import new_classes
 from sk_ebm._estimators.base import EnergyEstimator
-from sk_ebm._estimators.rejection import HeldOut, energies_of_inputs, guarantee_of
+from sk_ebm._estimators.class_inference import ClassInference
+from sk_ebm._estimators.rejection import HeldOut, guarantee_of
 from sk_ebm._tables.class_features import read_class_features
-from sk_ebm._utils.estimators import row_blocks
-from sk_ebm._utils.finite import finite_outputs
 from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
 from sk_ebm._utils.validation import check_flag, check_number, check_weighs
 from sk_ebm._utils.warnings import warn_user
-from sk_ebm.thresholds import FalseAlarm, resolve_threshold
+from sk_ebm.thresholds import resolve_threshold
 
 # Held-out rows whose classes have other rows, where some have none: beta's standard error is then
 # about a quarter of it, and a false-alarm rate of .05 needs 19.
 _FEWEST_HELD_OUT = 20
 
 
-def _has_free_energy(classifier):
-    """Raises an AttributeError, as `available_if` asks, where a free energy would say nothing."""
-    energy = vars(classifier).get("energy_")
-    if energy is not None and energy.normalised:
-        raise AttributeError(
-            "The energies are -log p(y given x) of an expert: their free energy is 0 for every x "
-            "and says nothing. Use least_energy(X)."
-        )
-    return True
-
-
-class EnergyClassifier(ClassifierMixin, EnergyEstimator):
+class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     """Classifier that predicts the class of least energy E(x, y).
 
     An energy function is fitted to minimise the mean loss of the energies of all classes plus a
     penalty R(W) = alpha (l1_ratio |W|_1 + (1 - l1_ratio)/2 |W|^2) on its weights. Probabilities are
     those of the Gibbs distribution, p(y given x) = exp(-beta E(x, y)) / sum_y' exp(-beta E(x, y')).
     Its beta is learned on held-out samples, so that probabilities are calibrated whatever the loss
-    and the penalty. Inference over the classes is exact.
+    and the penalty. Inference over the classes is exact, up to rounding (see ``recall``).
 
     Parameters
     ----------
@@ -102,11 +90,18 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         the outputs of some classes: "linear", "mlp", "embedding". "auto" takes all classes where
         there are at most 1,000, or at most 4,096 whose energies of all rows fit into scikit-learn's
         ``working_memory``; otherwise, it draws 512. Then mini-batch Adam trains the energy from
-        class means, at most 2,000 rows are held out, and probabilities rest on the nearest classes
+        class means, about 1,000 rows are held out, and probabilities rest on the nearest classes
         and a sample of the others.
     proposal : {"frequency", "uniform", "hardest"}, default="frequency"
         How candidates are drawn: by how frequent the classes are, with equal probabilities, or half
         of them as the classes nearest to the correct ones.
+    recall : float, default=0.95
+        Least share of the best classes that `predict` and `top_k` find, in (0, 1], where there are
+        more than 1,000 classes and the energy has a vector for each: "linear", "kernel", "mlp",
+        "embedding". Up to 100,000 classes and far beyond, blocks of all classes are faster than an
+        index of this recall, so that all are found, whatever it is; below 1, the sum over the
+        classes in probabilities and free energies is of single precision. 1 means double precision
+        throughout.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -119,6 +114,9 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         The fitted energy function.
     beta_ : float
         Inverse temperature of the Gibbs distribution.
+    inference_ : dict
+        How classes are searched, ``method`` ("exact") and ``recall``, and how the fit drew them,
+        ``negatives`` (their number or "all") and ``proposal``.
     n_iter_ : int
         Iterations of the final fit; of a sum, of the term with most of them.
     loss_curve_ : list of float
@@ -183,6 +181,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         reject_label=-1,
         negatives="auto",
         proposal="frequency",
+        recall=0.95,
         n_jobs=None,
         random_state=None,
     ):
@@ -201,6 +200,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         self.reject_label = reject_label
         self.negatives = negatives
         self.proposal = proposal
+        self.recall = recall
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -237,12 +237,14 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         with self._keeping_fitted():
             energy, loss = self._resolved_components()
             check_flag("calibrate", self.calibrate)
+            check_number("recall", self.recall, 0)
+            check_number("recall", self.recall, 0, 1, closed=True)
             check_candidates(energy, self.negatives, self.proposal, self.solver)
             self._rejects()
             described = new_classes.read_classes(class_features, energy)
             given = X, y
             X, y = self._validated(energy, X, y)
-            check_classification_targets(y)
+            _check_classes(y, energy)
             weights = self._weights(X, y, sample_weight)
             answers = candidates_of(Labels.of(y), energy, self.negatives, self.proposal)
             self.classes_ = answers.classes
@@ -262,6 +264,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
                     vars(self).pop(name, None)  # of an earlier fit
                 self._class_columns = None if described is None else described.columns
                 vars(self).update(fitted.attributes)
+                self.inference_ = self._inference(answers)
             if not fitted.converged:
                 self._warn_unconverged(fitted.n_iter)
             return self
@@ -312,25 +315,18 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         """
         if not self._calibrates():
             return super()._learn(result, inputs, training)
-        energy, weights = result.energy, training.objective.weights
-        samples, outputs = training.held_out_outputs(result, inputs, self._enough_held_out())
-        held_out = result.held_out_objective or training.objective.take(samples)
-        known = training.answers.known(samples, weights)
-        if not known.all():
-            samples, outputs, held_out = samples[known], outputs[known], held_out.take(known)
-        alone = not training.answers.known(np.arange(len(weights)), weights).all()
-        few = alone and held_out.weights.sum() < _FEWEST_HELD_OUT
-        if few:
-            self._refuse_few(len(samples))
-        beta = 1.0 if self.beta == "auto" else float(self.beta)
-        if self.beta == "auto" and not few:
+        samples, outputs, held_out = self._held_out_samples(result, inputs, training)
+        energy, beta = result.energy, 1.0
+        if self.beta != "auto":
+            beta = float(self.beta)
+        elif not self._few(samples, training):
             energy, outputs = energy.with_shares_of(held_out, outputs)
             beta = float(held_out.learn_beta(outputs))
         learned = {"beta_": beta, "energy_": energy}
         if self.reject is None and not self.calibrate:
             return learned
-        target, threshold = training.answers.target[samples], self._rejects()
         gibbs = held_out.answers.gibbs(outputs)[0].at(beta)
+        threshold, target = self._rejects(), training.answers.target[samples]
         rows = HeldOut.of_blocks([gibbs], held_out.answers.target, energy, threshold)
         rows = rows._replace(target=target, weights=self._unbalanced(target, held_out.weights))
         if energy.takes_class_features:
@@ -338,6 +334,24 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         if threshold is not None:
             learned["guarantee_"] = guarantee_of(threshold, exact=False)
         return learned | rows.attributes(self.calibrate, threshold, energy)
+
+    def _held_out_samples(self, result, inputs, training):
+        """Held-out samples whose class others have, too, their outputs and their objective."""
+        samples, outputs = training.held_out_outputs(result, inputs, self._enough_held_out())
+        held_out = result.held_out_objective or training.objective.take(samples)
+        known = training.answers.known(samples, training.objective.weights)
+        if not known.all():
+            samples, outputs, held_out = samples[known], outputs[known], held_out.take(known)
+        if self._few(samples, training):
+            self._refuse_few(len(samples))
+        return samples, outputs, held_out
+
+    @staticmethod
+    def _few(samples, training):
+        """Whether few held-out samples remain, since some classes have a single row."""
+        answers, weights = training.answers, training.objective.weights
+        all_known = answers.known(np.arange(len(weights)), weights).all()
+        return not all_known and weights[samples].sum() < _FEWEST_HELD_OUT
 
     def _refuse_few(self, n_held_out):
         """Warn, or raise a ValueError, where few held-out rows are of classes with other rows."""
@@ -388,7 +402,7 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             unknown = np.setdiff1d(y, self.classes_)[:5].tolist()
             raise ValueError(f"y must hold classes seen in fit, got {unknown}.")
         target, threshold, energy = np.searchsorted(self.classes_, y), self._rejects(), self.energy_
-        rows = HeldOut.of_blocks(self._gibbs(X), target, energy, threshold)._replace(
+        rows = HeldOut.of_blocks(self._distributions(X), target, energy, threshold)._replace(
             weights=weights
         )
         if energy.takes_class_features:
@@ -441,63 +455,6 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
                 self.guarantee_ = guarantee_of(self._rejects(), exact=False)
         return self
 
-    def predict_set(self, X, coverage=0.9, by_class=False):
-        """All classes whose energy -log p(y given x) is below a conformal threshold.
-
-        Of new rows, at least a share ``coverage`` has its correct class in the set, on average
-        over calibration sets (Sadinle, Lei and Wasserman, 2019): exactly after `conformalize`,
-        approximately with the out-of-sample energies of ``calibrate=True``. A set may be empty, or
-        hold several classes.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-        coverage : float, default=0.9
-            In (0, 1).
-        by_class : bool, default=False
-            Whether to learn a threshold for each class, so that the coverage holds for the rows of
-            each class.
-
-        Returns
-        -------
-        sets : ndarray of bool, shape (n_samples, n_classes)
-
-        Raises
-        ------
-        ValueError
-            If the calibration rows, of each class with ``by_class``, are too few.
-        """
-        check_is_fitted(self)
-        check_number("coverage", coverage, 0, 1)
-        energies = -self.predict_log_proba(X)
-        return energies <= self._set_levels(coverage, by_class)
-
-    def _set_levels(self, coverage, by_class):
-        """The threshold of the sets, or one for each class."""
-        if not hasattr(self, "calibration_energies_"):
-            raise ValueError(
-                "predict_set needs held-out energies, and calibrate=False keeps none: use "
-                "calibrate=True, or call conformalize(X, y)."
-            )
-        threshold = FalseAlarm(rate=1 - coverage)
-        energies, target = self.calibration_energies_, self._held_out.target
-        weights = self._held_out.weights
-        members = {"": np.ones(len(target), dtype=bool)}
-        if by_class:
-            members = {
-                f" of class {c!r}": target == k for k, c in enumerate(self.classes_.tolist())
-            }
-        levels = []
-        for name, rows in members.items():
-            try:
-                levels.append(threshold.fit(energies[rows], weights[rows]).level_)
-            except ValueError as error:
-                raise ValueError(
-                    f"coverage={coverage} needs at least {threshold.needed()} calibration rows"
-                    f"{name}, got {weights[rows].sum():g}. Use more rows, or a lower coverage."
-                ) from error
-        return np.array(levels)
-
     def _weights(self, X, y, sample_weight):
         weights = check_sample_weight(sample_weight, X)
         self._check_class_weight()
@@ -519,158 +476,6 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
                 f"got {given!r}."
             )
 
-    def _gibbs(self, X):
-        """The Gibbs distribution of each block of rows."""
-        check_is_fitted(self)
-        X = self._validated(self.energy_, X, reset=False)
-        for rows in row_blocks(X, len(self.classes_)):
-            outputs = finite_outputs(self.energy_, take_rows(X, rows))
-            yield Gibbs(Labels.arrange(outputs)[0], beta=self.beta_)
-
-    def pair_energies(self, X, y):
-        """Energies -log p(y given x) of inputs with their answers, in nats.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-            A class that is not in ``classes_`` has p = 0, and infinite energy.
-
-        Returns
-        -------
-        energies : ndarray of shape (n_samples,)
-        """
-        check_is_fitted(self)
-        y = column_or_1d(y)
-        check_consistent_length(X, y)
-        target = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
-        rows = HeldOut.of_blocks(self._gibbs(X), target, self.energy_)
-        return np.where(self.classes_[target] == y, rows.surprisals, np.inf)
-
-    def energies(self, X):
-        """Energies of all classes, low where the class fits.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        energies : ndarray of shape (n_samples, n_classes)
-            In the arbitrary unit of the loss; ``beta_`` times them is in nats.
-        """
-        return np.concatenate([gibbs.energies for gibbs in self._gibbs(X)])
-
-    def least_energy(self, X):
-        """min_y E(x, y), the energy of the decision: low where some class fits x.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        least_energy : ndarray of shape (n_samples,)
-        """
-        return np.concatenate([gibbs.energies.min(axis=1) for gibbs in self._gibbs(X)])
-
-    def input_energies(self, X):
-        """What ``reject`` compares with a threshold: high where no class fits x.
-
-        The free energy; or the least energy, where the energy is a classifier with probabilities or
-        one of class vectors, whose energies are log likelihood ratios to a generic class.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        input_energies : ndarray of shape (n_samples,)
-        """
-        blocks = self._gibbs(X)
-        return np.concatenate([energies_of_inputs(self.energy_, gibbs) for gibbs in blocks])
-
-    @available_if(_has_free_energy)
-    def free_energy(self, X):
-        """F(x) = -(1/beta) log sum_y exp(-beta E(x, y)): low where some class fits x.
-
-        Not there where the energy is a classifier with probabilities: its energies are
-        normalised, so that F(x) is the same for every x; `least_energy` is what remains.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        free_energy : ndarray of shape (n_samples,)
-        """
-        return np.concatenate([gibbs.free_energy for gibbs in self._gibbs(X)])
-
-    def decision_function(self, X):
-        """Negative energies; with two classes E_0 - E_1, positive for the second class.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        decision : ndarray of shape (n_samples, n_classes), or (n_samples,) with two classes
-        """
-        energies = self.energies(X)
-        return energies[:, 0] - energies[:, 1] if energies.shape[1] == 2 else -energies
-
-    def predict(self, X):
-        """The class of least energy, by exact search over all classes; see ``reject``.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-        """
-        modes, energies = [], []
-        for gibbs in self._gibbs(X):
-            modes.append(gibbs.mode)
-            if self.reject is not None:
-                energies.append(energies_of_inputs(self.energy_, gibbs))
-        classes = self.classes_[np.concatenate(modes)]
-        if self.reject is None:
-            return classes
-        rejected = np.concatenate(energies) > self.reject_threshold_
-        common = np.result_type(classes, np.asarray(self.reject_label))
-        return np.where(rejected, np.asarray(self.reject_label, dtype=common), classes)
-
-    def predict_proba(self, X):
-        """Gibbs probabilities of the classes at inverse temperature ``beta_``.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_classes)
-        """
-        return np.concatenate([gibbs.probabilities for gibbs in self._gibbs(X)])
-
-    def predict_log_proba(self, X):
-        """Logarithms of the Gibbs probabilities, in nats, accurate where these underflow.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        log_probabilities : ndarray of shape (n_samples, n_classes)
-        """
-        return np.concatenate([gibbs.log_probabilities for gibbs in self._gibbs(X)])
-
     @property
     def coef_(self):
         return self._linear("coef_").T
@@ -678,3 +483,11 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     @property
     def intercept_(self):
         return self._linear("intercept_")
+
+
+def _check_classes(y, energy):
+    """Raise a ValueError unless y holds classes: as many as rows, if the energy is made for it."""
+    with warnings.catch_warnings():
+        if energy.takes_class_features:
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        check_classification_targets(y)

@@ -44,7 +44,7 @@ class HeldOut(NamedTuple):
         with_odds = threshold is not None and energy.normalised and threshold.estimates_share
         values, start = [], 0
         for gibbs in blocks:
-            rows = slice(start, start := start + len(gibbs.energies))
+            rows = slice(start, start := start + len(gibbs))
             values.append(
                 (
                     gibbs.surprise(target[rows]),
@@ -101,7 +101,7 @@ def energies_of_inputs(energy, gibbs):
     well one fits: of unknown classes of faces and characters, the least energy rejects more.
     """
     by_least = energy.normalised or energy.rejects_by_least
-    return gibbs.present_energies.min(axis=1) if by_least else gibbs.free_energy
+    return gibbs.least_energy if by_least else gibbs.free_energy
 
 
 def _log_odds(energies):

@@ -36,30 +36,22 @@ def adam(
     last parameters are rows (o, r), one for each output, of which ``vjp(params, rows, columns)``
     sees those drawn, and only these have gradients and move.
     """
-    samples, evaluation = _training_samples(objective, held_out)
+    samples = _training_samples(objective, held_out)
     n_epochs, n_batches = min(max_iter, n_epochs), max(len(samples) // batch_size, 1)
     anneals = objective.loss.trivial_minimum != "equal"
     n_steps = n_epochs * n_batches if anneals else np.inf
     descent = _Descent(init, l2, l1, learning_rate, n_steps)
     params, average = init.copy(), np.zeros_like(init)
-    best, best_epoch, best_params = np.inf, 0, params
-    if evaluate is not None:
-        best, best_params = evaluate(init), init
+    best, best_epoch, best_params = np.inf if evaluate is None else evaluate(init), 0, init
+    evaluate = evaluate or _evaluation(objective, held_out, vjp)
     for epoch in range(n_epochs):
-        for batch in np.array_split(rng.permutation(samples), n_batches):
-            drawn, rows = objective.batch(batch, rng), objective.answers.rows(batch)
-            columns = drawn.answers.columns
-            outputs, pullback = vjp(params, rows, *(() if columns is None else (columns,)))
-            loss, by_outputs = drawn.value_and_gradient(outputs)
-            descent.step(params, pullback(by_outputs), columns)
+        batches = np.array_split(rng.permutation(samples), n_batches)
+        loss = _epoch(objective, batches, params, vjp, descent, rng)
         if held_out is None:
             average += (params - average) / max(epoch - n_epochs // 2 + 1, 1)
             report(loss, average)
             continue
-        if evaluate is None:
-            value = evaluation.held_out_loss(vjp(params, objective.answers.rows(held_out))[0])
-        else:
-            value = evaluate(params)
+        value = evaluate(params)
         report(value, params)
         if value < best:
             best, best_epoch, best_params = value, epoch, params.copy()
@@ -69,11 +61,28 @@ def adam(
 
 
 def _training_samples(objective, held_out):
-    """Samples of positive weight that are not held out, and the objective of those that are."""
+    """Samples of positive weight that are not held out."""
     samples = np.flatnonzero(objective.weights)
+    return samples if held_out is None else np.setdiff1d(samples, held_out)
+
+
+def _epoch(objective, batches, params, vjp, descent, rng):
+    """Moves the parameters along each mini-batch; returns the loss of the last one."""
+    for batch in batches:
+        drawn, rows = objective.batch(batch, rng), objective.answers.rows(batch)
+        columns = drawn.answers.columns
+        outputs, pullback = vjp(params, rows, *(() if columns is None else (columns,)))
+        loss, by_outputs = drawn.value_and_gradient(outputs)
+        descent.step(params, pullback(by_outputs), columns)
+    return loss
+
+
+def _evaluation(objective, held_out, vjp):
+    """The loss of held-out samples as a function of the parameters."""
     if held_out is None:
-        return samples, None
-    return np.setdiff1d(samples, held_out), objective.take(held_out)
+        return None
+    evaluation, rows = objective.take(held_out), objective.answers.rows(held_out)
+    return lambda params: evaluation.held_out_loss(vjp(params, rows)[0])
 
 
 class _Descent:

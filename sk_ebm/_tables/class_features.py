@@ -61,11 +61,17 @@ def read_class_features(given):
             "class_features must be a mapping of each class to its features, or a pandas frame "
             f"indexed by class, got {type(given).__name__}."
         )
+    if not labels:
+        raise ValueError("class_features must have a row for each class, got none.")
     if len(set(labels)) < len(labels):
         raise ValueError("class_features must have one row for each class, got some twice.")
+    labels = [label.item() if isinstance(label, np.generic) else label for label in labels]
+    return ClassFeatures(labels, _numbers(values, len(labels)), columns)
+
+
+def _numbers(values, n_rows):
     try:
-        values = np.asarray(values, dtype=np.float64)
-        values = values.reshape(len(labels), -1)
+        values = np.asarray(values, dtype=np.float64).reshape(n_rows, -1)
     except (ValueError, TypeError) as error:
         raise ValueError(
             "class_features must hold as many numbers for each class as for the others: encode "
@@ -73,6 +79,4 @@ def read_class_features(given):
         ) from error
     if not values.size or not np.isfinite(values).all():
         raise ValueError("class_features must be finite numbers, at least one for each class.")
-    return ClassFeatures(
-        [getattr(label, "item", lambda x=label: x)() for label in labels], values, columns
-    )
+    return values

@@ -32,6 +32,7 @@ class BilinearEnergy(LinearEnergy):
     """
 
     answers = frozenset({"items"})
+    samples_classes = False
 
     def __init__(self, query_columns=(0,), item_columns=None, constant=True):
         self.query_columns = query_columns

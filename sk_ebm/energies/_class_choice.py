@@ -4,7 +4,8 @@ on held-out rows."""
 from typing import NamedTuple
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, sparse
+from sklearn.utils.extmath import randomized_svd
 
 from sk_ebm._core.objective import Objective
 from sk_ebm._core.sampled import HeldOutCandidates, Sampled
@@ -14,35 +15,65 @@ from sk_ebm.energies._generic_class import generic_energies
 
 _SHRINKAGES = (0.03, 0.1, 0.3, 0.6, 0.9)
 _DEFAULT_SHRINKAGE = 0.3  # where nothing can be held out
-_HELD_OUT_ROWS, _ENOUGH = 2000, 1000
+_HELD_OUT_ROWS = 1000  # enough for beta, too: its standard error is then a few percent
 _BLOCK_ENTRIES = 2**24
+_MOST_COMPONENTS, _N_COMPONENTS = 1000, 300  # up to 1,000 columns or rows, all are used
 
 
 class Coordinates(NamedTuple):
-    """Columns centred and scaled, and, where there are more of them than rows, rotated into the
-    span of the rows."""
+    """Columns centred and scaled, and rotated into the span of the rows where there are more of
+    them than rows, or onto their first principal axes where both are many."""
 
     centre: np.ndarray
     factors: np.ndarray
     basis: np.ndarray | None
 
     @classmethod
-    def of(cls, inputs, variances, centre, standardised):
+    def of(cls, inputs, variances, centre, standardised, rng):
         """In which the columns have unit variance, or the most variable one has."""
         deviations = np.sqrt(variances)
         scale = deviations if standardised else np.full_like(deviations, deviations.max())
         factors = np.where(variances > 0, 1 / np.where(scale > 0, scale, 1.0), 0.0)
         factors, centre = factors.astype(inputs.dtype), centre.astype(inputs.dtype)
-        coordinates = cls(centre, factors, None)
-        if inputs.shape[1] <= inputs.shape[0]:
-            return coordinates
-        basis, factor = linalg.qr(coordinates(inputs).T, mode="economic", check_finite=False)
-        used = np.abs(factor).max(axis=1) > 0
-        return cls(centre, factors, basis[:, used].astype(inputs.dtype))
+        basis = _basis(inputs, centre, factors, rng)
+        return cls(centre, factors, None if basis is None else basis.astype(inputs.dtype))
 
     def __call__(self, inputs):
+        if sparse.issparse(inputs):  # which centring would fill
+            axes = np.diag(self.factors) if self.basis is None else self._scaled_basis
+            return inputs @ axes - self.centre @ axes
         columns = (inputs - self.centre) * self.factors
         return columns if self.basis is None else columns @ self.basis
+
+    @property
+    def _scaled_basis(self):
+        return self.factors[:, None] * self.basis
+
+    def linear(self, axes, centre):
+        """Axes (d, r) and centre of the inputs for those in these coordinates."""
+        if self.basis is not None:
+            axes, centre = self.basis @ axes, self.basis @ centre  # d columns again
+        safe = np.where(self.factors > 0, self.factors, 1)
+        return self.factors[:, None] * axes, self.centre + centre / safe
+
+
+def _basis(inputs, centre, factors, rng):
+    """Orthonormal axes (d, r) of the span of the rows, or of most of it; None where those of the
+    columns do."""
+    n, d = inputs.shape
+    if min(n, d) > _MOST_COMPONENTS or (sparse.issparse(inputs) and d > n):
+        scaled = inputs * factors if isinstance(inputs, np.ndarray) else _scaled(inputs, factors)
+        size = min(_N_COMPONENTS, n - 1, d - 1)
+        return randomized_svd(scaled, max(size, 1), n_iter=2, random_state=rng)[2].T
+    if d <= n:
+        return None
+    rows = (inputs - centre) * factors
+    basis, factor = linalg.qr(rows.T, mode="economic", check_finite=False)
+    return basis[:, np.abs(factor).max(axis=1) > 0]
+
+
+def _scaled(inputs, factors):
+    return (inputs @ sparse.diags_array(factors)).tocsr()
 
 
 class HeldOutFold(NamedTuple):
@@ -85,7 +116,7 @@ def choose_class_means(inputs, training, shrinkage):
     shrinkages = _SHRINKAGES if shrinkage == "auto" else (shrinkage,)
     candidates = []
     for standardised in (True, False):
-        coordinates = Coordinates.of(inputs, variances, centre, standardised)
+        coordinates = Coordinates.of(inputs, variances, centre, standardised, training.rng)
         columns = coordinates(inputs)
         folds = [_fold(columns, training, *pair) for pair in pairs]
         folds = [fold for fold in folds if len(fold.test)]
@@ -110,7 +141,9 @@ def held_out_pairs(training):
     target = training.answers.target
     number = np.empty(n, dtype=int)
     number[np.lexsort((training.rng.permutation(n), target))] = np.arange(n) % n_folds
-    n_used = 1 if isinstance(training.answers, Sampled) else -(-min(n, _ENOUGH) * n_folds // n)
+    n_used = (
+        1 if isinstance(training.answers, Sampled) else -(-min(n, _HELD_OUT_ROWS) * n_folds // n)
+    )
     return [(np.flatnonzero(number != k), np.flatnonzero(number == k)) for k in range(n_used)]
 
 

@@ -1,15 +1,14 @@
 """The embedding energy: a vector for each class."""
 
 from copy import copy
+from functools import partial
 from numbers import Integral
 
 import numpy as np
 
-from sk_ebm._core.training import FitResult
 from sk_ebm._utils.validation import check_number, check_scales
 from sk_ebm.energies._base import Energy
-from sk_ebm.energies._class_choice import choose_class_means
-from sk_ebm.energies._class_training import train_class_vectors
+from sk_ebm.energies._class_training import fit_class_vectors
 from sk_ebm.energies._generic_class import beside_generic_class, with_generic_class
 from sk_ebm.energies._new_classes import vectors_of_new
 
@@ -30,7 +29,7 @@ class EmbeddingEnergy(Energy):
     ----------
     shrinkage : float or "auto", default="auto"
         Of the covariance within classes, in (0, 1]; "auto" chooses it on held-out rows.
-    learning_rate : float, default=1e-2
+    learning_rate : float, default=3e-3
         Of the first steps.
     batch_size : int, default=None
         None means n / 40, between 32 and 512.
@@ -44,6 +43,8 @@ class EmbeddingEnergy(Energy):
     vectors_ : ndarray of shape (n_classes, n_components)
     biases_ : ndarray of shape (n_classes,)
     shrinkage_ : float
+    alpha_ : float
+        The penalty used; ``alpha="auto"`` means 0.
 
     References
     ----------
@@ -57,7 +58,7 @@ class EmbeddingEnergy(Energy):
     samples_classes = True
 
     def __init__(
-        self, shrinkage="auto", *, learning_rate=1e-2, batch_size=None, n_epochs=50, patience=5
+        self, shrinkage="auto", *, learning_rate=3e-3, batch_size=None, n_epochs=50, patience=5
     ):
         self.shrinkage = shrinkage
         self.learning_rate = learning_rate
@@ -74,35 +75,23 @@ class EmbeddingEnergy(Energy):
 
     def fit(self, inputs, training):
         check_scales(inputs)
-        choice = choose_class_means(inputs, training, self.shrinkage)
-        self.coordinates_, self.shrinkage_ = choice.coordinates, choice.shrinkage
-
-        def fitted(means):
-            energy = copy(self)
-            energy.axes_ = means.axes.astype(inputs.dtype)
-            energy.centre_ = means.centre.astype(inputs.dtype)
-            energy.vectors_ = means.vectors.astype(inputs.dtype)
-            energy.biases_ = means.biases.astype(inputs.dtype)
-            energy.prior_ = means.prior
-            return energy
-
-        trained = train_class_vectors(
-            choice,
+        self.alpha_ = training.with_default_alpha(0.0).penalty.alpha
+        settings = "learning_rate", "batch_size", "n_epochs", "patience"
+        return fit_class_vectors(
+            inputs,
             training,
-            fitted,
-            batch_size=self.batch_size or int(np.clip(len(training.answers) // 40, 32, 512)),
-            learning_rate=self.learning_rate,
-            n_epochs=self.n_epochs,
-            patience=self.patience,
+            partial(self._fitted, inputs.dtype),
+            self.shrinkage,
+            **{name: getattr(self, name) for name in settings},
         )
-        minimum = trained.minimum
-        return FitResult(
-            fitted(trained.means),
-            trained.held_out,
-            converged=minimum.converged,
-            history=minimum.history,
-            held_out_objective=trained.objective,
-        )
+
+    def _fitted(self, dtype, choice, means):
+        fitted = copy(self)
+        fitted.coordinates_, fitted.shrinkage_ = choice.coordinates, choice.shrinkage
+        fitted.prior_ = means.prior
+        fitted.centre_, fitted.axes_ = means.centre.astype(dtype), means.axes.astype(dtype)
+        fitted.vectors_, fitted.biases_ = means.vectors.astype(dtype), means.biases.astype(dtype)
+        return fitted
 
     def features(self, inputs):
         """f(x), (m, r), and c(x)."""

@@ -43,6 +43,8 @@ class KernelEnergy(LinearEnergy):
     _tol, _path_factor = 3e-4, 0.1  # the map is an approximation itself
     _path_start = 1e-2
 
+    samples_classes = False  # features of all rows would be held
+
     def __init__(self, approximation="nystroem", n_components=None, gamma=None):
         self.approximation = approximation
         self.n_components = n_components
