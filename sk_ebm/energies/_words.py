@@ -21,7 +21,6 @@ _DEFAULT_SMOOTHING = 10.0  # where nothing can be held out
 _WIDE = 1000  # columns from which covariances cost more than words
 _ABSENT = -700.0  # bias of a class without weight: e^-700 of the probability of the others
 _BLOCK_ENTRIES = 2**23
-_ENOUGH = 1000  # held-out rows, where candidates stand for all classes
 
 
 def suits_words(inputs):
@@ -64,6 +63,7 @@ class WordsEnergy(Energy):
 
     answers = frozenset({"classes"})
     rejects_by_least = True
+    takes_class_features = True
     samples_classes = True  # on held-out rows
 
     def __init__(self, smoothing="auto"):
@@ -74,6 +74,11 @@ class WordsEnergy(Energy):
 
     def fit(self, inputs, training):
         check_scales(inputs)
+        if training.class_features is not None:
+            raise ValueError(
+                "class_features= is for means of classes, and WordsEnergy counts words. Use "
+                "energy='embedding', or leave class_features out."
+            )
         inputs = sparse.csr_array(inputs)
         if inputs.nnz and inputs.data.min() < 0:
             raise ValueError(
@@ -114,17 +119,28 @@ class WordsEnergy(Energy):
     def _with_counts(self, counts):
         """Itself fitted to these counts."""
         fitted = copy(self)
-        fitted.known_ = counts.words > 0
-        fitted.vectors_ = counts.vectors(self.smoothing_, self.scale_)
+        fitted.prior_ = WordPrior.of(counts, self.smoothing_)
+        fitted.vectors_ = self.scale_ * fitted.prior_.vectors(counts.by_class)
         fitted.biases_ = counts.biases(self._has_shares)
         return fitted
 
     def features(self, inputs):
         """Rows of unit length, and their sums, (m, n_features + 1)."""
-        return _features(inputs, self.power_, self.known_)
+        return _features(inputs, self.power_, self.prior_.shares > 0)
 
     def class_vectors(self):
         return self.vectors_, self.biases_
+
+    def with_classes(self, new, order):
+        """With the prior of the fitted classes; the new ones are as common as most of these."""
+        fitted, known = copy(self), self.prior_.shares > 0
+        targets = new.target, new.weights, new.n_classes
+        counts = WordCounts.of(new.inputs, *targets, self.power_, known)
+        vectors = self.scale_ * self.prior_.vectors(counts.by_class)
+        fitted.vectors_ = sparse.vstack([self.vectors_, vectors], format="csr")[order].tocsc()
+        biases = np.full(new.n_classes, np.median(self.biases_), self.biases_.dtype)
+        fitted.biases_ = np.append(self.biases_, biases)[order]
+        return fitted
 
     def __call__(self, inputs):
         return (self.features(inputs) @ self.vectors_.T).toarray() + self.biases_
@@ -147,25 +163,14 @@ class WordCounts(NamedTuple):
     weights: np.ndarray
 
     @classmethod
-    def of(cls, inputs, target, weights, n_classes, power):
+    def of(cls, inputs, target, weights, n_classes, power, known=None):
         shape = n_classes, len(target)
         values = weights.astype(inputs.dtype), (target, np.arange(len(target)))
         members = sparse.csr_array(values, shape)
-        by_class = (members @ _features(inputs, power)[:, :-1]).tocsc()
+        by_class = (members @ _features(inputs, power, known)[:, :-1]).tocsc()
         by_class.eliminate_zeros()
         words = by_class.sum(axis=0, dtype=np.float64)
         return cls(by_class, words, np.bincount(target, weights, n_classes))
-
-    def vectors(self, smoothing, scale):
-        """scale log(1 + n / (a q)) of the words, and of their sum, (K, d + 1)."""
-        vectors, dtype = self.by_class.copy(), self.by_class.dtype
-        mean = self.words.sum() / self.weights.sum() or 1.0
-        strength = smoothing * mean
-        shares = np.repeat(self.words / (self.words.sum() or 1.0), np.diff(vectors.indptr))
-        vectors.data = (scale * np.log1p(vectors.data / (strength * shares))).astype(dtype)
-        sums = self.by_class.sum(axis=1, dtype=np.float64)
-        last = -scale * np.log1p(sums / strength)
-        return sparse.hstack([vectors, last.astype(dtype)[:, None]], format="csc")
 
     def biases(self, has_shares):
         """The log shares of the classes, or zeros; next to nothing without weight."""
@@ -173,6 +178,30 @@ class WordCounts(NamedTuple):
         biases = np.log(np.maximum(shares, np.exp(_ABSENT)))
         biases = biases if has_shares else np.where(shares > 0, 0.0, _ABSENT)
         return biases.astype(self.by_class.dtype)
+
+
+class WordPrior(NamedTuple):
+    """What is expected of a class before its rows are seen: the words of all, shares (d,).
+
+    The strength is the weight of so many words.
+    """
+
+    shares: np.ndarray
+    strength: float
+    coef: None = None  # of class features, which it does not read
+
+    @classmethod
+    def of(cls, counts, smoothing):
+        total = counts.words.sum() or 1.0
+        return cls(counts.words / total, smoothing * total / counts.weights.sum())
+
+    def vectors(self, by_class):
+        """log(1 + n / (a q)) of the words and -log(1 + N / a) of their sum, (K, d + 1)."""
+        vectors, dtype = by_class.copy(), by_class.dtype
+        expected = np.repeat(self.strength * self.shares, np.diff(vectors.indptr))
+        vectors.data = np.log1p(vectors.data / expected).astype(dtype)
+        last = -np.log1p(by_class.sum(axis=1, dtype=np.float64) / self.strength)
+        return sparse.hstack([vectors, last.astype(dtype)[:, None]], format="csc")
 
 
 class _HeldOut(NamedTuple):
@@ -191,11 +220,8 @@ class _HeldOut(NamedTuple):
             answers.target[train], objective.weights[train], answers.n_classes
         )
         test = test[(weights[answers.target[test]] > 0) & (objective.weights[test] > 0)]
-        sampled = isinstance(answers, Sampled)
-        if sampled:
-            test = np.sort(training.rng.permutation(test)[:_ENOUGH])
         fold = cls(train, test, inputs[test], objective.take(test), None)
-        if not sampled or not len(test):
+        if not isinstance(answers, Sampled) or not len(test):
             return fold
         start = WordsEnergy()._with(_DEFAULT_SMOOTHING, _POWERS[0])
         start = start._with_counts(fold.counts(inputs, training, _POWERS[0]))
