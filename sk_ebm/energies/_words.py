@@ -21,6 +21,9 @@ _DEFAULT_SMOOTHING = 10.0  # where nothing can be held out
 _WIDE = 1000  # columns from which covariances cost more than words
 _ABSENT = -700.0  # bias of a class without weight: e^-700 of the probability of the others
 _BLOCK_ENTRIES = 2**23
+# Share of the classes above which a word is frequent: with 30,000 classes dense products of these
+# take less than half of the time (docs/benchmarks/answers.py --part text).
+_FREQUENT = 0.1
 
 
 def suits_words(inputs):
@@ -120,9 +123,20 @@ class WordsEnergy(Energy):
         """Itself fitted to these counts."""
         fitted = copy(self)
         fitted.prior_ = WordPrior.of(counts, self.smoothing_)
-        fitted.vectors_ = self.scale_ * fitted.prior_.vectors(counts.by_class)
-        fitted.biases_ = counts.biases(self._has_shares)
-        return fitted
+        vectors = self.scale_ * fitted.prior_.vectors(counts.by_class)
+        return fitted._with_vectors(vectors, counts.biases(self._has_shares))
+
+    def _with_vectors(self, vectors, biases):
+        """Itself with these vectors, of which frequent words are also held in a dense matrix."""
+        self.vectors_, self.biases_ = vectors, biases
+        n_classes_with = np.diff(vectors.indptr)
+        self._frequent = np.flatnonzero(n_classes_with > _FREQUENT * len(biases))
+        self._of_frequent = vectors[:, self._frequent].T.toarray()
+        kept = np.ones(len(n_classes_with), vectors.dtype)
+        kept[self._frequent] = 0
+        self._of_others = (sparse.diags_array(kept) @ vectors.T).tocsr()
+        self._of_others.eliminate_zeros()
+        return self
 
     def features(self, inputs):
         """Rows of unit length, and their sums, (m, n_features + 1)."""
@@ -133,17 +147,21 @@ class WordsEnergy(Energy):
 
     def with_classes(self, new, order):
         """With the prior of the fitted classes; the new ones are as common as most of these."""
-        fitted, known = copy(self), self.prior_.shares > 0
         targets = new.target, new.weights, new.n_classes
-        counts = WordCounts.of(new.inputs, *targets, self.power_, known)
+        counts = WordCounts.of(new.inputs, *targets, self.power_, self.prior_.shares > 0)
         vectors = self.scale_ * self.prior_.vectors(counts.by_class)
-        fitted.vectors_ = sparse.vstack([self.vectors_, vectors], format="csr")[order].tocsc()
+        vectors = sparse.vstack([self.vectors_, vectors], format="csr")[order].tocsc()
         biases = np.full(new.n_classes, np.median(self.biases_), self.biases_.dtype)
-        fitted.biases_ = np.append(self.biases_, biases)[order]
-        return fitted
+        return copy(self)._with_vectors(vectors, np.append(self.biases_, biases)[order])
 
     def __call__(self, inputs):
-        return (self.features(inputs) @ self.vectors_.T).toarray() + self.biases_
+        features = self.features(inputs)
+        outputs = features[:, self._frequent].toarray() @ self._of_frequent
+        outputs += self.biases_
+        others = features @ self._of_others
+        for row, start, stop in zip(outputs, others.indptr[:-1], others.indptr[1:], strict=True):
+            row[others.indices[start:stop]] += others.data[start:stop]
+        return outputs
 
 
 class WordCounts(NamedTuple):
