@@ -30,16 +30,9 @@ class Largest:
         self.n_added += len(rows)
         if start >= self.next or self.n_added > 4 * self.k * len(self.least):
             self.next = max(2 * start, 1)
-            self.sort()
+            self._sort()
 
-    @property
-    def counts(self):
-        """How many are known of each row, at most k."""
-        self.sort()
-        return np.bincount(self.parts[0][0], minlength=len(self.least))
-
-    def sort(self):
-        """Leave all but the k largest of each row out."""
+    def _sort(self):
         rows, classes, outputs = map(np.concatenate, zip(*self.parts, strict=True))
         order = np.lexsort((-outputs, rows))  # stable: of equal outputs the first class
         rows, classes, outputs = rows[order], classes[order], outputs[order]
@@ -51,6 +44,6 @@ class Largest:
 
     def sorted(self):
         """Classes and outputs (n, k)."""
-        self.sort()
+        self._sort()
         _, classes, outputs = self.parts[0]
         return classes.reshape(-1, self.k), outputs.reshape(-1, self.k)
