@@ -64,14 +64,11 @@ class ClassSearch:
         return Found.joined([self._top_of_rows(features[rows], k, beta) for rows in batches])
 
     def _top_of_rows(self, features, k, beta):
-        best, log_sum = Largest(len(features), k), LogSum(len(features))
+        best, log_sum = Largest(len(features), k), _LogSum(len(features))
         for start, block in self._blocks(features):
             best.add(start, *block.largest(best.least, k))
             if beta is not None:
                 log_sum.add(block.outputs, beta)
-        return self._found(features, best, log_sum, beta)
-
-    def _found(self, features, best, log_sum, beta):
         dtype = np.result_type(features, self.vectors)
         classes, outputs = best.sorted()
         log_sums = None if beta is None else log_sum.value.astype(dtype, copy=False)
@@ -96,7 +93,7 @@ class ClassSearch:
         return tuple(np.concatenate(part) for part in zip(*found, strict=True))
 
     def _blocks(self, features):
-        """The first class and the `Block` of each block of classes."""
+        """The first class and the `_Block` of each block of classes."""
         features = features.astype(np.float64, copy=False)
         screens = not self.precise and len(features) > _FEW_ROWS
         with np.errstate(over="ignore"):  # what overflows is not screened
@@ -105,10 +102,10 @@ class ClassSearch:
         shared = np.empty((len(features), min(size, len(self.vectors))), np.float32)
         for classes in gen_batches(len(self.vectors), size):
             part = self.vectors[classes], self.biases[classes]
-            yield classes.start, Block(features, *part, single, shared)
+            yield classes.start, _Block(features, *part, single, shared)
 
 
-class Block:
+class _Block:
     """Outputs (n, b) of some classes, and a bound (n,) of their errors: 0 in double precision."""
 
     def __init__(self, features, vectors, biases, single, shared):
@@ -160,21 +157,20 @@ class Block:
         return rows[kept], columns[kept], outputs[kept]
 
 
-class LogSum:
+class _LogSum:
     """log sum exp(beta output) of each of n rows, block after block."""
 
     def __init__(self, n_rows):
         self.peak, self.total = np.full(n_rows, -np.inf), np.zeros(n_rows)
 
-    def add(self, outputs, beta, rows=slice(None)):
-        """Outputs (m, b) of more classes of some rows, which are overwritten."""
+    def add(self, outputs, beta):
+        """Outputs (n, b) of more classes, which are overwritten."""
         outputs *= beta
-        before = self.peak[rows]
-        peak = np.maximum(before, outputs.max(axis=1))
+        peak = np.maximum(self.peak, outputs.max(axis=1))
         outputs -= peak[:, None].astype(outputs.dtype)
         sums = np.exp(outputs, out=outputs).sum(axis=1)
-        self.total[rows] = self.total[rows] * np.exp(before - peak) + sums
-        self.peak[rows] = peak
+        self.total = self.total * np.exp(self.peak - peak) + sums
+        self.peak = peak
 
     @property
     def value(self):

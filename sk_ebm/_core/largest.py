@@ -2,15 +2,28 @@
 
 import numpy as np
 
+# 1,000 rows of 30,000: .06 s for the best five, .5 s by partitions of all.
+_GROUP, _GROUPS_PER_ANSWER = 64, 16
+
 
 def largest(outputs, k):
     """Columns and values (n, k) of the largest outputs of each row, of equal ones the first."""
     best, levels = Largest(len(outputs), k), outputs.min(axis=1)
     if outputs.shape[1] > k:
-        levels = np.partition(outputs, -k, axis=1)[:, -k]
+        levels = np.partition(_contenders(outputs, k), -k, axis=1)[:, -k]
     rows, columns = np.nonzero(outputs >= levels[:, None])
     best.add(0, rows, columns, outputs[rows, columns])
     return best.sorted()
+
+
+def _contenders(outputs, k):
+    """Some of the outputs of each row whose k-th largest is at most a little below that of all: the
+    largest of each of many groups of columns."""
+    n, m = outputs.shape
+    n_groups = m // _GROUP
+    if n_groups < _GROUPS_PER_ANSWER * k:
+        return outputs
+    return outputs[:, : n_groups * _GROUP].reshape(n, _GROUP, n_groups).max(axis=1)
 
 
 class Largest:
@@ -30,16 +43,9 @@ class Largest:
         self.n_added += len(rows)
         if start >= self.next or self.n_added > 4 * self.k * len(self.least):
             self.next = max(2 * start, 1)
-            self.sort()
+            self._sort()
 
-    @property
-    def counts(self):
-        """How many are known of each row, at most k."""
-        self.sort()
-        return np.bincount(self.parts[0][0], minlength=len(self.least))
-
-    def sort(self):
-        """Leave all but the k largest of each row out."""
+    def _sort(self):
         rows, classes, outputs = map(np.concatenate, zip(*self.parts, strict=True))
         order = np.lexsort((-outputs, rows))  # stable: of equal outputs the first class
         rows, classes, outputs = rows[order], classes[order], outputs[order]
@@ -51,6 +57,6 @@ class Largest:
 
     def sorted(self):
         """Classes and outputs (n, k)."""
-        self.sort()
+        self._sort()
         _, classes, outputs = self.parts[0]
         return classes.reshape(-1, self.k), outputs.reshape(-1, self.k)

@@ -97,9 +97,9 @@ class ClassInference:
         -------
         y : ndarray of shape (n_samples,)
         """
-        check_is_fitted(self)
         if self.reject is None:
-            return self.classes_[self._join(X, lambda gibbs: (gibbs.mode,))[0]]
+            modes = self._join(X, lambda gibbs: (gibbs.mode,))[0]
+            return self.classes_[modes]
         energies, modes = self._join(X, lambda gibbs: (self._of_inputs(gibbs), gibbs.mode))
         classes, rejected = self.classes_[modes], energies > self.reject_threshold_
         common = np.result_type(classes, np.asarray(self.reject_label))
@@ -340,13 +340,12 @@ class ClassInference:
         check_is_fitted(self)
         remedy = "Use top_k(X, k), or predict_set(X, sparse=True), or fewer rows at once."
         self._check_memory(X, len(self.classes_), n_bytes, remedy)
-        X = self._prepared(X)
-        every, start = None, 0
+        X = self._validated(self.energy_, X, reset=False)
+        n, start, every = count_rows(X), 0, None
         for part in map(of, self._gibbs(X)):
-            if len(part) == count_rows(X):
+            if len(part) == n:
                 return part
-            if every is None:
-                every = np.empty((count_rows(X), part.shape[1]), part.dtype)
+            every = np.empty((n, part.shape[1]), part.dtype) if every is None else every
             every[start : start + len(part)] = part
             start += len(part)
         return every
@@ -359,10 +358,6 @@ class ClassInference:
             what = f"{n_columns} numbers for each of {n_rows} rows"
             check_fits_in_memory(n_rows * n_columns * n_bytes, what, remedy)
 
-    def _prepared(self, X):
-        check_is_fitted(self)
-        return self._validated(self.energy_, X, reset=False)
-
     def _gibbs(self, X):
         """The Gibbs distribution of each block of rows, which holds all energies."""
         for rows in row_blocks(X, len(self.classes_)):
@@ -371,7 +366,8 @@ class ClassInference:
 
     def _distributions(self, X):
         """The same, but of very many classes a `SearchedGibbs`, where these have vectors."""
-        X = self._prepared(X)
+        check_is_fitted(self)
+        X = self._validated(self.energy_, X, reset=False)
         search = self._search(X) if len(self.classes_) > _FEW_CLASSES else None
         if search is None:
             yield from self._gibbs(X)
