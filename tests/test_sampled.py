@@ -159,6 +159,15 @@ def test_a_network_trains_its_last_layer_on_candidates(rng):
     assert -np.log(p).mean() < -np.log(expected).mean() + 0.1
 
 
+@pytest.mark.parametrize("energy", ["embedding", "linear", MLPEnergy((8,), n_epochs=3)])
+def test_folds_of_the_user_hold_out_rows(energy, rng):
+    X, y, X_test, _ = clusters(rng)
+    classifier = EnergyClassifier(energy, negatives=20, cv=3, random_state=0, calibrate=True)
+    classifier.fit(X, y)
+    assert 400 < len(classifier.calibration_energies_) <= 500
+    assert np.isfinite(classifier.predict_proba(X_test)).all()
+
+
 @pytest.mark.parametrize("loss", ["hinge", "perceptron", "log"])
 def test_other_losses_are_trained_on_candidates(loss, rng):
     X, y, X_test, y_test = clusters(rng)

@@ -85,6 +85,11 @@ class Sampled(Labels):
         part.target = self.target[samples]
         return part
 
+    def known_folds(self, folds, weights, rng, warns=False):
+        """The folds as they are: held-out samples whose class has no other say nothing, and are
+        left out, for there may be very many."""
+        return folds
+
     def among(self, neighbours):
         """The same with the classes nearest to each, (n_classes, k)."""
         answers = copy(self)

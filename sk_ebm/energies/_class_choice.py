@@ -133,9 +133,11 @@ def _shrinkages(shrinkage, folds):
 
 
 def held_out_pairs(training):
-    """Training and test samples of as many folds as hold enough of them."""
+    """Training and test samples of as many folds as hold enough of them; of one, where candidates
+    stand for all classes, since each fold has its own."""
+    one = isinstance(training.answers, Sampled)
     if training.folds:
-        return list(training.folds)
+        return list(training.folds)[: 1 if one else None]
     n = len(training.answers)
     n_folds = min(max(5, n // _HELD_OUT_ROWS), n)
     if n_folds < 2:
@@ -143,9 +145,7 @@ def held_out_pairs(training):
     target = training.answers.target
     number = np.empty(n, dtype=int)
     number[np.lexsort((training.rng.permutation(n), target))] = np.arange(n) % n_folds
-    n_used = (
-        1 if isinstance(training.answers, Sampled) else -(-min(n, _HELD_OUT_ROWS) * n_folds // n)
-    )
+    n_used = 1 if one else -(-min(n, _HELD_OUT_ROWS) * n_folds // n)
     return [(np.flatnonzero(number != k), np.flatnonzero(number == k)) for k in range(n_used)]
 
 
