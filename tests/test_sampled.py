@@ -32,7 +32,7 @@ def test_partition_functions_are_estimated_without_bias(proposal, labels, output
         answers = answers.among(rng.randint(N_CLASSES, size=(N_CLASSES, 2)))
     samples = np.arange(8)
     found = []
-    for _ in range(4000):
+    for _ in range(1500):
         drawn = answers.batch(samples, rng)
         gibbs, _ = drawn.gibbs(outputs[:, drawn.columns])
         found.append(np.exp(gibbs.log_z))
@@ -113,7 +113,7 @@ def test_bad_choices_name_the_parameter(options, message):
         EnergyClassifier(**options).fit(np.eye(6), np.arange(6) // 2)
 
 
-def clusters(rng, n_classes=120, n_rows=1500):
+def clusters(rng, n_classes=60, n_rows=700):
     centres = 2.5 * rng.standard_normal((n_classes, 8))
     y = np.append(np.arange(n_classes), rng.randint(n_classes, size=2 * n_rows - n_classes))
     X = centres[y] * 10.0 ** np.arange(-3, 5) + rng.standard_normal((len(y), 8)) * 10.0 ** (
@@ -134,7 +134,7 @@ def test_few_candidates_do_nearly_as_well_as_all(energy, proposal, rng):
     expected = reference.predict_proba(X_test)[np.arange(len(X_test)), y_test]
     assert -np.log(p).mean() < -np.log(expected).mean() + 0.03
     sets = some.predict_set(X_test, 0.9)
-    assert abs(sets[np.arange(len(X_test)), y_test].mean() - 0.9) < 0.04
+    assert abs(sets[np.arange(len(X_test)), y_test].mean() - 0.9) < 0.06
 
 
 def test_the_sampled_linear_energy_is_linear_and_keeps_single_precision(rng):
@@ -164,7 +164,7 @@ def test_folds_of_the_user_hold_out_rows(energy, rng):
     X, y, X_test, _ = clusters(rng)
     classifier = EnergyClassifier(energy, negatives=20, cv=3, random_state=0, calibrate=True)
     classifier.fit(X, y)
-    assert 400 < len(classifier.calibration_energies_) <= 500
+    assert 200 < len(classifier.calibration_energies_) <= 234
     assert np.isfinite(classifier.predict_proba(X_test)).all()
 
 
