@@ -191,7 +191,6 @@ class HeldOutCandidates(NamedTuple):
         n_candidates = 1 + k + len(others)
         answers = Candidates(np.zeros(len(target), dtype=int), np.arange(n_candidates), 0.0)
         answers.columns = None
-        answers.classes_of_rows = target
         measure = answers.log_measure
         repeated = own[:, 1:] == own[:, :1]
         measure[:, 1 : 1 + k][repeated] = -np.inf
