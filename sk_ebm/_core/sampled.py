@@ -12,8 +12,9 @@ from sk_ebm._core.classes import Labels
 from sk_ebm._utils.validation import check_choice, check_number
 
 PROPOSALS = ("frequency", "uniform", "hardest")
-# Classes up to which all are candidates by default. With 1,000 and 10,000 rows, the linear energy on
-# all takes 23 times as long at alpha=1e-5, but "embedding" .7 times (answers.py --part sampled).
+# Classes up to which all are candidates by default. With 1,000 classes and 10,000 rows, the linear
+# energy on all takes 23 times as long at alpha=1e-5, but "embedding" .7 times
+# (docs/benchmarks/answers.py --part sampled).
 _FEW_CLASSES = 1000
 N_NEGATIVES = 512
 _N_NEAREST, _N_OTHERS = 64, 1024  # of the candidates that stand for all on held-out rows
