@@ -222,7 +222,7 @@ def _classes(rng, X, extreme):
         rng,
         _trained(rng),
         _trained(rng),
-        pick(rng, "prototype", PrototypeEnergy(2, latent="min")),
+        pick(rng, "prototype", PrototypeEnergy(2, latent="min"), "embedding", "embedding"),
         _class_expert(rng),
         [_trained(rng), _class_expert(rng)],
         [("first", "linear"), ("second", _trained(rng))],

@@ -52,6 +52,19 @@ def test_fits_descend(name, X, objective):
     assert objective.value_and_gradient(energy(X))[0] < 0.98 * np.log(n_classes)
 
 
+@pytest.mark.parametrize("shift", [0, 1e5])
+@every_energy
+def test_outputs_are_products_with_class_vectors(name, shift, X, objective):
+    """Where an energy has these, searches and samples of classes use them."""
+    energy = fitted(name, X + shift, objective)
+    if energy.class_vectors() is None:
+        assert name.split("_")[0] in ("trees", "prototype")
+        return
+    vectors, biases = energy.class_vectors()
+    outputs = energy.features(X + shift) @ vectors.T + biases
+    assert_allclose(outputs, energy(X + shift), rtol=1e-7, atol=1e-7)
+
+
 @every_energy
 def test_rows_are_independent(name, X, objective):
     energy = fitted(name, X, objective)

@@ -18,6 +18,7 @@ from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector, Ene
 from sk_ebm.energies import (
     INPUT_ENERGIES,
     BilinearEnergy,
+    EmbeddingEnergy,
     ForestEnergy,
     KernelEnergy,
     LinearEnergy,
@@ -46,6 +47,10 @@ CLASSIFIERS = [
     EnergyClassifier(PrototypeEnergy(2, latent="min"), LVQ2(relative=True)),
     EnergyClassifier(KernelEnergy("fourier", n_components=20), Hinge(2.0)),
     EnergyClassifier(MLPEnergy((4,), "tanh", n_epochs=5, early_stopping=False)),
+    EnergyClassifier("embedding"),
+    EnergyClassifier(EmbeddingEnergy(0.5, batch_size=20, n_epochs=3), "hinge", alpha=0.1),
+    EnergyClassifier("embedding", negatives=1, proposal="hardest", calibrate=True),
+    EnergyClassifier(negatives=2, proposal="uniform", recall=1.0),
     EnergyClassifier(SMALL_TREES),
     EnergyClassifier(LogisticRegression(max_iter=10_000)),
     EnergyClassifier(RandomForestClassifier(5)),

@@ -423,6 +423,7 @@ def test_a_fitted_estimator_is_fitted_again_with_a_warning(wine):
     GridSearchCV(EnergyClassifier(fitted), {"beta": [1, 2]}, cv=2, refit=False).fit(X, y)
 
 
+@pytest.mark.filterwarnings("ignore:.* beta is 1, the temperature of training")
 @pytest.mark.parametrize("loss", ["nll", "hinge"])
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_residual_sums_of_sure_experts_on_few_rows_fit_or_say_why(n, loss, rng):

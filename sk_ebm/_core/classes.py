@@ -20,7 +20,14 @@ class Labels(Answers):
     n_classes : int
     classes : ndarray of shape (n_classes,), default=None
         The labels that the classes stand for; None means their indices.
+
+    Attributes
+    ----------
+    n_negatives, proposal : int and str, or "all" and None
+        How a mini-batch draws incorrect classes as candidates; all are, unless they are `Sampled`.
     """
+
+    n_negatives, proposal = "all", None
 
     def __init__(self, target, n_classes, classes=None):
         self.target = target
@@ -50,6 +57,10 @@ class Labels(Answers):
     def folds(self, n_folds, rng):
         """Shuffled folds, stratified."""
         return shuffled_folds(len(self), n_folds, rng, labels=self.target)
+
+    def known(self, samples, weights):
+        counts = np.bincount(self.target[weights > 0], minlength=self.n_classes)
+        return counts[self.target[samples]] != 1
 
     def known_folds(self, folds, weights, rng, warns=False):
         folds, unknown = folds.knowing(np.where(weights > 0, self.target, -1), rng)

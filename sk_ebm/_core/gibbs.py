@@ -4,6 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
+from sk_ebm._core.largest import largest
 from sk_ebm._utils.sklearn_private import namespace
 
 
@@ -24,6 +25,9 @@ class Gibbs:
         self.energies = energies
         self.log_measure = log_measure
         self.beta = beta
+
+    def __len__(self):
+        return self.energies.shape[0]
 
     def at(self, beta):
         """The same answers at another inverse temperature."""
@@ -78,6 +82,20 @@ class Gibbs:
         peak, _, total = self._partition
         chosen = xp.take_along_axis(self.energies, target[:, None], axis=1)
         return ((peak + chosen * self.beta) + xp.log(total))[:, 0]
+
+    def likely(self, level):
+        """Rows and answers whose -log p is at most the level, a number or one for each answer."""
+        return np.nonzero(-self.log_probabilities <= level)
+
+    def least(self, k):
+        """Indices and energies (n, k) of the k answers of least energy, the best first."""
+        answers, negative = largest(-self.present_energies, k)
+        return answers, -negative
+
+    @property
+    def least_energy(self):
+        """Energy of the least-energy answer that is present, shape (n,)."""
+        return namespace(self.energies).min(self.present_energies, axis=1)
 
     @property
     def mode(self):

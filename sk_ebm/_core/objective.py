@@ -7,7 +7,6 @@ from functools import cached_property
 import numpy as np
 
 from sk_ebm._core.answers import Answers
-from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._core.temperature import BetaProblem, learn_beta_of_blocks
 from sk_ebm.losses import NLL, Curvature, Loss
 from sk_ebm.losses._base import shares_of
@@ -54,14 +53,9 @@ class Objective:
         Energies and base measure are of the ``dtype``, where one is given.
         """
         for samples, rows, answers in self.answers.blocks or [(..., ..., self.answers)]:
-            energies, pullback = answers.arrange(outputs[rows])
-            if self.offset is not None:
-                energies = energies + answers.arrange(self.offset[rows])[0]
-            log_measure = answers.log_measure
-            if dtype is not None:
-                energies = energies.astype(dtype, copy=False)
-                log_measure = None if log_measure is None else log_measure.astype(dtype)
-            yield samples, rows, answers, Gibbs(energies, log_measure), pullback
+            offset = None if self.offset is None else self.offset[rows]
+            gibbs, pullback = answers.gibbs(outputs[rows], offset, dtype)
+            yield samples, rows, answers, gibbs, pullback
 
     def _join(self, per_block):
         """Values of the rows of each block, in the order of the rows."""
@@ -168,9 +162,15 @@ class Objective:
 
     def take(self, samples):
         """The objective of some samples."""
+        return self._of(samples, self.answers.take(samples))
+
+    def batch(self, samples, rng):
+        """The objective of a mini-batch of samples, whose candidates may be drawn."""
+        return self._of(samples, self.answers.batch(samples, rng))
+
+    def _of(self, samples, answers):
         offset = None if self.offset is None else self.offset[self.answers.rows(samples)]
-        weights = self.weights[samples]
-        return self.replace(answers=self.answers.take(samples), weights=weights, offset=offset)
+        return self.replace(answers=answers, weights=self.weights[samples], offset=offset)
 
     def evaluation(self, samples):
         """The objective of test samples, some of which must have weight."""

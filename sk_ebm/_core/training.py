@@ -56,6 +56,8 @@ class FitResult:
         The objective after each iteration.
     n_iter : int, default=None
         Iterations; None means the length of the history, and 1 without any.
+    held_out_objective : None or Objective
+        Of the held-out samples, where it is not the objective's part.
     """
 
     energy: object
@@ -65,6 +67,7 @@ class FitResult:
     converged: bool = True
     history: list = field(default_factory=list)
     n_iter: int | None = None
+    held_out_objective: Objective | None = None
 
     def __post_init__(self):
         if self.n_iter is None:
@@ -94,6 +97,8 @@ class Training:
         Called with (value, fitted) after each iteration, ``fitted()`` building the energy.
     n_jobs : int, default=None
         Processes that fit folds, as in joblib.
+    class_features : ndarray of shape (K, p), default=None
+        What is known of the classes themselves.
     """
 
     objective: Objective
@@ -106,6 +111,7 @@ class Training:
     calibrates: bool = False
     report: Callable | None = None
     n_jobs: int | None = None
+    class_features: np.ndarray | None = None
 
     def replace(self, **changes):
         """A copy with other fields."""

@@ -162,7 +162,9 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
         yield report
         context.call_on_fit_task_end(**data, reconstruction_attributes={})
 
-    def _training(self, loss, answers, weights, folds, report, *, calibrates, rng=None):
+    def _training(
+        self, loss, answers, weights, folds, report, *, calibrates, rng=None, class_features=None
+    ):
         """The settings of a fit; ``report(value, attributes)`` follows each iteration."""
         rng = check_random_state(self.random_state if rng is None else rng)
 
@@ -180,12 +182,23 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
             calibrates,
             report_energy,
             self.n_jobs,
+            class_features,
         )
 
-    def _fit_component(self, energy, loss, inputs, answers, weights, folds, report):
+    def _fit_component(
+        self, energy, loss, inputs, answers, weights, folds, report, class_features=None
+    ):
         """Fit one energy, and learn its beta and what else there is on held-out samples."""
         calibrates = self._calibrates()
-        training = self._training(loss, answers, weights, folds, report, calibrates=calibrates)
+        training = self._training(
+            loss,
+            answers,
+            weights,
+            folds,
+            report,
+            calibrates=calibrates,
+            class_features=class_features,
+        )
         if type(loss) not in self._losses.values():
             training.objective.check_gradient()
         result = energy.fit(inputs, training)
@@ -213,15 +226,12 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
             return {"beta_": float(self.beta)}
         enough = self._enough_held_out()
         samples, outputs = training.held_out_outputs(result, inputs, enough)
-        return self._learn_held_out(result.energy, training.objective.take(samples), outputs)
+        objective = result.held_out_objective or training.objective.take(samples)
+        return {"beta_": float(objective.learn_beta(outputs))}
 
     def _enough_held_out(self):
         """Held-out samples that are enough for what is learned on them."""
         return _ENOUGH_FOR_BETA
-
-    def _learn_held_out(self, energy, objective, outputs):
-        """The same, from the objective of held-out samples and their outputs."""
-        return {"beta_": float(objective.learn_beta(outputs) if self.beta == "auto" else self.beta)}
 
     def get_params(self, deep=True):
         """As in scikit-learn; the terms of a list of named pairs are reached through ``energy``."""

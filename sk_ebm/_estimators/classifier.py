@@ -1,7 +1,8 @@
 """EnergyClassifier: classification by energies."""
 
+import warnings
+
 import numpy as np
-from scipy.special import logsumexp
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
 from sklearn.utils import (
@@ -10,44 +11,35 @@ from sklearn.utils import (
     column_or_1d,
     compute_sample_weight,
 )
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._core.classes import Labels
-from sk_ebm._core.gibbs import Gibbs
+from sk_ebm._core.sampled import candidates_of, check_candidates
+from sk_ebm._estimators import new_classes
 from sk_ebm._estimators.base import EnergyEstimator
-from sk_ebm._utils.estimators import row_blocks
-from sk_ebm._utils.finite import finite_outputs
+from sk_ebm._estimators.class_inference import ClassInference
+from sk_ebm._estimators.rejection import HeldOut, guarantee_of
+from sk_ebm._tables.class_features import read_class_features
 from sk_ebm._utils.fit_arguments import many_classes_expected
 from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
 from sk_ebm._utils.validation import check_flag, check_number, check_weighs
-from sk_ebm.thresholds import FalseAlarm, resolve_threshold
+from sk_ebm._utils.warnings import warn_user
+from sk_ebm.thresholds import resolve_threshold
 
-# In nats. Folds differ by so much where an expert is sure: without it, rejecting outliers of
-# unknown share rejected 12 to 27 % of the clean rows of wine and iris by naive Bayes.
-_EQUAL_ODDS = 0.1
-
-
-def _has_free_energy(classifier):
-    """Raises an AttributeError, as `available_if` asks, where a free energy would say nothing."""
-    energy = vars(classifier).get("energy_")
-    if energy is not None and energy.normalised:
-        raise AttributeError(
-            "The energies are -log p(y given x) of an expert: their free energy is 0 for every x "
-            "and says nothing. Use least_energy(X)."
-        )
-    return True
+# Held-out rows whose classes have other rows, where some have none: beta's standard error is then
+# about a quarter of it, and a false-alarm rate of .05 needs 19.
+_FEWEST_HELD_OUT = 20
 
 
-class EnergyClassifier(ClassifierMixin, EnergyEstimator):
+class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     """Classifier that predicts the class of least energy E(x, y).
 
     An energy function is fitted to minimise the mean loss of the energies of all classes plus a
     penalty R(W) = alpha (l1_ratio |W|_1 + (1 - l1_ratio)/2 |W|^2) on its weights. Probabilities are
     those of the Gibbs distribution, p(y given x) = exp(-beta E(x, y)) / sum_y' exp(-beta E(x, y')).
     Its beta is learned on held-out samples, so that probabilities are calibrated whatever the loss
-    and the penalty. Inference over the classes is exact.
+    and the penalty. Inference over the classes is exact, up to rounding (see ``recall``).
 
     Parameters
     ----------
@@ -89,12 +81,28 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     calibrate : bool, default=False
         Whether to keep held-out energies of the correct answers, for `predict_set` [3]_.
     reject : {"contamination", "false_alarm", "mixture"}, Threshold or callable, default=None
-        A threshold on the free energy F(x) (on the least energy, where the energy is a classifier
-        with probabilities), learned on held-out samples: `predict` returns ``reject_label`` for
-        inputs above it, which no class fits. ``Level(3.5)`` is a fixed level, ``FalseAlarm(0.01)``
-        a share; a bare number is refused. None: every input gets a class.
+        A threshold on `input_energies`, learned on held-out samples: `predict` returns
+        ``reject_label`` for inputs above it, which no class fits. ``Level(3.5)`` is a fixed level,
+        ``FalseAlarm(0.01)`` a share; a bare number is refused. None: every input gets a class.
     reject_label : object, default=-1
         Not one of the classes.
+    negatives : "auto", "all" or int, default="auto"
+        How many incorrect classes a mini-batch draws as candidates, for energies that can compute
+        the outputs of some classes: "linear", "mlp", "embedding". "auto" takes all classes where
+        there are at most 1,000, or where the energy or the solver needs all, and draws 512 of more
+        classes. Then mini-batch Adam trains the energy, from class means where it is linear, and
+        about 1,000 rows are held out, on which the nearest classes and a sample of the others
+        stand for all.
+    proposal : {"frequency", "uniform", "hardest"}, default="frequency"
+        How candidates are drawn: by how frequent the classes are, with equal probabilities, or half
+        of them as the classes nearest to the correct ones.
+    recall : float, default=0.95
+        Least share of the best classes that `predict` and `top_k` find, in (0, 1], where there are
+        more than 1,000 classes and the energy has a vector for each: "linear", "kernel", "mlp",
+        "embedding". All classes are looked at, in blocks, and the best are always found: indices
+        of faiss that find .95 of ten among 100,000 are slower, or repay their building after
+        90,000 rows. Below 1, sums over the classes, in probabilities and free energies, are of
+        single precision; 1 means double precision throughout.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -107,12 +115,18 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         The fitted energy function.
     beta_ : float
         Inverse temperature of the Gibbs distribution.
+    inference_ : dict
+        How classes are searched, ``method`` ("exact") and ``recall``, and how the fit drew them,
+        ``negatives`` (their number or "all") and ``proposal``.
     n_iter_ : int
         Iterations of the final fit; of a sum, of the term with most of them.
     loss_curve_ : list of float
         Objective after each of them (held-out loss for "mlp"); of a sum, that of its weights.
     reject_threshold_ : float
         Energy above which `predict` rejects; with ``reject``.
+    guarantee_ : {"none", "approximate", "marginal", "confident"}
+        What it guarantees on new rows of the known classes, as in `EnergyDetector`; with
+        ``reject``. "approximate", from cross-fitted energies, until `conformalize`.
     calibration_energies_ : ndarray of shape (n_calibration,)
         -log p of the correct answers of held-out samples, in nats; with ``calibrate=True``, or
         from `conformalize`.
@@ -143,6 +157,12 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     """
 
     _before_calibration = {"beta_": 1.0, "reject_threshold_": np.inf}
+    _learned_by_calibration = (
+        "calibration_energies_",
+        "_held_out",
+        "reject_threshold_",
+        "guarantee_",
+    )
 
     def __init__(
         self,
@@ -160,6 +180,9 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         calibrate=False,
         reject=None,
         reject_label=-1,
+        negatives="auto",
+        proposal="frequency",
+        recall=0.95,
         n_jobs=None,
         random_state=None,
     ):
@@ -176,11 +199,14 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         self.calibrate = calibrate
         self.reject = reject
         self.reject_label = reject_label
+        self.negatives = negatives
+        self.proposal = proposal
+        self.recall = recall
         self.n_jobs = n_jobs
         self.random_state = random_state
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(self, X, y, sample_weight=None, groups=None, class_features=None):
         """Fit the energy function and learn beta.
 
         Parameters
@@ -195,6 +221,10 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             the rows: where it is well below one, probabilities are nearly those of chance.
         groups : array-like of shape (n_samples,), default=None
             Rows of one group stay together in the folds of ``cv``.
+        class_features : mapping or frame, default=None
+            Numbers that describe each class: a mapping of classes to features, or a frame indexed
+            by class. Vectors of classes of few rows are then shrunk towards what these predict
+            (energy="embedding"). Other classes may be among them.
 
         Returns
         -------
@@ -208,13 +238,19 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         with self._keeping_fitted():
             energy, loss = self._resolved_components()
             check_flag("calibrate", self.calibrate)
+            check_number("recall", self.recall, 0)
+            check_number("recall", self.recall, 0, 1, closed=True)
+            check_candidates(energy, self.negatives, self.proposal, self.solver)
             self._rejects()
+            described = new_classes.read_classes(class_features, energy)
             given = X, y
             X, y = self._validated(energy, X, y)
             with many_classes_expected():
                 check_classification_targets(y)
             weights = self._weights(X, y, sample_weight)
-            answers = Labels.of(y)
+            answers = candidates_of(
+                Labels.of(y), energy, self.negatives, self.proposal, self.solver
+            )
             self.classes_ = answers.classes
             if len(np.unique(answers.target[weights > 0])) < 2:
                 raise ValueError(
@@ -224,10 +260,15 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
             self._check_reject_label()
             folds = self._known_folds(X, y, groups, answers, weights)
             with self._reporting(*given) as report:
-                fitted = self._fit_component(energy, loss, X, answers, weights, folds, report)
-                for name in ("calibration_energies_", "_calibration", "reject_threshold_"):
+                features = None if described is None else described.of(self.classes_)
+                fitted = self._fit_component(
+                    energy, loss, X, answers, weights, folds, report, class_features=features
+                )
+                for name in self._learned_by_calibration:
                     vars(self).pop(name, None)  # of an earlier fit
+                self._class_columns = None if described is None else described.columns
                 vars(self).update(fitted.attributes)
+                self.inference_ = self._inference(answers)
             if not fitted.converged:
                 self._warn_unconverged(fitted.n_iter)
             return self
@@ -271,34 +312,86 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         uses_all = self.calibrate or self.reject is not None
         return np.inf if uses_all else super()._enough_held_out()
 
-    def _learn_held_out(self, energy, objective, outputs):
+    def _learn(self, result, inputs, training):
+        """beta, the threshold of rejection and energies for sets, from held-out rows.
+
+        A row whose class has no other says nothing about them.
+        """
+        if not self._calibrates():
+            return super()._learn(result, inputs, training)
+        samples, outputs, held_out = self._held_out_samples(result, inputs, training)
+        energy, beta = result.energy, 1.0
+        if self.beta != "auto":
+            beta = float(self.beta)
+        elif not self._few(samples, training):
+            energy, outputs = energy.with_shares_of(held_out, outputs)
+            beta = float(held_out.learn_beta(outputs))
+        learned = {"beta_": beta, "energy_": energy}
+        if self.reject is None and not self.calibrate:
+            return learned
+        gibbs = held_out.answers.gibbs(outputs)[0].at(beta)
+        threshold, target = self._rejects(), training.answers.target[samples]
+        rows = HeldOut.of_blocks([gibbs], held_out.answers.target, energy, threshold)
+        rows = rows._replace(target=target, weights=self._unbalanced(target, held_out.weights))
+        if energy.takes_class_features:
+            rows = rows._replace(features=energy.features(take_rows(inputs, samples)))
+        if threshold is not None:
+            learned["guarantee_"] = guarantee_of(threshold, exact=False)
+        return learned | rows.attributes(self.calibrate, threshold, energy)
+
+    def _held_out_samples(self, result, inputs, training):
+        """Held-out samples whose class others have, too, their outputs and their objective."""
+        samples, outputs = training.held_out_outputs(result, inputs, self._enough_held_out())
+        held_out = result.held_out_objective or training.objective.take(samples)
+        known = training.answers.known(samples, training.objective.weights)
+        if not known.all():
+            samples, outputs, held_out = samples[known], outputs[known], held_out.take(known)
+        if self._few(samples, training):
+            self._refuse_few(len(samples))
+        return samples, outputs, held_out
+
+    @staticmethod
+    def _few(samples, training):
+        """Whether few held-out samples remain, since some classes have a single row."""
+        answers, weights = training.answers, training.objective.weights
+        all_known = answers.known(np.arange(len(weights)), weights).all()
+        return not all_known and weights[samples].sum() < _FEWEST_HELD_OUT
+
+    def _refuse_few(self, n_held_out):
+        """Warn, or raise a ValueError, where few held-out rows are of classes with other rows."""
+        few = (
+            f"{n_held_out} held-out rows are of classes that have other rows, fewer than "
+            f"{_FEWEST_HELD_OUT}"
+        )
+        if self.reject is not None:
+            raise ValueError(
+                f"{few}: reject={self.reject!r} needs more rows. Give two rows or more of more "
+                "classes, or leave out reject."
+            )
         if self.beta == "auto":
-            energy, outputs = energy.with_shares_of(objective, outputs)
-        learned = super()._learn_held_out(energy, objective, outputs)
-        learned["energy_"] = energy
-        rejects = self._rejects()
-        gibbs = Gibbs(Labels.arrange(outputs)[0], beta=learned["beta_"])
-        target, weights = objective.answers.target, objective.weights
-        if self.class_weight is not None:  # which is not how often the classes will come
-            classes = objective.answers.classes[target]
-            factors = compute_sample_weight(self.class_weight, classes)
-            weights = weights / np.where(factors > 0, factors, 1)
-        if self.calibrate:
-            learned |= _calibration(gibbs, target, weights)
-        if rejects is not None:
-            learned["reject_threshold_"] = _reject_level(rejects, energy, gibbs, weights)
-        return learned
+            warn_user(
+                f"{few}: beta is 1, the temperature of training. Give two rows or more of more "
+                "classes, or a number as beta, for calibrated probabilities.",
+                UserWarning,
+            )
+
+    def _unbalanced(self, target, weights):
+        """Weights without class_weight, which is not how often the classes will come."""
+        if self.class_weight is None:
+            return weights
+        factors = compute_sample_weight(self.class_weight, self.classes_[target])
+        return weights / np.where(factors > 0, factors, 1)
 
     def conformalize(self, X, y, sample_weight=None):
-        """Calibrate `predict_set` on rows that the classifier was not fitted on.
+        """Calibrate `predict_set` and ``reject`` on rows that the classifier was not fitted on.
 
-        The coverage then holds exactly, if new rows are exchangeable with these.
+        Coverage and guarantee then hold exactly, if new rows are exchangeable with these.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-            Of the classes seen in `fit`.
+            Of the classes in ``classes_``.
         sample_weight : array-like of shape (n_samples,), default=None
 
         Returns
@@ -311,65 +404,59 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
         if not np.isin(y, self.classes_).all():
             unknown = np.setdiff1d(y, self.classes_)[:5].tolist()
             raise ValueError(f"y must hold classes seen in fit, got {unknown}.")
-        gibbs = Gibbs(self.energies(X), beta=self.beta_)
-        vars(self).update(_calibration(gibbs, np.searchsorted(self.classes_, y), weights))
+        target, threshold, energy = np.searchsorted(self.classes_, y), self._rejects(), self.energy_
+        rows = HeldOut.of_blocks(self._distributions(X), target, energy, threshold)._replace(
+            weights=weights
+        )
+        if energy.takes_class_features:
+            inputs = self._validated(energy, X, reset=False)
+            rows = rows._replace(features=energy.features(inputs))
+        with self._keeping_fitted():
+            vars(self).update(rows.attributes(True, threshold, energy))
+            if threshold is not None:
+                self.guarantee_ = guarantee_of(threshold, exact=True)
         return self
 
-    def predict_set(self, X, coverage=0.9, by_class=False):
-        """All classes whose energy -log p(y given x) is below a conformal threshold.
+    def add_classes(self, X=None, y=None, sample_weight=None, class_features=None):
+        """Add classes without a refit, from a few rows of each or from their features.
 
-        Of new rows, at least a share ``coverage`` has its correct class in the set, on average
-        over calibration sets (Sadinle, Lei and Wasserman, 2019): exactly after `conformalize`,
-        approximately with the out-of-sample energies of ``calibrate=True``. A set may be empty, or
-        hold several classes.
+        Only energies of class vectors take new classes (energy="embedding"): these get vectors as
+        in `fit`, shrunk towards the mean of all classes or what their features predict, and are
+        taken to come as often as the median class. Everything else stays as it was fitted:
+        features of the inputs, beta and the vectors of the other classes. What was learned from
+        held-out rows, for ``reject`` and `predict_set`, is computed again over all classes.
 
         Parameters
         ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-        coverage : float, default=0.9
-            In (0, 1).
-        by_class : bool, default=False
-            Whether to learn a threshold for each class, so that the coverage holds for the rows of
-            each class.
+        X : array-like or CSR matrix of shape (n_samples, n_features), default=None
+            Rows of new classes.
+        y : array-like of shape (n_samples,), default=None
+            Their classes, none of those in ``classes_``.
+        sample_weight : array-like of shape (n_samples,), default=None
+        class_features : mapping or frame, default=None
+            As in `fit`, of new classes, which may be without rows.
 
         Returns
         -------
-        sets : ndarray of bool, shape (n_samples, n_classes)
+        self
 
         Raises
         ------
         ValueError
-            If the calibration rows, of each class with ``by_class``, are too few.
+            If a class exists or nothing is known of it. The classifier stays as it was.
         """
         check_is_fitted(self)
-        check_number("coverage", coverage, 0, 1)
-        energies = -self.predict_log_proba(X)
-        return energies <= self._set_levels(coverage, by_class)
-
-    def _set_levels(self, coverage, by_class):
-        """The threshold of the sets, or one for each class."""
-        if not hasattr(self, "calibration_energies_"):
-            raise ValueError(
-                "predict_set needs held-out energies, and calibrate=False keeps none: use "
-                "calibrate=True, or call conformalize(X, y)."
-            )
-        threshold = FalseAlarm(rate=1 - coverage)
-        energies, (target, weights) = self.calibration_energies_, self._calibration
-        members = {"": np.ones(len(target), dtype=bool)}
-        if by_class:
-            members = {
-                f" of class {c!r}": target == k for k, c in enumerate(self.classes_.tolist())
-            }
-        levels = []
-        for name, rows in members.items():
-            try:
-                levels.append(threshold.fit(energies[rows], weights[rows]).level_)
-            except ValueError as error:
-                raise ValueError(
-                    f"coverage={coverage} needs at least {threshold.needed()} calibration rows"
-                    f"{name}, got {weights[rows].sum():g}. Use more rows, or a lower coverage."
-                ) from error
-        return np.array(levels)
+        new_classes.check_adds_classes(self.energy_)
+        features = None if class_features is None else read_class_features(class_features)
+        X, y = new_classes.checked_rows(self, X, y)
+        label = None if self.reject is None else self.reject_label
+        names = new_classes.named_new(self.classes_, y, features, label)
+        new = new_classes.new_classes(self, X, y, sample_weight, features, names)
+        with self._keeping_fitted():
+            vars(self).update(new_classes.larger(self, new, names))
+            if hasattr(self, "guarantee_"):
+                self.guarantee_ = guarantee_of(self._rejects(), exact=False)
+        return self
 
     def _weights(self, X, y, sample_weight):
         weights = check_sample_weight(sample_weight, X)
@@ -392,121 +479,6 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
                 f"got {given!r}."
             )
 
-    def _gibbs(self, X):
-        """The Gibbs distribution of each block of rows."""
-        check_is_fitted(self)
-        X = self._validated(self.energy_, X, reset=False)
-        for rows in row_blocks(X, len(self.classes_)):
-            outputs = finite_outputs(self.energy_, take_rows(X, rows))
-            yield Gibbs(Labels.arrange(outputs)[0], beta=self.beta_)
-
-    def energies(self, X):
-        """Energies of all classes, low where the class fits.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        energies : ndarray of shape (n_samples, n_classes)
-            In the arbitrary unit of the loss; ``beta_`` times them is in nats.
-        """
-        return np.concatenate([gibbs.energies for gibbs in self._gibbs(X)])
-
-    def least_energy(self, X):
-        """min_y E(x, y), the energy of the decision: low where some class fits x.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        least_energy : ndarray of shape (n_samples,)
-        """
-        return np.concatenate([gibbs.energies.min(axis=1) for gibbs in self._gibbs(X)])
-
-    @available_if(_has_free_energy)
-    def free_energy(self, X):
-        """F(x) = -(1/beta) log sum_y exp(-beta E(x, y)): low where some class fits x.
-
-        Not there where the energy is a classifier with probabilities: its energies are
-        normalised, so that F(x) is the same for every x; `least_energy` is what remains.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        free_energy : ndarray of shape (n_samples,)
-        """
-        return np.concatenate([gibbs.free_energy for gibbs in self._gibbs(X)])
-
-    def decision_function(self, X):
-        """Negative energies; with two classes E_0 - E_1, positive for the second class.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        decision : ndarray of shape (n_samples, n_classes), or (n_samples,) with two classes
-        """
-        energies = self.energies(X)
-        return energies[:, 0] - energies[:, 1] if energies.shape[1] == 2 else -energies
-
-    def predict(self, X):
-        """The class of least energy, by exact search over all classes; see ``reject``.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-        """
-        modes, energies = [], []
-        for gibbs in self._gibbs(X):
-            modes.append(gibbs.mode)
-            if self.reject is not None:
-                energies.append(_of_inputs(self.energy_, gibbs))
-        classes = self.classes_[np.concatenate(modes)]
-        if self.reject is None:
-            return classes
-        rejected = np.concatenate(energies) > self.reject_threshold_
-        common = np.result_type(classes, np.asarray(self.reject_label))
-        return np.where(rejected, np.asarray(self.reject_label, dtype=common), classes)
-
-    def predict_proba(self, X):
-        """Gibbs probabilities of the classes at inverse temperature ``beta_``.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_classes)
-        """
-        return np.concatenate([gibbs.probabilities for gibbs in self._gibbs(X)])
-
-    def predict_log_proba(self, X):
-        """Logarithms of the Gibbs probabilities, in nats, accurate where these underflow.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        log_probabilities : ndarray of shape (n_samples, n_classes)
-        """
-        return np.concatenate([gibbs.log_probabilities for gibbs in self._gibbs(X)])
-
     @property
     def coef_(self):
         return self._linear("coef_").T
@@ -514,32 +486,3 @@ class EnergyClassifier(ClassifierMixin, EnergyEstimator):
     @property
     def intercept_(self):
         return self._linear("intercept_")
-
-
-def _calibration(gibbs, target, weights):
-    """What prediction sets are made from: -log p of the correct answers, and whose they are."""
-    correct = -gibbs.log_probabilities[np.arange(len(target)), target]
-    return {"calibration_energies_": correct, "_calibration": (target, weights)}
-
-
-def _reject_level(threshold, energy, gibbs, weights):
-    """The level of energies of the inputs that a threshold learns.
-
-    Where energies are -log p, most are nearly 0, so that all rows that a classifier is not sure of
-    seem to stand apart. Their share is therefore estimated from the log odds of an error, and
-    without the rows of the lowest odds, whose number says nothing about the others.
-    """
-    energies = _of_inputs(energy, gibbs)
-    if not (energy.normalised and threshold.estimates_share):
-        return threshold.fit(energies, weights).level_
-    ascending = np.sort(gibbs.energies, axis=1)
-    log_odds = ascending[:, 0] + logsumexp(-ascending[:, 1:], axis=1)
-    unsure = (log_odds > log_odds.min() + _EQUAL_ODDS) & (weights > 0)
-    if not unsure.any():
-        return energies.max()
-    return energies[log_odds <= threshold.fit(log_odds[unsure], weights[unsure]).level_].max()
-
-
-def _of_inputs(energy, gibbs):
-    """Energies of the inputs, which say whether any class fits."""
-    return gibbs.energies.min(axis=1) if energy.normalised else gibbs.free_energy

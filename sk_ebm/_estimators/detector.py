@@ -22,6 +22,8 @@ from sk_ebm._core.folds import DEFAULT_FOLDS, Folds
 from sk_ebm._core.temperature import learn_beta
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.default_detector import default_energy
+from sk_ebm._estimators.pairs import held_out_pairs, known_pairs, pair_columns
+from sk_ebm._estimators.rejection import guarantee_of
 from sk_ebm._estimators.row_labels import RowLabels
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
@@ -220,22 +222,30 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
                 )
                 result = self._fitted(energy, inputs, training)
                 self.energy_, self.n_iter_ = result.energy, result.n_iter
-                energies = None  # of held-out rows
-                if self.calibration == "cv":
-                    samples, energies = self._cross_fitted_energies(result, inputs, training)
-                    held_out = train[samples]
-                elif self.calibration == "split":
-                    energies = self._all_energies(take_rows(X, held_out), answers.take(held_out))
+                held_out, energies = self._held_out(
+                    result, training, inputs, train, (X, answers, held_out)
+                )
                 rows, levels_of = held_out, energies
                 if threshold.in_sample:
                     rows, levels_of = train, self._all_energies(inputs, targets)
                 self._set_thresholds(threshold, levels_of, weights[rows], labels.take(rows))
                 self._set_reference(energies, weights[held_out], labels.take(held_out))
             exact = self.calibration == "split" and groups is None
-            self.guarantee_ = _guarantee(threshold, exact)
+            self.guarantee_ = guarantee_of(threshold, exact)
             if not result.converged:
                 self._warn_unconverged(result.n_iter)
             return self
+
+    def _held_out(self, result, training, inputs, train, split):
+        """Held-out rows whose answers are known, and their energies (m, c), or None."""
+        X, answers, rows = split
+        if self.calibration is None:
+            return rows, None
+        if self.calibration == "cv":
+            samples, energies = self._cross_fitted_energies(result, inputs, training)
+            return known_pairs(train[samples], energies)
+        energies = self._all_energies(take_rows(X, rows), answers.take(rows), held_out_pairs)
+        return known_pairs(rows, energies)
 
     def calibrate(self, X, y=None, sample_weight=None):
         """Learn the threshold again, from compatible rows that the energy was not fitted on.
@@ -273,7 +283,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         with self._keeping_fitted():
             self._set_thresholds(threshold, energies, weights, labels)
             self._set_reference(energies, weights, labels)
-            self.guarantee_ = _guarantee(threshold, exact=True)
+            self.guarantee_ = guarantee_of(threshold, exact=True)
         return self
 
     def __sklearn_tags__(self):
@@ -405,7 +415,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         def energies(fitted, test):
             rows = take_rows(inputs, test)
             if self.labels == "answer":
-                return _pair_columns(fitted, rows, training.answers.take(test))
+                return held_out_pairs(fitted, rows, training.answers.take(test))
             return of_compatible(fitted(rows))
 
         return fit_fold_median(energy, inputs, training, training.folds, energies)
@@ -419,10 +429,10 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         samples, outputs = training.held_out_outputs(result, inputs)
         return samples, of_compatible(outputs)
 
-    def _all_energies(self, X, answers):
+    def _all_energies(self, X, answers, pairs=pair_columns):
         """Energies of inputs, and those of pairs beside them with labels="answer", (m, c)."""
         if self.labels == "answer":
-            return _pair_columns(self.energy_, X, answers)
+            return pairs(self.energy_, X, answers)
         return self._input_energies(X)
 
     def _input_energies(self, X):
@@ -587,6 +597,26 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         return self._reference(0).select(energies, false_discovery_rate, tail)
 
     @available_if(_detects_pairs)
+    def add_classes(self, X, y, sample_weight=None):
+        """Add answers without a refit, as `EnergyClassifier.add_classes` does; thresholds stay.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+            A few rows of each new class.
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self
+        """
+        check_is_fitted(self)
+        X = self._validated(self.energy_, X, reset=False)
+        self.energy_ = self.energy_.with_classes(X, y, sample_weight)
+        return self
+
+    @available_if(_detects_pairs)
     def pair_energies(self, X, y):
         """Energies -log p(y given x) of inputs with their answers, in nats.
 
@@ -646,18 +676,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         return self._references[column]
 
 
-def _pair_columns(energy, X, answers):
-    """Energies of inputs and of pairs, (m, 2)."""
-    return np.column_stack([of_compatible(energy(X)), energy.of_pairs(X, answers.target)])
-
-
 def _leave_out_outliers(energy, threshold):
     """Make energies in nats those of the rows that are no outliers, where the threshold asks so."""
     if threshold.estimates_share:
         switches = [name for name in energy.get_params() if name.endswith("without_outliers")]
         energy.set_params(**dict.fromkeys(switches, True))
-
-
-def _guarantee(threshold, exact):
-    guarantee = threshold.guarantee or "none"
-    return guarantee if exact or guarantee == "none" else "approximate"

@@ -3,6 +3,7 @@
 from sk_ebm._core.training import FitResult
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._bilinear import BilinearEnergy
+from sk_ebm.energies._embedding import EmbeddingEnergy
 from sk_ebm.energies._item_index import ItemIndex
 from sk_ebm.energies._kernel import KernelEnergy
 from sk_ebm.energies._linear import LinearEnergy
@@ -11,6 +12,7 @@ from sk_ebm.energies._prototype import PrototypeEnergy
 from sk_ebm.energies._registry import ENERGIES, INPUT_ENERGIES
 from sk_ebm.energies._sum import SumEnergy, SurvivalSum, as_energy
 from sk_ebm.energies._trees import TreesEnergy
+from sk_ebm.energies._words import WordsEnergy
 from sk_ebm.energies.experts._answer_expert import AnswerExpert
 from sk_ebm.energies.experts._class_expert import ExpertEnergy
 from sk_ebm.energies.experts._input_expert import InputExpert
@@ -28,6 +30,7 @@ __all__ = [
     "INPUT_ENERGIES",
     "AnswerExpert",
     "BilinearEnergy",
+    "EmbeddingEnergy",
     "Energy",
     "ExpertEnergy",
     "FitResult",
@@ -48,5 +51,6 @@ __all__ = [
     "SurvivalEnergy",
     "SurvivalSum",
     "TreesEnergy",
+    "WordsEnergy",
     "as_energy",
 ]

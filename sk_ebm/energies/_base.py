@@ -31,6 +31,8 @@ class Energy(BaseEstimator):
         Whether energies are never negative.
     normalised : bool
         Whether outputs are log-probabilities, whose free energy is zero.
+    rejects_by_least : bool
+        Whether the least energy of all answers says better than the free energy that none fits.
     solvers : tuple of str
         Names of the solvers that it can use.
     takes_offset : bool
@@ -39,16 +41,23 @@ class Energy(BaseEstimator):
         Whether it also reads frames and arrays of objects itself, as the user gave them.
     reads_dates : bool
         Whether these may hold dates and durations.
+    takes_class_features : bool
+        Whether it learns from features of the classes, and takes new classes without a refit.
+    samples_classes : bool
+        Whether it can be fitted to candidates drawn among the classes (`Sampled`).
     """
 
     answers = frozenset({"classes", "items", "values"})
     anchored = False
     positive = False
     normalised = False
+    rejects_by_least = False
     solvers: tuple[str, ...] = ()
     takes_offset = True
     raw = False
     reads_dates = False
+    takes_class_features = False
+    samples_classes = False
 
     def fit(self, inputs, training):
         raise NotImplementedError(f"{type(self).__name__} must define fit.")
@@ -78,6 +87,17 @@ class Energy(BaseEstimator):
         """Itself and held-out outputs of the objective's samples, with the shares of their answers
         where the energy was not fitted to these."""
         return self, outputs
+
+    def class_vectors(self):
+        """Vectors (o, r) and biases (o,) of the outputs, if these are
+        ``features(inputs) @ vectors.T + biases``; else None. Then candidates can be sampled, and
+        searched by an index."""
+        return None
+
+    def with_classes(self, new, order):
+        """A copy with `NewClasses`, whose columns come after those of its classes and are then put
+        into this order, where ``takes_class_features``."""
+        raise NotImplementedError(f"{type(self).__name__} takes no new classes.")
 
     def all_terms(self):
         """The energies that are fitted on the loss: itself, or the terms of a sum."""

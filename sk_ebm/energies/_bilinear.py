@@ -32,6 +32,7 @@ class BilinearEnergy(LinearEnergy):
     """
 
     answers = frozenset({"items"})
+    samples_classes = False
 
     def __init__(self, query_columns=(0,), item_columns=None, constant=True):
         self.query_columns = query_columns
@@ -83,6 +84,9 @@ class BilinearEnergy(LinearEnergy):
     def __call__(self, inputs):
         queries, items = self._split(inputs)
         return np.einsum("nj,nj->n", queries @ self.matrix_, items)[:, None]
+
+    def class_vectors(self):
+        """None: the answers are items."""
 
     def best_items(self, queries, items, k, n_entries):
         """Indices and energies (n, k) of the items of least energy, by at most n_entries pairs.

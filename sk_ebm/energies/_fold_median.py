@@ -62,6 +62,10 @@ class FoldMedian(Energy):
         """Energies (m,) of inputs with their answers."""
         return np.median([energy.of_pairs(inputs, y) for energy in self.energies], axis=0)
 
+    def with_classes(self, X, y, sample_weight=None):
+        """A copy whose classifiers take new classes without a refit."""
+        return FoldMedian([energy.with_classes(X, y, sample_weight) for energy in self.energies])
+
     def __sklearn_tags__(self):
         return self.energies[0].__sklearn_tags__()
 

@@ -43,6 +43,8 @@ class KernelEnergy(LinearEnergy):
     _tol, _path_factor = 3e-4, 0.1  # the map is an approximation itself
     _path_start = 1e-2
 
+    samples_classes = False  # features of all rows would be held
+
     def __init__(self, approximation="nystroem", n_components=None, gamma=None):
         self.approximation = approximation
         self.n_components = n_components
@@ -110,6 +112,9 @@ class KernelEnergy(LinearEnergy):
         batches = gen_batches(inputs.shape[0], max(1, _BLOCK_ENTRIES // self.landmarks_.shape[0]))
         kernels = (_gaussian(inputs[rows], self.landmarks_, self.gamma_) for rows in batches)
         return np.concatenate([kernel @ coef for kernel in kernels])
+
+    def features(self, inputs):
+        return super().features(self._features(inputs))
 
     def __call__(self, inputs):
         if self.approximation == "fourier":

@@ -5,9 +5,11 @@ from copy import copy
 import numpy as np
 from scipy import sparse
 
+from sk_ebm._core.sampled import Sampled
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.validation import check_scales
 from sk_ebm.energies._base import Energy
+from sk_ebm.energies._class_training import fit_class_vectors
 from sk_ebm.energies._design import make_design
 from sk_ebm.energies._leave_one_out import leave_one_out, leave_one_out_pays
 from sk_ebm.energies._penalty_path import choose_alpha
@@ -28,7 +30,9 @@ class LinearEnergy(Energy):
     weak, each fit starting from the last: by approximate leave-one-out (Rad and Maleki, 2020) where
     that is cheap, else on the first of five folds, where a likelihood whose beta will be learned is
     evaluated at the best beta. A loss that is not smooth starts at the optimum of the negative
-    log-likelihood and takes its penalty.
+    log-likelihood and takes its penalty. Where mini-batches draw candidates among many classes,
+    weights start from class means, as those of `EmbeddingEnergy` do, and ``alpha`` penalises how
+    far they move.
 
     Attributes
     ----------
@@ -39,6 +43,7 @@ class LinearEnergy(Energy):
     """
 
     solvers = ("newton", "lbfgs", "adam")
+    samples_classes = True
     _tol = 0.0  # least relative accuracy of the objective
     _path_factor = 10**-0.5  # from one penalty of the path to the next
     _path_start = 0.1  # the first penalty over the total variance of the columns
@@ -47,6 +52,8 @@ class LinearEnergy(Energy):
         check_scales(inputs)
         training = training.replace(tol=max(training.tol, self._tol))
         answers = training.answers
+        if isinstance(answers, Sampled):
+            return self._fit_sampled(inputs, training)
         design = self._design(inputs, training)
         init = np.zeros((design.shape[1] + 1, answers.n_outputs))
         if training.objective.loss.second_derivatives != "continuous":
@@ -64,6 +71,22 @@ class LinearEnergy(Energy):
             converged=minimum.converged,
             history=minimum.history,
         )
+
+    def _fit_sampled(self, inputs, training):
+        """Class vectors that start from class means, as weights of the inputs."""
+
+        def fitted(choice, means):
+            energy = copy(self)
+            axes, centre = choice.coordinates.linear(means.axes, means.centre)
+            coef = axes @ means.vectors.T
+            energy.coef_ = coef.astype(inputs.dtype)
+            energy.intercept_ = (means.biases - centre @ coef).astype(inputs.dtype)
+            far = np.abs(centre[:, None] * axes).max(initial=0) > _FAR
+            energy._origin = centre.astype(inputs.dtype) if far else None
+            energy.alpha_ = training.with_default_alpha(0.0).penalty.alpha
+            return energy
+
+        return fit_class_vectors(inputs, training, fitted)
 
     def _design(self, inputs, training):
         objective = training.objective
@@ -132,6 +155,16 @@ class LinearEnergy(Energy):
         """That of LogisticRegression(C=1e4) on the column of least variance at unit scale."""
         variances = design.variances[design.variances > 0]
         return 1e-4 / total * variances.min()
+
+    def features(self, inputs):
+        """The inputs, less the origin if columns are far from zero."""
+        if self._origin is None:
+            return inputs
+        return (inputs.toarray() if sparse.issparse(inputs) else inputs) - self._origin
+
+    def class_vectors(self):
+        shift = 0 if self._origin is None else self._origin @ self.coef_
+        return self.coef_.T, self.intercept_ + shift
 
     def __call__(self, inputs):
         origin = self._origin

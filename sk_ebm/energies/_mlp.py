@@ -7,10 +7,12 @@ import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
+from sk_ebm._core.sampled import Sampled
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.validation import check_choice, check_flag, check_number, check_scales
 from sk_ebm._utils.weighted import standard_scaler
 from sk_ebm.energies._base import Energy
+from sk_ebm.energies._sampled_network import SampledNetwork
 
 _ALPHA = 1e-4  # that of MLPClassifier
 _ABSENT = -100.0  # output of a class without weight: e^-100 of the probability of the others
@@ -53,6 +55,7 @@ class MLPEnergy(Energy):
     """
 
     solvers = ("adam", "lbfgs")
+    samples_classes = True
 
     def __init__(
         self,
@@ -99,13 +102,16 @@ class MLPEnergy(Energy):
         sizes = np.atleast_1d(self.hidden_layer_sizes)
         self._sizes = [inputs.shape[1], *sizes, objective.answers.n_outputs]
         start, scale = self._start(columns, rng)
+        settings = self._settings(len(objective.answers))
+        if isinstance(objective.answers, Sampled):
+            network = SampledNetwork(self, columns, start, scale, objective)
+            return network.fit(inputs, training, settings)
         self._silence(_absent_classes(objective), start)
 
         def vjp(params, rows=None):
             return self._vjp(params, columns if rows is None else columns[rows])
 
         test = training.hold_out(self.validation_fraction) if self.early_stopping else None
-        n = len(objective.answers)
         minimum = training.minimize(
             start,
             vjp,
@@ -113,10 +119,7 @@ class MLPEnergy(Energy):
             self._fitted,
             kind="minibatch",
             held_out=test,
-            batch_size=self.batch_size or int(np.clip(n // 40, 32, 128)),
-            learning_rate=self.learning_rate,
-            n_epochs=self.n_epochs,
-            patience=self.patience,
+            **settings,
         )
         vars(self).update(vars(self._fitted(minimum.params)))
         held_out = None
@@ -129,6 +132,15 @@ class MLPEnergy(Energy):
             converged=minimum.converged,
             history=minimum.history,
         )
+
+    def _settings(self, n_samples):
+        """Of Adam."""
+        return {
+            "batch_size": self.batch_size or int(np.clip(n_samples // 40, 32, 128)),
+            "learning_rate": self.learning_rate,
+            "n_epochs": self.n_epochs,
+            "patience": self.patience,
+        }
 
     def _start(self, columns, rng):
         """Initial parameters, all weights before all biases, and which of them are weights.
@@ -169,31 +181,52 @@ class MLPEnergy(Energy):
     def _vjp(self, params, columns):
         weights, biases = self._layers(params)
         outputs, hidden = self._forward(weights, biases, columns)
-        derivative = _ACTIVATIONS[self.activation][1]
 
         def pullback(gradient):
-            by_weights, by_biases = [], []
-            for i in range(len(weights) - 1, -1, -1):
-                by_weights.append((hidden[i].T @ gradient).ravel())
-                by_biases.append(gradient.sum(axis=0))
-                if i:
-                    gradient = (gradient @ weights[i].T) * derivative(hidden[i])
-            return np.concatenate(by_weights[::-1] + by_biases[::-1])
+            by_weights, by_biases = self._gradients(weights, hidden, gradient)
+            return np.concatenate([*(w.ravel() for w in by_weights), *by_biases])
 
         return outputs, pullback
 
+    def _gradients(self, weights, hidden, gradient):
+        """Gradients by the weights and the biases of each layer, from that by the outputs."""
+        derivative = _ACTIVATIONS[self.activation][1]
+        by_weights, by_biases = [], []
+        for i in range(len(weights) - 1, -1, -1):
+            by_weights.append(hidden[i].T @ gradient)
+            by_biases.append(gradient.sum(axis=0))
+            if i:
+                gradient = (gradient @ weights[i].T) * derivative(hidden[i])
+        return by_weights[::-1], by_biases[::-1]
+
     def _forward(self, weights, biases, columns):
         """Outputs, and the values of each layer before them."""
-        activate = _ACTIVATIONS[self.activation][0]
-        hidden = [columns]
-        for w, b in zip(weights[:-1], biases[:-1], strict=True):
-            hidden.append(activate(hidden[-1] @ w + b))
+        hidden = self._hidden(weights[:-1], biases[:-1], columns)
         return hidden[-1] @ weights[-1] + biases[-1], hidden
 
+    def _hidden(self, weights, biases, columns):
+        """The columns, and the values of each hidden layer."""
+        activate = _ACTIVATIONS[self.activation][0]
+        hidden = [columns]
+        for w, b in zip(weights, biases, strict=True):
+            hidden.append(activate(hidden[-1] @ w + b))
+        return hidden
+
     def _fitted(self, params):
+        return self._with_layers(*self._layers(params.copy()))
+
+    def _with_layers(self, weights, biases):
         fitted = copy(self)
-        fitted.coefs_, fitted.intercepts_ = self._layers(params.copy())
+        fitted.coefs_, fitted.intercepts_ = weights, biases
         return fitted
+
+    def features(self, inputs):
+        """Values of the last hidden layer."""
+        columns = self.scaler_.transform(inputs)
+        return self._hidden(self.coefs_[:-1], self.intercepts_[:-1], columns)[-1]
+
+    def class_vectors(self):
+        return self.coefs_[-1].T, self.intercepts_[-1]
 
     def __call__(self, inputs):
         return self._forward(self.coefs_, self.intercepts_, self.scaler_.transform(inputs))[0]

@@ -1,5 +1,6 @@
 """Names of the energy functions."""
 
+from sk_ebm.energies._embedding import EmbeddingEnergy
 from sk_ebm.energies._kernel import KernelEnergy
 from sk_ebm.energies._linear import LinearEnergy
 from sk_ebm.energies._mlp import MLPEnergy
@@ -17,6 +18,7 @@ ENERGIES = {
     "mlp": MLPEnergy,
     "prototype": PrototypeEnergy,
     "trees": TreesEnergy,
+    "embedding": EmbeddingEnergy,
 }
 
 # Of the inputs alone.

@@ -1,5 +1,7 @@
 """Estimators of answers as energies of inputs, and of inputs with their answers."""
 
+from copy import copy
+
 import numpy as np
 from scipy.special import logsumexp
 from sklearn.base import clone, is_classifier
@@ -9,15 +11,17 @@ from sk_ebm._utils.fit_arguments import naming, seeded, weight_arguments
 from sk_ebm.energies.experts._shared import Expert, decision_columns, positions
 from sk_ebm.energies.inputs._base import finite_energies
 
+_LARGEST_SURPRISAL = -np.log(np.finfo(float).tiny)  # of classes that are not known
+
 
 class AnswerExpert(Expert):
     """What a supervised estimator says about inputs, and about pairs of inputs and answers.
 
-    The energy of inputs is the `free_energy` where the estimator has one (Liu, Wang, Owens and
-    Li, 2020), else its `least_energy`, else that of its decision function, -log sum exp of it, or
-    -log of the greatest probability; of a conditional density, which is normalised for every x,
-    the least energy of all answers. The energy of a pair is -log p(y given x): of classes
-    from the probabilities, of a continuous y from `log_prob`.
+    The energy of inputs is what the estimator itself compares with a threshold, `input_energies`,
+    or its `free_energy` (Liu, Wang, Owens and Li, 2020), else its `least_energy`, else that of its
+    decision function, -log sum exp of it, or -log of the greatest probability; of a conditional
+    density, which is normalised for every x, the least energy of all answers. The energy of a pair
+    is -log p(y given x): of classes from the probabilities, of a continuous y from `log_prob`.
 
     Parameters
     ----------
@@ -56,7 +60,7 @@ class AnswerExpert(Expert):
             return -finite_energies(self._of_inputs(inputs))[:, None]
 
     def _of_inputs(self, inputs):
-        for method in ("free_energy", "least_energy"):
+        for method in ("input_energies", "free_energy", "least_energy"):
             if hasattr(self.estimator_, method):
                 return getattr(self.estimator_, method)(inputs)
         if hasattr(self.estimator_, "decision_function"):
@@ -73,7 +77,26 @@ class AnswerExpert(Expert):
     def _of_pairs(self, inputs, y):
         if not is_classifier(self.estimator_):
             return -self.estimator_.log_prob(inputs, y)
+        if hasattr(self.estimator_, "pair_energies"):
+            return np.minimum(self.estimator_.pair_energies(inputs, y), _LARGEST_SURPRISAL)
         p = self.estimator_.predict_proba(inputs)
         column = positions(self.estimator_.classes_, y)
         p_of_y = np.where(column >= 0, p[np.arange(len(p)), column], 0)
         return -np.log(np.maximum(p_of_y, np.finfo(float).tiny))
+
+    def knows(self, y):
+        """Which answers (m,) it can judge: of a classifier, the classes it was fitted on."""
+        if not is_classifier(self.estimator_):
+            return np.ones(len(y), dtype=bool)
+        return positions(self.estimator_.classes_, y) >= 0
+
+    def with_classes(self, X, y, sample_weight=None):
+        """A copy whose classifier takes new classes without a refit."""
+        if not hasattr(self.estimator_, "add_classes"):
+            raise ValueError(
+                "add_classes needs an EnergyClassifier with energy='embedding', got "
+                f"{self.estimator!r}. Fit again with all rows."
+            )
+        larger = copy(self)
+        larger.estimator_ = copy(self.estimator_).add_classes(X, y, sample_weight)
+        return larger

@@ -1,0 +1,82 @@
+"""Features of the classes, as users give them: a mapping or a frame indexed by class."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+
+class ClassFeatures(NamedTuple):
+    """A row of features for each of some classes.
+
+    Attributes
+    ----------
+    labels : list
+    values : ndarray of shape (n_labels, p)
+    columns : list of str or None
+        Names, where a frame gave some.
+    """
+
+    labels: list
+    values: np.ndarray
+    columns: list | None
+
+    def of(self, classes):
+        """The features (K, p) of these classes (K,)."""
+        rows = {label: row for row, label in enumerate(self.labels)}
+        missing = [label for label in classes.tolist() if label not in rows]
+        if missing:
+            raise ValueError(
+                f"class_features must have a row for each class, got none for {len(missing)} of "
+                f"{len(classes)}, such as {missing[:5]}."
+            )
+        return self.values[[rows[label] for label in classes.tolist()]]
+
+    def like(self, columns, n_columns):
+        """The same with the columns of a fit, in its order."""
+        if columns is not None and self.columns is not None:
+            if set(columns) != set(self.columns):
+                raise ValueError(
+                    f"class_features must have the columns of fit, {columns[:5]}, got "
+                    f"{self.columns[:5]}."
+                )
+            order = [self.columns.index(name) for name in columns]
+            return self._replace(values=self.values[:, order], columns=columns)
+        if self.values.shape[1] != n_columns:
+            raise ValueError(
+                f"class_features must have {n_columns} features of each class, as in fit, got "
+                f"{self.values.shape[1]}."
+            )
+        return self
+
+
+def read_class_features(given):
+    """`ClassFeatures` from a mapping of classes to numbers, or from a frame indexed by class."""
+    if isinstance(given, Mapping):
+        labels, values, columns = list(given), list(given.values()), None
+    elif hasattr(given, "index") and hasattr(given, "columns"):
+        labels, values, columns = given.index.tolist(), given, [str(c) for c in given.columns]
+    else:
+        raise ValueError(
+            "class_features must be a mapping of each class to its features, or a pandas frame "
+            f"indexed by class, got {type(given).__name__}."
+        )
+    if not labels:
+        raise ValueError("class_features must have a row for each class, got none.")
+    if len(set(labels)) < len(labels):
+        raise ValueError("class_features must have one row for each class, got some twice.")
+    labels = [label.item() if isinstance(label, np.generic) else label for label in labels]
+    return ClassFeatures(labels, _numbers(values, len(labels)), columns)
+
+
+def _numbers(values, n_rows):
+    try:
+        values = np.asarray(values, dtype=np.float64).reshape(n_rows, -1)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            "class_features must hold as many numbers for each class as for the others: encode "
+            "text and categories."
+        ) from error
+    if not values.size or not np.isfinite(values).all():
+        raise ValueError("class_features must be finite numbers, at least one for each class.")
+    return values

@@ -1,0 +1,118 @@
+"""The embedding energy: a vector for each class."""
+
+from copy import copy
+from functools import partial
+from numbers import Integral
+
+import numpy as np
+
+from sk_ebm._utils.validation import check_number, check_scales
+from sk_ebm.energies._base import Energy
+from sk_ebm.energies._class_training import fit_class_vectors
+from sk_ebm.energies._generic_class import beside_generic_class, with_generic_class
+from sk_ebm.energies._new_classes import vectors_of_new
+from sk_ebm.energies._words import WordsEnergy, suits_words
+
+
+class EmbeddingEnergy(Energy):
+    """-E(x, y) = <f(x), v_y> + b_y - c(x) with a vector v_y for each class.
+
+    c(x), which changes no probability, makes energies log likelihood ratios to a generic class, so
+    that the least energy is high where x is of none of the classes.
+
+    f standardises the columns, or scales all alike, and whitens them by the covariance within
+    classes, which is shrunk towards a multiple of the identity. The class vectors start from means
+    of classes, shrunk by how much the means differ, as probabilistic linear discriminant analysis
+    [1]_ would have them; then mini-batch Adam moves them, as long as that lowers the loss of
+    held-out rows. ``alpha`` penalises how far they move.
+
+    Parameters
+    ----------
+    shrinkage : float or "auto", default="auto"
+        Of the covariance within classes, in (0, 1]; "auto" chooses it on held-out rows.
+    learning_rate : float, default=3e-3
+        Of the first steps.
+    batch_size : int, default=None
+        None means n / 40, between 32 and 512.
+    n_epochs : int, default=50
+        Length of the schedule; the estimator's ``max_iter`` bounds it.
+    patience : int, default=5
+        Epochs without a lower held-out loss after which training stops.
+
+    Attributes
+    ----------
+    vectors_ : ndarray of shape (n_classes, n_components)
+    biases_ : ndarray of shape (n_classes,)
+    shrinkage_ : float
+    alpha_ : float
+        The penalty used; ``alpha="auto"`` means 0.
+
+    References
+    ----------
+    .. [1] Ioffe, "Probabilistic linear discriminant analysis", ECCV, 2006.
+    """
+
+    answers = frozenset({"classes"})
+    solvers = ("adam",)
+    rejects_by_least = True
+    takes_class_features = True
+    samples_classes = True
+
+    def __init__(
+        self, shrinkage="auto", *, learning_rate=3e-3, batch_size=None, n_epochs=50, patience=5
+    ):
+        self.shrinkage = shrinkage
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.n_epochs = n_epochs
+        self.patience = patience
+
+    def check(self):
+        check_number("shrinkage", self.shrinkage, 0, 1, closed=True, other=("auto",))
+        check_number("learning_rate", self.learning_rate, 0)
+        check_number("batch_size", self.batch_size, 0, kind=Integral, other=(None,))
+        check_number("n_epochs", self.n_epochs, 0, kind=Integral)
+        check_number("patience", self.patience, 0, kind=Integral)
+
+    def fit(self, inputs, training):
+        if suits_words(inputs) and training.class_features is None:
+            return WordsEnergy().fit(inputs, training)
+        check_scales(inputs)
+        self.alpha_ = training.with_default_alpha(0.0).penalty.alpha
+        settings = "learning_rate", "batch_size", "n_epochs", "patience"
+        return fit_class_vectors(
+            inputs,
+            training,
+            partial(self._fitted, inputs.dtype),
+            self.shrinkage,
+            **{name: getattr(self, name) for name in settings},
+        )
+
+    def _fitted(self, dtype, choice, means):
+        fitted = copy(self)
+        fitted.coordinates_, fitted.shrinkage_ = choice.coordinates, choice.shrinkage
+        fitted.prior_ = means.prior
+        fitted.centre_, fitted.axes_ = means.centre.astype(dtype), means.axes.astype(dtype)
+        fitted.vectors_, fitted.biases_ = means.vectors.astype(dtype), means.biases.astype(dtype)
+        return fitted
+
+    def features(self, inputs):
+        """f(x), (m, r), and c(x)."""
+        return beside_generic_class(self._whitened(inputs), self.prior_)
+
+    def _whitened(self, inputs):
+        return (self.coordinates_(inputs) - self.centre_) @ self.axes_
+
+    def class_vectors(self):
+        return with_generic_class(self.vectors_), self.biases_
+
+    def with_classes(self, new, order):
+        fitted = copy(self)
+        vectors, biases = vectors_of_new(self, self._whitened(new.inputs), new)
+        fitted.vectors_ = np.concatenate([self.vectors_, vectors])[order]
+        fitted.biases_ = np.append(self.biases_, biases)[order]
+        return fitted
+
+    def __call__(self, inputs):
+        vectors, biases = self.class_vectors()
+        return self.features(inputs) @ vectors.T + biases
