@@ -15,6 +15,7 @@ import time
 import class_search
 import numpy as np
 import open_sets
+import sparse_text
 
 from sk_ebm import EnergyClassifier
 from sk_ebm.energies import EmbeddingEnergy
@@ -228,19 +229,18 @@ PARTS = {
     "proposals": proposals,
     "search": class_search.search,
     "faces": open_sets.faces,
+    "text": sparse_text.text,
 }
+WITH_DATA = "faces", "text"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--part", choices=PARTS)
-    parser.add_argument("--data", help="of part faces, see open_sets.py")
+    parser.add_argument("--data", help="of faces and text, see open_sets.py and sparse_text.py")
     arguments = parser.parse_args()
     for name in [arguments.part] if arguments.part else PARTS:
-        if name == "faces":
-            open_sets.faces(arguments.data)
-        else:
-            PARTS[name]()
+        PARTS[name](*([arguments.data] if name in WITH_DATA else []))
 
 
 if __name__ == "__main__":

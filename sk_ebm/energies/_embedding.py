@@ -26,6 +26,10 @@ class EmbeddingEnergy(Energy):
     [1]_ would have them; then mini-batch Adam moves them, as long as that lowers the loss of
     held-out rows. ``alpha`` penalises how far they move.
 
+    Sparse matrices of more than 1,000 columns without negative entries, such as counts or tf-idf
+    weights of words, get the sparse vectors of a `WordsEnergy` instead: where classes are many or
+    rows few, a low rank loses the words that tell them apart.
+
     Parameters
     ----------
     shrinkage : float or "auto", default="auto"
