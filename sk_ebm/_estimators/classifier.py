@@ -361,7 +361,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             f"{n_held_out} held-out rows are of classes that have other rows, fewer than "
             f"{_FEWEST_HELD_OUT}"
         )
-        if self.reject is not None:
+        if self.reject is not None and not self._rejects().fixed:
             raise ValueError(
                 f"{few}: reject={self.reject!r} needs more rows. Give two rows or more of more "
                 "classes, or leave out reject."
