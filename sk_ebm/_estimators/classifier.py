@@ -42,8 +42,8 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
 
     Parameters
     ----------
-    energy : {"linear", "kernel", "mlp", "prototype", "trees"}, Energy, estimator or list, \
-            default="linear"
+    energy : {"linear", "kernel", "mlp", "prototype", "trees", "embedding"}, Energy, estimator or \
+            list, default="linear"
         The energy function, by name or as a component such as
         ``MLPEnergy(hidden_layer_sizes=(50,))``, whose parameters a grid search reaches as
         ``energy__hidden_layer_sizes``. A scikit-learn classifier or density is wrapped in an
