@@ -20,6 +20,14 @@ def test_the_largest_first_and_of_equal_ones_the_first(k, levels, rng):
         assert_array_equal(found, wanted)
 
 
+@pytest.mark.parametrize("levels", [30, 10**6])
+def test_many_columns_are_compared_in_groups(levels, rng):
+    outputs = rng.randint(levels, size=(20, 5001)).astype(float)
+    outputs[0] = np.sort(outputs[0])  # all of the largest in the columns that no group has
+    for found, wanted in zip(largest(outputs, 4), expected(outputs, 4), strict=True):
+        assert_array_equal(found, wanted)
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_blocks_add_up(order, rng):
     """Ascending outputs, too, of which each block adds the largest of all."""

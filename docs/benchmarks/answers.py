@@ -12,6 +12,7 @@ import multiprocessing
 import resource
 import time
 
+import class_search
 import numpy as np
 import open_sets
 
@@ -218,7 +219,13 @@ def proposals():
             )
 
 
-PARTS = {"huge": huge, "sampled": sampled, "proposals": proposals, "faces": open_sets.faces}
+PARTS = {
+    "huge": huge,
+    "sampled": sampled,
+    "proposals": proposals,
+    "search": class_search.search,
+    "faces": open_sets.faces,
+}
 
 
 def main():

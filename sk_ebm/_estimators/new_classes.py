@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils.extmath import safe_sparse_dot
 
 from sk_ebm._tables.class_features import read_class_features
 from sk_ebm._utils.sklearn_private import check_sample_weight
@@ -106,8 +107,8 @@ def larger(classifier, new, names):
     if held_out is None:
         return attributes
     positions = np.argsort(order)
-    outputs = held_out.features @ energy.class_vectors()[0][positions[-len(names) :]].T
-    outputs = outputs + energy.class_vectors()[1][positions[-len(names) :]]
+    vectors, biases = (part[positions[-len(names) :]] for part in energy.class_vectors())
+    outputs = safe_sparse_dot(held_out.features, vectors.T, dense_output=True) + biases
     held_out = held_out.with_classes(-outputs, classifier.beta_, positions)
     calibrates = hasattr(classifier, "calibration_energies_")
     return attributes | held_out.attributes(calibrates, classifier._rejects(), energy)

@@ -12,6 +12,7 @@ from sk_ebm.energies._prototype import PrototypeEnergy
 from sk_ebm.energies._registry import ENERGIES, INPUT_ENERGIES
 from sk_ebm.energies._sum import SumEnergy, SurvivalSum, as_energy
 from sk_ebm.energies._trees import TreesEnergy
+from sk_ebm.energies._words import WordsEnergy
 from sk_ebm.energies.experts._answer_expert import AnswerExpert
 from sk_ebm.energies.experts._class_expert import ExpertEnergy
 from sk_ebm.energies.experts._input_expert import InputExpert
@@ -50,5 +51,6 @@ __all__ = [
     "SurvivalEnergy",
     "SurvivalSum",
     "TreesEnergy",
+    "WordsEnergy",
     "as_energy",
 ]

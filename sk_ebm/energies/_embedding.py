@@ -11,6 +11,7 @@ from sk_ebm.energies._base import Energy
 from sk_ebm.energies._class_training import fit_class_vectors
 from sk_ebm.energies._generic_class import beside_generic_class, with_generic_class
 from sk_ebm.energies._new_classes import vectors_of_new
+from sk_ebm.energies._words import WordsEnergy, suits_words
 
 
 class EmbeddingEnergy(Energy):
@@ -74,6 +75,8 @@ class EmbeddingEnergy(Energy):
         check_number("patience", self.patience, 0, kind=Integral)
 
     def fit(self, inputs, training):
+        if suits_words(inputs) and training.class_features is None:
+            return WordsEnergy().fit(inputs, training)
         check_scales(inputs)
         self.alpha_ = training.with_default_alpha(0.0).penalty.alpha
         settings = "learning_rate", "batch_size", "n_epochs", "patience"
