@@ -234,9 +234,7 @@ class _HeldOut(NamedTuple):
     @classmethod
     def of(cls, inputs, training, train, test):
         objective, answers = training.objective, training.answers
-        weights = np.bincount(
-            answers.target[train], objective.weights[train], answers.n_classes
-        )
+        weights = np.bincount(answers.target[train], objective.weights[train], answers.n_classes)
         test = test[(weights[answers.target[test]] > 0) & (objective.weights[test] > 0)]
         fold = cls(train, test, inputs[test], objective.take(test), None)
         if not isinstance(answers, Sampled) or not len(test):
