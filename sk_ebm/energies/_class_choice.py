@@ -19,7 +19,7 @@ _SHRINKAGES = (0.03, 0.1, 0.3, 0.6, 0.9)
 _DEFAULT_SHRINKAGE = 0.3  # where nothing can be held out
 # Up to so many rows, with so many folds: a false-alarm rate of .05 then rejects 45, 30 and 23 % of
 # the unknown of orl, coil20 and digits, for 30, 20 and 16 % with five (answers.py --part faces).
-_FEW_ROWS, _FOLDS_OF_FEW = 1000, 10
+_FEW_ROWS, _FOLDS_OF_FEW = 500, 10
 _HELD_OUT_ROWS = 1000  # enough for beta, too: its standard error is then a few percent
 _BLOCK_ENTRIES = 2**24
 _MOST_COMPONENTS, _N_COMPONENTS = 1000, 300  # up to 1,000 columns or rows, all are used
