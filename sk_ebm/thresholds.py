@@ -39,11 +39,14 @@ class Threshold(BaseEstimator):
     estimates_share : bool
         Whether it separates anomalies without labels: then energies in nats are those of the rows
         that are none.
+    fixed : bool
+        Whether the level is given, so that no rows are needed.
     level_ : float
         The learned level, in the unit of the energies.
     """
 
     in_sample = False
+    fixed = False
     needs_labels = False
     guarantee: str | None = None
     estimates_share = False
@@ -58,7 +61,7 @@ class Threshold(BaseEstimator):
         """Learn the level from energies (n,), weights (n,) and, where known, a mask (n,)."""
         weights = np.ones(len(energies)) if weights is None else weights
         used = weights > 0
-        if not used.any():
+        if not (used.any() or self.fixed):
             raise ValueError("A threshold needs at least one row of positive weight, got none.")
         compatible = compatible if compatible is None else compatible[used]
         self.level_ = float(self.learn(energies[used], weights[used], compatible))
@@ -139,6 +142,7 @@ class Level(Threshold):
     """
 
     in_sample = True
+    fixed = True
 
     def __init__(self, level):
         self.level = level

@@ -79,6 +79,13 @@ def test_one_after_another_or_at_once(parts):
     assert_allclose(weighted.energies(X), doubled.energies(X))
 
 
+def test_single_precision_stays(parts):
+    (X, y), (X_new, y_new), _ = parts
+    classifier = EnergyClassifier("embedding", random_state=0).fit(X.astype(np.float32), y)
+    classifier.add_classes(X_new.astype(np.float32), y_new)
+    assert classifier.energies(X.astype(np.float32)).dtype == np.float32
+
+
 @pytest.mark.parametrize("conformal", [False, True])
 def test_thresholds_follow(parts, conformal):
     X, y = parts[2]

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from sk_ebm import EnergyClassifier, EnergyDetector
-from sk_ebm.thresholds import Contamination, FalseAlarm
+from sk_ebm.thresholds import Contamination, FalseAlarm, Level
 
 
 def with_single_rows(rng, n_single=40):
@@ -34,6 +34,8 @@ def test_single_rows_alone_say_nothing_about_beta(rng, energy):
     with pytest.raises(ValueError, match=r"reject=FalseAlarm\(\) needs more rows"):
         EnergyClassifier(energy, reject=FalseAlarm(), beta=1).fit(X, y)
     assert EnergyClassifier(energy, beta=2).fit(X, y).beta_ == 2
+    fixed = EnergyClassifier(energy, beta=2, reject=Level(-3.0)).fit(X, y)
+    assert fixed.reject_threshold_ == -3
 
 
 def test_an_embedding_takes_single_rows_without_a_warning(rng):

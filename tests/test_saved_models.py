@@ -45,6 +45,7 @@ CLASSIFIERS = {
     "calibrated": {"calibrate": True},
     "rejecting": {"reject": "false_alarm"},
     "weighted": {"class_weight": "balanced"},
+    "embedding": {"energy": "embedding", "reject": "false_alarm", "calibrate": True},
 }
 DETECTORS = {
     "default": {},

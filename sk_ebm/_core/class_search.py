@@ -7,9 +7,9 @@ from sklearn.utils import gen_batches
 
 from sk_ebm._core.largest import Largest
 
-# Rows, and outputs, that are held at once: 1,000 rows, 100,000 classes, 64 features take .24 s; in
-# blocks of 4,096 or 16,384 classes .30 and .55 s.
-_BLOCK_ROWS, _BLOCK_OUTPUTS = 1024, 2**20
+# Rows, outputs and classes that are held at once: 1,000 rows, 100,000 classes, 64 features take
+# .24 s; in blocks of 4,096 or 16,384 classes .30 and .55 s.
+_BLOCK_ROWS, _BLOCK_OUTPUTS, _MOST_CLASSES = 1024, 2**20, 2**14
 _FEW_ROWS = 8  # up to which rounding all vectors costs more than it saves
 _MANY_HITS = 0.1  # share of a block above which one more product of all of it is cheaper
 _LARGEST_SINGLE = 1e30  # of products that are finite in single precision
@@ -95,10 +95,11 @@ class ClassSearch:
     def _blocks(self, features):
         """The first class and the `_Block` of each block of classes."""
         features = features.astype(np.float64, copy=False)
-        screens = not self.precise and len(features) > _FEW_ROWS
+        few = len(features) <= _FEW_ROWS and self.vectors.dtype != np.float32
+        screens = not (self.precise or few)
         with np.errstate(over="ignore"):  # what overflows is not screened
             single = features.astype(np.float32) if screens else None
-        size = _BLOCK_OUTPUTS // len(features)
+        size = min(_BLOCK_OUTPUTS // len(features), _MOST_CLASSES)
         shared = np.empty((len(features), min(size, len(self.vectors))), np.float32)
         for classes in gen_batches(len(self.vectors), size):
             part = self.vectors[classes], self.biases[classes]
@@ -113,7 +114,7 @@ class _Block:
         self.errors = np.inf if single is None else self._errors()
         if np.max(self.errors) < np.inf:
             self.outputs = shared[:, : len(vectors)]
-            np.matmul(single, vectors.astype(np.float32).T, out=self.outputs)
+            np.matmul(single, vectors.astype(np.float32, copy=False).T, out=self.outputs)
             self.outputs += biases.astype(np.float32)
         else:
             self._be_precise()

@@ -43,8 +43,8 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
 
     Parameters
     ----------
-    energy : {"linear", "kernel", "mlp", "prototype", "trees"}, Energy, estimator or list, \
-            default="linear"
+    energy : {"linear", "kernel", "mlp", "prototype", "trees", "embedding"}, Energy, estimator or \
+            list, default="linear"
         The energy function, by name or as a component such as
         ``MLPEnergy(hidden_layer_sizes=(50,))``, whose parameters a grid search reaches as
         ``energy__hidden_layer_sizes``. A scikit-learn classifier or density is wrapped in an
@@ -363,7 +363,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             f"{n_held_out} held-out rows are of classes that have other rows, fewer than "
             f"{_FEWEST_HELD_OUT}"
         )
-        if self.reject is not None:
+        if self.reject is not None and not self._rejects().fixed:
             raise ValueError(
                 f"{few}: reject={self.reject!r} needs more rows. Give two rows or more of more "
                 "classes, or leave out reject."

@@ -44,4 +44,5 @@ def vectors_of_new(energy, features, new):
     predicted = energy.prior_.predicted(new.class_features)
     vectors = energy.prior_.posterior_means(means, counts, predicted)
     log_shares = energy.biases_ + 0.5 * np.square(energy.vectors_).sum(axis=1)
-    return vectors, np.median(log_shares) - 0.5 * np.square(vectors).sum(axis=1)
+    biases = np.median(log_shares) - 0.5 * np.square(vectors).sum(axis=1)
+    return vectors.astype(energy.vectors_.dtype), biases.astype(energy.biases_.dtype)
