@@ -28,8 +28,8 @@ pytest.importorskip("lightgbm")  # for "trees"; some releases warn on import, so
 ROUNDING = 1e-6  # relative, between two ways to compute the same
 TOLERANCE = 0.02  # of probabilities, between two fits that both end within tol of the optimum
 # Between objectives with kinks or valleys, of about 1 without weights: L-BFGS ends where five
-# iterations gain less than 1000 tol, on hard tables before the optimum. In hundreds of pairs of fits
-# they differed by up to 4e-4.
+# iterations gain less than 1000 tol, on hard tables before the optimum. In hundreds of pairs of
+# fits they differed by up to 4e-4.
 KINKED = 1e-3
 
 

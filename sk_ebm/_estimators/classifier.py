@@ -1,7 +1,5 @@
 """EnergyClassifier: classification by energies."""
 
-import warnings
-
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
