@@ -162,7 +162,10 @@ def test_class_features_of_some_with_rows(rng):
         ({"X": np.ones((1, 12)), "y": [-1]}, "-1 is the reject_label"),
         ({"X": np.ones((1, 12)), "y": ["a"]}, "of the same kind"),
         ({"X": np.ones((1, 11)), "y": [90]}, "11 features"),
-        ({"X": np.ones((1, 12)), "y": [90], "sample_weight": [0]}, "at least one non-zero"),
+        (
+            {"X": np.ones((1, 12)), "y": [90], "sample_weight": [0]},
+            "sample_weight must hold a positive weight",
+        ),
         (
             {"X": np.ones((2, 12)), "y": [90, 91], "sample_weight": [0, 1]},
             "row of positive weight",

@@ -97,10 +97,9 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     recall : float, default=0.95
         Least share of the best classes that `predict` and `top_k` find, in (0, 1], where there are
         more than 1,000 classes and the energy has a vector for each: "linear", "kernel", "mlp",
-        "embedding". All classes are looked at, in blocks, and the best are always found: indices
-        of faiss that find .95 of ten among 100,000 are slower, or repay their building after
-        90,000 rows. Below 1, sums over the classes, in probabilities and free energies, are of
-        single precision; 1 means double precision throughout.
+        "embedding". All classes are looked at, in blocks, and the best are always found. Below 1,
+        sums over the classes, in probabilities and free energies, are of single precision; 1 means
+        double precision throughout.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -353,7 +352,8 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         """Whether few held-out samples remain, since some classes have a single row."""
         answers, weights = training.answers, training.objective.weights
         all_known = answers.known(np.arange(len(weights)), weights).all()
-        return not all_known and weights[samples].sum() < _FEWEST_HELD_OUT
+        few = min(_FEWEST_HELD_OUT, len(weights) / 2)  # a single one left out changes little
+        return not all_known and len(samples) < few
 
     def _refuse_few(self, n_held_out):
         """Warn, or raise a ValueError, where few held-out rows are of classes with other rows."""
