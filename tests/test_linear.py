@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.objective import Objective
 from sk_ebm._density.score_answers import NormalScoreAnswers
+from sk_ebm._utils import memory
 from sk_ebm.energies import LinearEnergy
 from sk_ebm.energies._design import make_design
 from sk_ebm.energies._linear import _start
@@ -111,3 +112,11 @@ def test_it_recovers_a_conditional_density(rng):
     nodes = np.linspace(-1.5, 1.5, 7)
     of_nodes = SPLINES(nodes) @ energy.coef_[0]
     assert_allclose(of_nodes - of_nodes[3], nodes / 2, atol=0.1)
+
+
+def test_weights_beyond_memory_are_refused(problem, monkeypatch):
+    X, objective, _ = problem
+    monkeypatch.setattr(memory, "_ALWAYS_FITS", 0)
+    monkeypatch.setattr(memory, "available_memory", lambda: 4)
+    with pytest.raises(ValueError, match=r"Weights of \d+ columns .* Use energy='embedding'"):
+        fit(LinearEnergy(), X, objective)

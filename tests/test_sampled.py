@@ -8,6 +8,7 @@ from sk_ebm import EnergyClassifier
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.objective import Objective
 from sk_ebm._core.sampled import HeldOutCandidates, Sampled, candidates_of
+from sk_ebm._utils import memory
 from sk_ebm.energies import ENERGIES, LinearEnergy, MLPEnergy
 from sk_ebm.losses import NLL
 
@@ -120,6 +121,22 @@ def clusters(rng, n_classes=60, n_rows=700):
         np.arange(-3, 5)
     )
     return X[:n_rows], y[:n_rows], X[n_rows:], y[n_rows:]
+
+
+@pytest.mark.parametrize(
+    "options, remedy",
+    [
+        ({"negatives": "all"}, "Use negatives='auto' or a number"),
+        ({"energy": "trees"}, "Use energy='linear', 'mlp' or 'embedding' alone"),
+    ],
+)
+def test_fits_beyond_memory_are_refused_and_nothing_is_lost(options, remedy, rng, monkeypatch):
+    X, y = rng.standard_normal((3200, 2)), np.arange(3200)
+    classifier = EnergyClassifier("linear").fit(X[:20], y[:20] % 2).set_params(**options)
+    monkeypatch.setattr(memory, "available_memory", lambda: 2**20)
+    with pytest.raises(ValueError, match=f"all 3200 classes for 3200 rows need .* {remedy}"):
+        classifier.fit(X, y)
+    assert list(classifier.classes_) == [0, 1]
 
 
 @pytest.mark.parametrize("proposal", ["frequency", "uniform", "hardest"])

@@ -9,6 +9,7 @@ import numpy as np
 
 from sk_ebm._core.answers import Answers
 from sk_ebm._core.classes import Labels
+from sk_ebm._utils.memory import check_fits_in_memory
 from sk_ebm._utils.validation import check_choice, check_number
 
 PROPOSALS = ("frequency", "uniform", "hardest")
@@ -18,6 +19,7 @@ PROPOSALS = ("frequency", "uniform", "hardest")
 # gains 14 points, as it starts from class means (docs/benchmarks/answers.py --part sampled).
 _FEW_CLASSES = 1000
 N_NEGATIVES = 512
+_HELD_ARRAYS = 4  # energies, probabilities, gradient and second derivatives: fewer than any fit has
 _N_NEAREST, _N_OTHERS = 64, 1024  # of the candidates that stand for all on held-out rows
 
 
@@ -51,8 +53,18 @@ def candidates_of(labels, energy, negatives, proposal, solver):
         samples = energy.samples_classes and solver in ("auto", "adam")
         n_negatives = N_NEGATIVES if samples and n_classes > _FEW_CLASSES else "all"
     if n_negatives == "all" or n_negatives >= n_classes:
+        _check_fits(labels, energy)
         return labels
     return Sampled(labels, n_negatives, proposal)
+
+
+def _check_fits(labels, energy):
+    """Raise a ValueError where the energies of all classes exceed the available memory."""
+    remedy = "Use energy='linear', 'mlp' or 'embedding' alone, which draw candidates."
+    if energy.samples_classes:
+        remedy = "Use negatives='auto' or a number, and solver='auto' or 'adam'."
+    what = f"Energies of all {labels.n_classes} classes for {len(labels)} rows"
+    check_fits_in_memory(_HELD_ARRAYS * 8 * len(labels) * labels.n_classes, what, remedy)
 
 
 class Sampled(Labels):

@@ -7,6 +7,7 @@ from scipy import sparse
 
 from sk_ebm._core.sampled import Sampled
 from sk_ebm._core.training import FitResult
+from sk_ebm._utils.memory import check_fits_in_memory
 from sk_ebm._utils.validation import check_scales
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._class_training import fit_class_vectors
@@ -52,6 +53,11 @@ class LinearEnergy(Energy):
         check_scales(inputs)
         training = training.replace(tol=max(training.tol, self._tol))
         answers = training.answers
+        check_fits_in_memory(
+            8 * inputs.shape[1] * answers.n_outputs,
+            f"Weights of {inputs.shape[1]} columns for {answers.n_outputs} outputs",
+            "Use energy='embedding', whose vectors are sparse or of low rank.",
+        )
         if isinstance(answers, Sampled):
             return self._fit_sampled(inputs, training)
         design = self._design(inputs, training)
