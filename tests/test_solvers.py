@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import training_of
+from helpers import fit, training_of
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
@@ -228,3 +228,14 @@ def test_a_fit_ends_at_the_optimum_of_a_support_vector_machine(rng):
     training = of_loss(training, Hinge())
     expected = penalised(training, X, reference.coef_.T, reference.intercept_)
     assert_allclose(optimum(training, X), expected, rtol=5e-4)
+
+
+def test_lbfgs_stays_where_a_loss_is_nearly_zero(rng):
+    """Where classes are separated there is nothing to gain, and every step moves far."""
+    y = rng.randint(3, size=60)
+    X = 20 * np.eye(3)[y] + rng.standard_normal((60, 3))
+    objective = Objective(Labels(y, 3), Hinge(), np.ones(60))
+    result = fit(LinearEnergy(), X, objective, alpha=1e-12)
+    assert result.converged
+    assert result.n_iter == 1
+    assert 0 <= result.history[-1] <= 1e-5

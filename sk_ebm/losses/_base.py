@@ -42,6 +42,8 @@ class Loss(BaseEstimator):
     exact : bool
         Whether the gradient is that of the values. Without it a solver must not search along a
         line; it may only compare values to stop.
+    non_negative : bool
+        Whether values are never negative, so that a value of nearly zero is nearly the minimum.
     graded : bool
         Whether the target must be a `RelevanceTarget`, the items of a query.
     second_derivative_bound : float
@@ -55,6 +57,7 @@ class Loss(BaseEstimator):
     positive = False
     shift_invariant = True
     exact = True
+    non_negative = False
     graded = False
     second_derivative_bound = 1.0
 

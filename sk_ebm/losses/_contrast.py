@@ -11,10 +11,11 @@ class ContrastiveLoss(Loss):
 
     To write one, define ``pair(plus, minus)``, which returns values and the derivatives by E+ and
     by E-, all (n,); where ``second_derivatives`` is not None also ``second(plus, minus)``, which
-    returns the second derivatives by E+, by both, and by E-.
+    returns the second derivatives by E+, by both, and by E-. Values are never negative.
     """
 
     several_correct = True
+    non_negative = True
 
     def __call__(self, gibbs, target):
         correct, minus, offending = _contrast(gibbs, target)
