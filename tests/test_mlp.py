@@ -61,3 +61,10 @@ def test_a_class_without_weight_has_no_probability(rng):
     y = (X[:, 0] > 0).astype(int) + (X[:, 1] > 1)
     classifier = EnergyClassifier("mlp", random_state=0).fit(X, y, sample_weight=y < 2)
     assert classifier.predict_proba(3 * X)[:, 2].max() < 1e-3
+
+
+def test_huge_single_precision_columns_do_not_warn(rng):
+    X = np.where(rng.uniform(size=(60, 6)) < 0.5, -1e38, 1e38).astype(np.float32)
+    y = (X[:, 0] > 0).astype(int)
+    classifier = EnergyClassifier(MLPEnergy((4,), n_epochs=20), random_state=0).fit(X, y)
+    assert np.isfinite(classifier.predict_proba(X)).all()

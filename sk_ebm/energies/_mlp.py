@@ -98,7 +98,7 @@ class MLPEnergy(Energy):
         objective, rng = training.objective, training.rng
         self.alpha_ = training.penalty.alpha
         self.scaler_ = _scaler(inputs, objective.row_weights)
-        columns = self.scaler_.transform(inputs)
+        columns = self._columns(inputs)
         sizes = np.atleast_1d(self.hidden_layer_sizes)
         self._sizes = [inputs.shape[1], *sizes, objective.answers.n_outputs]
         start, scale = self._start(columns, rng)
@@ -141,6 +141,11 @@ class MLPEnergy(Energy):
             "n_epochs": self.n_epochs,
             "patience": self.patience,
         }
+
+    @np.errstate(invalid="ignore")  # of sums of huge entries, by which scikit-learn looks for NaN
+    def _columns(self, inputs):
+        """The standardised inputs."""
+        return self.scaler_.transform(inputs)
 
     def _start(self, columns, rng):
         """Initial parameters, all weights before all biases, and which of them are weights.
@@ -222,14 +227,14 @@ class MLPEnergy(Energy):
 
     def features(self, inputs):
         """Values of the last hidden layer."""
-        columns = self.scaler_.transform(inputs)
+        columns = self._columns(inputs)
         return self._hidden(self.coefs_[:-1], self.intercepts_[:-1], columns)[-1]
 
     def class_vectors(self):
         return self.coefs_[-1].T, self.intercepts_[-1]
 
     def __call__(self, inputs):
-        return self._forward(self.coefs_, self.intercepts_, self.scaler_.transform(inputs))[0]
+        return self._forward(self.coefs_, self.intercepts_, self._columns(inputs))[0]
 
 
 def _absent_classes(objective):
