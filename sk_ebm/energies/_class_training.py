@@ -10,7 +10,7 @@ from sklearn.utils import gen_batches
 from sk_ebm._core.sampled import Sampled
 from sk_ebm._core.training import FitResult, Minimum
 from sk_ebm.energies._class_choice import choose_class_means, held_out_start
-from sk_ebm.energies._class_vectors import ClassMeans
+from sk_ebm.energies._class_vectors import ClassMeans, as_counts
 from sk_ebm.energies._generic_class import generic_energies
 from sk_ebm.energies._item_index import ItemIndex
 
@@ -126,7 +126,7 @@ class _Moving:
             columns = columns.astype(np.float32)
         self.target, self.fold = answers.target, fold
         self.features, dtype = start.features(columns), columns.dtype
-        counts, weights = fold.moments.counts, objective.weights
+        counts, weights = fold.moments.counts, as_counts(objective.weights)
         self.own = np.empty(len(columns), dtype=dtype)
         for first in range(0, len(columns), _BLOCK_ROWS):
             rows = slice(first, first + _BLOCK_ROWS)
