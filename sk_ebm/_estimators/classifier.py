@@ -21,7 +21,12 @@ from sk_ebm._estimators.rejection import HeldOut, guarantee_of
 from sk_ebm._tables.class_features import read_class_features
 from sk_ebm._utils.fit_arguments import many_classes_expected
 from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
-from sk_ebm._utils.validation import check_flag, check_number, check_weighs
+from sk_ebm._utils.validation import (
+    check_flag,
+    check_largest_weight,
+    check_number,
+    check_weighs,
+)
 from sk_ebm._utils.warnings import warn_user
 from sk_ebm.thresholds import resolve_threshold
 
@@ -462,8 +467,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         if self.class_weight is not None:
             weights = weights * compute_sample_weight(self.class_weight, y)
         check_weighs(weights)
-        largest = float(weights.max())  # of which products and inverses are finite
-        check_number("The largest sample_weight", largest, 1e-100, 1e100, closed=True)
+        check_largest_weight(weights)
         return weights
 
     def _check_class_weight(self):
