@@ -12,10 +12,10 @@ from sk_ebm._core.classes import Labels
 from sk_ebm._utils.validation import check_choice, check_number
 
 PROPOSALS = ("frequency", "uniform", "hardest")
-# Classes up to which all are candidates by default. With ten rows of 64 columns a class, "embedding"
-# on 512 negatives takes 1.4, .6 and .8 times as long as on all of 1,000, 2,000 and 4,000 classes, with
-# .1, .35 and .1 points of accuracy less; the linear energy .03 times at 1,000, with 14 points more, as
-# it starts from class means (docs/benchmarks/answers.py --part sampled).
+# Classes up to which all are candidates by default. With ten rows of 64 columns a class,
+# "embedding" on 512 negatives takes 1.4, .6 and .8 times as long as on all of 1,000, 2,000 and
+# 4,000 classes, with .1, .35 and .1 points of accuracy less; the linear energy .03 times at 1,000,
+# with 14 points more, as it starts from class means (docs/benchmarks/answers.py --part sampled).
 _FEW_CLASSES = 1000
 N_NEGATIVES = 512
 _N_NEAREST, _N_OTHERS = 64, 1024  # of the candidates that stand for all on held-out rows
