@@ -38,6 +38,7 @@ def test_columns_of_a_frame_come_in_any_order():
         ({"a": [np.nan]}, "must be finite numbers"),
         ({}, "a row for each class, got none"),
         (pd.DataFrame({"u": [1, 2]}, index=["a", "a"]), "one row for each class"),
+        (pd.DataFrame([[1, 2]], index=["a"], columns=["u", "u"]), "columns of different names"),
     ],
 )
 def test_bad_features_are_named(given, message):

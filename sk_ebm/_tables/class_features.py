@@ -65,6 +65,8 @@ def read_class_features(given):
         raise ValueError("class_features must have a row for each class, got none.")
     if len(set(labels)) < len(labels):
         raise ValueError("class_features must have one row for each class, got some twice.")
+    if columns is not None and len(set(columns)) < len(columns):
+        raise ValueError(f"class_features must have columns of different names, got {columns[:5]}.")
     labels = [label.item() if isinstance(label, np.generic) else label for label in labels]
     return ClassFeatures(labels, _numbers(values, len(labels)), columns)
 
