@@ -44,16 +44,22 @@ def fit_class_vectors(inputs, training, fitted, shrinkage="auto", *, batch_size=
 
     ``fitted(choice, means)`` builds the fitted energy; settings are those of Adam.
     """
+    given = training.objective.weights
+    weights = as_counts(given)
+    training = training.replace(objective=training.objective.replace(weights=weights))
     choice = choose_class_means(inputs, training, shrinkage)
     batch_size = batch_size or int(np.clip(len(training.answers) // 40, 32, 512))
     trained = _train(choice, training, partial(fitted, choice), batch_size=batch_size, **settings)
+    judge = trained.objective
+    if judge is not None:
+        judge = judge.replace(weights=judge.weights * (given.max() / weights.max()))
     return FitResult(
         fitted(choice, trained.means),
         trained.held_out,
         alpha=training.with_default_alpha(0.0).penalty.alpha,
         converged=trained.minimum.converged,
         history=trained.minimum.history,
-        held_out_objective=trained.objective,
+        held_out_objective=judge,
     )
 
 
@@ -126,7 +132,7 @@ class _Moving:
             columns = columns.astype(np.float32)
         self.target, self.fold = answers.target, fold
         self.features, dtype = start.features(columns), columns.dtype
-        counts, weights = fold.moments.counts, as_counts(objective.weights)
+        counts, weights = fold.moments.counts, objective.weights
         self.own = np.empty(len(columns), dtype=dtype)
         for first in range(0, len(columns), _BLOCK_ROWS):
             rows = slice(first, first + _BLOCK_ROWS)
