@@ -188,6 +188,14 @@ def test_bad_classes_are_refused_and_nothing_is_lost(parts, arguments, message):
     assert vars(classifier) == before
 
 
+def test_numbers_as_objects_and_a_rejection_that_is_switched_off(parts):
+    classifier = fitted(parts, reject=FalseAlarm(0.05)).set_params(reject=None)
+    X, y = parts[1]
+    classifier.add_classes(X, y.astype(object))
+    assert classifier.classes_.dtype == y.dtype
+    assert classifier.score(X, y) > 0.9
+
+
 def test_other_energies_say_what_to_do(parts):
     classifier = EnergyClassifier(beta=1).fit(*parts[0])
     with pytest.raises(ValueError, match="energy='embedding', or fit again"):

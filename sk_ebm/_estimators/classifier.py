@@ -457,8 +457,9 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         new = new_classes.new_classes(self, X, y, sample_weight, features, names)
         with self._keeping_fitted():
             vars(self).update(new_classes.larger(self, new, names))
-            if hasattr(self, "guarantee_"):
-                self.guarantee_ = guarantee_of(self._rejects(), exact=False)
+            threshold = self._rejects()
+            if threshold is not None and hasattr(self, "guarantee_"):
+                self.guarantee_ = guarantee_of(threshold, exact=False)
         return self
 
     def _weights(self, X, y, sample_weight):

@@ -66,9 +66,11 @@ def named_new(classes, y, features, reject_label):
 def _sorted_names(labels):
     """Labels of one kind, each once."""
     if labels.dtype == object and not _are_strings(labels):
-        raise ValueError(
-            f"New classes must be all strings or all numbers, got {labels[:_MOST_NAMES].tolist()}."
-        )
+        numbers = np.array(labels.tolist())
+        if numbers.dtype.kind not in "biuf":
+            some = labels[:_MOST_NAMES].tolist()
+            raise ValueError(f"New classes must be all strings or all numbers, got {some}.")
+        labels = numbers
     names = np.unique(labels)
     if (names != names).any():
         raise ValueError("New classes must have names, got NaN: leave out rows without a class.")
