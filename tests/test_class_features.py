@@ -36,8 +36,10 @@ def test_columns_of_a_frame_come_in_any_order():
         ({"a": [1, 2], "b": [1]}, "as many numbers for each class"),
         ({"a": ["red"]}, "encode text"),
         ({"a": [np.nan]}, "must be finite numbers"),
+        ({"a": [1e200]}, "numbers below 1e"),
         ({}, "a row for each class, got none"),
         (pd.DataFrame({"u": [1, 2]}, index=["a", "a"]), "one row for each class"),
+        (pd.DataFrame([[1, 2]], index=["a"], columns=["u", "u"]), "columns of different names"),
     ],
 )
 def test_bad_features_are_named(given, message):

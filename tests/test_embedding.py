@@ -36,6 +36,15 @@ def test_few_rows_a_class_are_classified_better_than_by_nearest_means(few_digits
     assert ours.score(X_test, y_test) > np.mean(nearest == y_test) + 0.02
 
 
+def test_weights_of_sum_one_change_how_sure_it_is_and_hardly_what_it_predicts(few_digits):
+    X, y, X_test, y_test = few_digits
+    weights = np.full(len(y), 1 / len(y))
+    light = EnergyClassifier("embedding", random_state=0).fit(X, y, weights)
+    plain = EnergyClassifier("embedding", random_state=0).fit(X, y)
+    assert light.score(X_test, y_test) > plain.score(X_test, y_test) - 0.02
+    assert light.predict_proba(X_test).max() < plain.predict_proba(X_test).max()
+
+
 def test_the_start_is_kept_where_moving_does_not_help(few_digits):
     """As under a penalty that moves back whatever has moved."""
     X, y, X_test, _ = few_digits

@@ -170,6 +170,12 @@ def test_class_features_of_some_with_rows(rng):
             {"X": np.ones((2, 12)), "y": [90, 91], "sample_weight": [0, 1]},
             "row of positive weight",
         ),
+        ({"X": np.ones((1, 12)), "y": [90], "sample_weight": [1e200]}, "largest sample_weight"),
+        ({"X": np.ones((1, 12)), "y": [np.nan]}, "NaN"),
+        ({"X": np.ones((2, 12)), "y": np.array([90, None])}, "all strings or all numbers"),
+        ({"X": np.full((1, 12), 1e200), "y": [90]}, "give them in the units of fit"),
+        ({"class_features": {np.nan: [1]}}, "NaN"),
+        ({"class_features": {None: [1]}}, "all strings or all numbers"),
         ({"class_features": {90: [1]}}, "fitted without class_features"),
         ({"X": np.ones((0, 12)), "y": []}, "0 sample"),
     ],
@@ -180,6 +186,14 @@ def test_bad_classes_are_refused_and_nothing_is_lost(parts, arguments, message):
     with pytest.raises(ValueError, match=message):
         classifier.add_classes(**arguments)
     assert vars(classifier) == before
+
+
+def test_numbers_as_objects_and_a_rejection_that_is_switched_off(parts):
+    classifier = fitted(parts, reject=FalseAlarm(0.05)).set_params(reject=None)
+    X, y = parts[1]
+    classifier.add_classes(X, y.astype(object))
+    assert classifier.classes_.dtype == y.dtype
+    assert classifier.score(X, y) > 0.9
 
 
 def test_other_energies_say_what_to_do(parts):

@@ -20,14 +20,21 @@ from sk_ebm._estimators.class_inference import ClassInference
 from sk_ebm._estimators.rejection import HeldOut, guarantee_of
 from sk_ebm._tables.class_features import read_class_features
 from sk_ebm._utils.fit_arguments import many_classes_expected
+from sk_ebm._utils.memory import naming_remedy
 from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
-from sk_ebm._utils.validation import check_flag, check_number, check_weighs
+from sk_ebm._utils.validation import (
+    check_flag,
+    check_largest_weight,
+    check_number,
+    check_weighs,
+)
 from sk_ebm._utils.warnings import warn_user
 from sk_ebm.thresholds import resolve_threshold
 
 # Held-out rows whose classes have other rows, where some have none: beta's standard error is then
 # about a quarter of it, and a false-alarm rate of .05 needs 19.
 _FEWEST_HELD_OUT = 20
+_SAMPLE = "Use negatives='auto' with energy='linear', 'mlp' or 'embedding', or fewer rows."
 
 
 class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
@@ -256,7 +263,8 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
                 )
             self._check_reject_label()
             folds = self._known_folds(X, y, groups, answers, weights)
-            with self._reporting(*given) as report:
+            what = f"Energies of {len(y)} rows and {len(self.classes_)} classes"
+            with self._reporting(*given) as report, naming_remedy(what, _SAMPLE):
                 features = None if described is None else described.of(self.classes_)
                 fitted = self._fit_component(
                     energy, loss, X, answers, weights, folds, report, class_features=features
@@ -452,8 +460,9 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         new = new_classes.new_classes(self, X, y, sample_weight, features, names)
         with self._keeping_fitted():
             vars(self).update(new_classes.larger(self, new, names))
-            if hasattr(self, "guarantee_"):
-                self.guarantee_ = guarantee_of(self._rejects(), exact=False)
+            threshold = self._rejects()
+            if threshold is not None and hasattr(self, "guarantee_"):
+                self.guarantee_ = guarantee_of(threshold, exact=False)
         return self
 
     def _weights(self, X, y, sample_weight):
@@ -462,8 +471,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         if self.class_weight is not None:
             weights = weights * compute_sample_weight(self.class_weight, y)
         check_weighs(weights)
-        largest = float(weights.max())  # of which products and inverses are finite
-        check_number("The largest sample_weight", largest, 1e-100, 1e100, closed=True)
+        check_largest_weight(weights)
         return weights
 
     def _check_class_weight(self):

@@ -1,11 +1,13 @@
 """New classes of a fitted classifier, without a refit."""
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.extmath import safe_sparse_dot
 
 from sk_ebm._tables.class_features import read_class_features
 from sk_ebm._utils.sklearn_private import check_sample_weight
+from sk_ebm._utils.validation import check_largest_weight
 from sk_ebm.energies._new_classes import NewClasses
 
 _MOST_NAMES = 5  # in messages
@@ -34,12 +36,12 @@ def check_adds_classes(energy):
 
 def named_new(classes, y, features, reject_label):
     """Names of the new classes, sorted; they must be of the kind of the known ones, and new."""
-    parts = [] if y is None else [np.unique(y)]
+    parts = [] if y is None else [y]
     if features is not None:
         parts.append(np.asarray(features.labels))
     if not parts:
         raise ValueError("add_classes needs rows X and their classes y, or class_features.")
-    names = np.unique(np.concatenate(parts))
+    names = _sorted_names(np.concatenate(parts))
     if len(names) == 0:
         raise ValueError("add_classes needs at least one new class, got none.")
     if _are_strings(names) != _are_strings(classes):
@@ -61,6 +63,20 @@ def named_new(classes, y, features, reject_label):
     return names
 
 
+def _sorted_names(labels):
+    """Labels of one kind, each once."""
+    if labels.dtype == object and not _are_strings(labels):
+        numbers = np.array(labels.tolist())
+        if numbers.dtype.kind not in "biuf":
+            some = labels[:_MOST_NAMES].tolist()
+            raise ValueError(f"New classes must be all strings or all numbers, got {some}.")
+        labels = numbers
+    names = np.unique(labels)
+    if (names != names).any():
+        raise ValueError("New classes must have names, got NaN: leave out rows without a class.")
+    return names
+
+
 def _are_strings(labels):
     return all(isinstance(label, str) for label in labels.tolist())
 
@@ -72,6 +88,7 @@ def new_classes(classifier, X, y, sample_weight, features, names):
         target, weights = np.zeros(0, int), np.zeros(0)
     else:
         target, weights = np.searchsorted(names, y), check_sample_weight(sample_weight, X)
+        check_largest_weight(weights)
     prior = classifier.energy_.prior_
     if (features is None) != (prior.coef is None):
         was, remedy = ("without", "leave it out") if prior.coef is None else ("with", "give it")
@@ -101,7 +118,9 @@ def larger(classifier, new, names):
     """Fitted attributes of a classifier with new classes, by name."""
     classes = np.concatenate([classifier.classes_, names])
     order = np.argsort(classes, kind="stable")
-    energy = classifier.energy_.with_classes(new, order)
+    with np.errstate(over="ignore", invalid="ignore"):
+        energy = classifier.energy_.with_classes(new, order)
+    _check_finite(*energy.class_vectors())
     attributes = {"classes_": classes[order], "energy_": energy}
     held_out = vars(classifier).get("_held_out")
     if held_out is None:
@@ -112,3 +131,13 @@ def larger(classifier, new, names):
     held_out = held_out.with_classes(-outputs, classifier.beta_, positions)
     calibrates = hasattr(classifier, "calibration_energies_")
     return attributes | held_out.attributes(calibrates, classifier._rejects(), energy)
+
+
+def _check_finite(vectors, biases):
+    """Raise a ValueError where rows of new classes gave them no finite vectors."""
+    values = vectors.data if issparse(vectors) else vectors
+    if not (np.isfinite(values).all() and np.isfinite(biases).all()):
+        raise ValueError(
+            "X or class_features of new classes are so far from those fitted on that energies "
+            "overflow: give them in the units of fit, or fit again with all rows."
+        )

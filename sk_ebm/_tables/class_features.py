@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+_TOO_LARGE = 1e150  # sums of squares of smaller numbers are finite
+
 
 class ClassFeatures(NamedTuple):
     """A row of features for each of some classes.
@@ -63,10 +65,16 @@ def read_class_features(given):
         )
     if not labels:
         raise ValueError("class_features must have a row for each class, got none.")
-    if len(set(labels)) < len(labels):
-        raise ValueError("class_features must have one row for each class, got some twice.")
+    _check_distinct(labels, columns or [])
     labels = [label.item() if isinstance(label, np.generic) else label for label in labels]
     return ClassFeatures(labels, _numbers(values, len(labels)), columns)
+
+
+def _check_distinct(labels, columns):
+    if len(set(labels)) < len(labels):
+        raise ValueError("class_features must have one row for each class, got some twice.")
+    if len(set(columns)) < len(columns):
+        raise ValueError(f"class_features must have columns of different names, got {columns[:5]}.")
 
 
 def _numbers(values, n_rows):
@@ -77,6 +85,9 @@ def _numbers(values, n_rows):
             "class_features must hold as many numbers for each class as for the others: encode "
             "text and categories."
         ) from error
-    if not values.size or not np.isfinite(values).all():
-        raise ValueError("class_features must be finite numbers, at least one for each class.")
+    if not values.size or not (np.abs(values) < _TOO_LARGE).all():
+        raise ValueError(
+            f"class_features must be finite numbers below {_TOO_LARGE:g}, at least one for each "
+            "class."
+        )
     return values

@@ -91,6 +91,12 @@ def check_weighs(weights):
         raise ValueError("sample_weight must hold a positive weight, got only zeros.")
 
 
+def check_largest_weight(weights):
+    """Raise a ValueError unless products and inverses of the largest weight are finite."""
+    largest = float(weights.max())
+    check_number("The largest sample_weight", largest, 1e-100, 1e100, closed=True)
+
+
 def check_reachable(params, values, classes):
     """Raise a ValueError where a parameter of a component is set that is given by its name only.
 

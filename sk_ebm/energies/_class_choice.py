@@ -11,7 +11,7 @@ from sklearn.utils.extmath import randomized_svd
 from sk_ebm._core.folds import DEFAULT_FOLDS
 from sk_ebm._core.objective import Objective
 from sk_ebm._core.sampled import HeldOutCandidates, Sampled
-from sk_ebm.energies._class_vectors import ClassMeans, ClassMoments, class_moments
+from sk_ebm.energies._class_vectors import ClassMeans, ClassMoments, as_counts, class_moments
 from sk_ebm.energies._design import column_variances
 from sk_ebm.energies._generic_class import generic_energies
 
@@ -154,7 +154,7 @@ def held_out_pairs(training):
 
 
 def _moments(columns, training, samples=slice(None)):
-    answers, weights = training.answers, training.objective.weights
+    answers, weights = training.answers, as_counts(training.objective.weights)
     return class_moments(
         columns[samples],
         answers.target[samples],

@@ -10,7 +10,7 @@ from sklearn.utils import gen_batches
 from sk_ebm._core.sampled import Sampled
 from sk_ebm._core.training import FitResult, Minimum
 from sk_ebm.energies._class_choice import choose_class_means, held_out_start
-from sk_ebm.energies._class_vectors import ClassMeans
+from sk_ebm.energies._class_vectors import ClassMeans, as_counts
 from sk_ebm.energies._generic_class import generic_energies
 from sk_ebm.energies._item_index import ItemIndex
 
@@ -44,16 +44,22 @@ def fit_class_vectors(inputs, training, fitted, shrinkage="auto", *, batch_size=
 
     ``fitted(choice, means)`` builds the fitted energy; settings are those of Adam.
     """
+    given = training.objective.weights
+    weights = as_counts(given)
+    training = training.replace(objective=training.objective.replace(weights=weights))
     choice = choose_class_means(inputs, training, shrinkage)
     batch_size = batch_size or int(np.clip(len(training.answers) // 40, 32, 512))
     trained = _train(choice, training, partial(fitted, choice), batch_size=batch_size, **settings)
+    judge = trained.objective
+    if judge is not None:
+        judge = judge.replace(weights=judge.weights * (given.max() / weights.max()))
     return FitResult(
         fitted(choice, trained.means),
         trained.held_out,
         alpha=training.with_default_alpha(0.0).penalty.alpha,
         converged=trained.minimum.converged,
         history=trained.minimum.history,
-        held_out_objective=trained.objective,
+        held_out_objective=judge,
     )
 
 

@@ -66,6 +66,16 @@ def class_moments(features, target, weights, n_classes, class_features=None):
     return ClassMoments(centre, counts, means, within, between, class_features)
 
 
+def as_counts(weights):
+    """Weights as counts of rows, of which the largest is at least one.
+
+    If all are less, as where they sum to one, the same multiple of them is what means are of: by
+    themselves they would say that the means of classes do not differ, and nothing could be
+    predicted. How little they say shows in the temperature.
+    """
+    return weights / min(weights.max(), 1)
+
+
 class ClassMeans(NamedTuple):
     """Class vectors from means, in features in which classes have unit covariance.
 
