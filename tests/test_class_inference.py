@@ -189,19 +189,6 @@ def test_what_exceeds_memory_is_refused_before_any_work(name, fitted):
         getattr(fitted, name)(rows)
 
 
-def test_a_fit_that_exceeds_memory_names_the_remedy_and_loses_nothing(rng, monkeypatch):
-    def exceeding(*_):
-        raise MemoryError("Unable to allocate 5 GiB")
-
-    X, y = rng.standard_normal((30, 2)), np.arange(30) % 3
-    classifier = EnergyClassifier(negatives="all").fit(X, y)
-    before = dict(vars(classifier))
-    monkeypatch.setattr("sk_ebm.energies.LinearEnergy.fit", exceeding)
-    with pytest.raises(ValueError, match="30 rows and 3 classes exceed .* Use negatives='auto'"):
-        classifier.fit(X, y)
-    assert vars(classifier) == before
-
-
 def test_a_k_that_exceeds_memory_is_refused(fitted):
     with pytest.raises(ValueError, match="Use a smaller k, or fewer rows"):
         fitted.top_k(np.broadcast_to(np.zeros(8), (10**12, 8)), 5)

@@ -20,7 +20,6 @@ from sk_ebm._estimators.class_inference import ClassInference
 from sk_ebm._estimators.rejection import HeldOut, guarantee_of
 from sk_ebm._tables.class_features import read_class_features
 from sk_ebm._utils.fit_arguments import many_classes_expected
-from sk_ebm._utils.memory import naming_remedy
 from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
 from sk_ebm._utils.validation import (
     check_flag,
@@ -34,7 +33,6 @@ from sk_ebm.thresholds import resolve_threshold
 # Held-out rows whose classes have other rows, where some have none: beta's standard error is then
 # about a quarter of it, and a false-alarm rate of .05 needs 19.
 _FEWEST_HELD_OUT = 20
-_SAMPLE = "Use negatives='auto' with energy='linear', 'mlp' or 'embedding', or fewer rows."
 
 
 class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
@@ -263,8 +261,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
                 )
             self._check_reject_label()
             folds = self._known_folds(X, y, groups, answers, weights)
-            what = f"Energies of {len(y)} rows and {len(self.classes_)} classes"
-            with self._reporting(*given) as report, naming_remedy(what, _SAMPLE):
+            with self._reporting(*given) as report:
                 features = None if described is None else described.of(self.classes_)
                 fitted = self._fit_component(
                     energy, loss, X, answers, weights, folds, report, class_features=features

@@ -1,7 +1,7 @@
 """Memory that this process can still have, and refusals of results that exceed it."""
 
 import os
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 _ALWAYS_FITS = 2**28  # bytes for which the system is not asked: that takes .3 ms
@@ -57,12 +57,3 @@ def check_fits_in_memory(n_bytes, what, remedy):
             f"{what} need {n_bytes / 2**30:.3g} GiB of memory, of which "
             f"{available / 2**30:.3g} GiB are available. {remedy}"
         )
-
-
-@contextmanager
-def naming_remedy(what, remedy):
-    """Turns a MemoryError into a ValueError that says what to do."""
-    try:
-        yield
-    except MemoryError as error:
-        raise ValueError(f"{what} exceed the available memory ({error}). {remedy}") from error
