@@ -1,5 +1,7 @@
 """What a classifier of very many classes answers, against all of its energies at once."""
 
+import json
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -204,3 +206,10 @@ def test_results_that_fit_are_given_in_blocks(fitted, many, monkeypatch):
 def test_before_a_fit():
     with pytest.raises(NotFittedError):
         EnergyClassifier().top_k([[0.0]])
+
+
+@pytest.mark.parametrize("negatives, expected", [(np.int64(5), 5), ("auto", "all"), ("all", "all")])
+def test_inference_can_be_written_as_json(negatives, expected, rng):
+    classifier = EnergyClassifier(negatives=negatives)
+    classifier.fit(rng.standard_normal((60, 3)), np.arange(60) % 20)
+    assert json.loads(json.dumps(classifier.inference_))["negatives"] == expected

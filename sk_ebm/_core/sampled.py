@@ -86,7 +86,7 @@ class Sampled(Labels):
 
     def __init__(self, labels, n_negatives, proposal="frequency"):
         super().__init__(labels.target, labels.n_classes, labels.classes)
-        self.n_negatives = n_negatives
+        self.n_negatives = int(n_negatives)  # which JSON takes, as part of `inference_`
         self.proposal = proposal
         self.neighbours = None
         counts = np.bincount(self.target, minlength=self.n_classes).astype(float)
