@@ -153,7 +153,7 @@ def test_searches_by_class_vectors_agree_with_all_energies(energy, monkeypatch, 
     for given in (X, csr_matrix(X)):
         classifier = EnergyClassifier(energy, random_state=0).fit(given, y)
         expected = classifier.top_k(given, 4)
-        monkeypatch.setattr(class_inference, "_FEW_CLASSES", 5)
+        monkeypatch.setattr(class_inference, "_MOST_HELD", 5)
         found = classifier.top_k(given, 4)
         monkeypatch.undo()
         assert_array_equal(found.classes, expected.classes)

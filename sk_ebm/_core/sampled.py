@@ -20,7 +20,7 @@ PROPOSALS = ("frequency", "uniform", "hardest")
 _FEW_CLASSES = 1000
 N_NEGATIVES = 512
 _HELD_ARRAYS = 4  # energies, probabilities, gradient and second derivatives: fewer than any fit has
-_N_NEAREST, _N_OTHERS = 64, 1024  # of the candidates that stand for all on held-out rows
+_N_NEAREST, _N_OTHERS = 64, 1024  # candidates that stand for all on held-out rows; not tuned
 
 
 def check_candidates(energy, negatives, proposal, solver):

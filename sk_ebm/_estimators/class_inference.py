@@ -21,7 +21,7 @@ from sk_ebm._utils.sklearn_private import count_rows, take_rows
 from sk_ebm._utils.validation import check_flag, check_number
 from sk_ebm.thresholds import FalseAlarm
 
-_FEW_CLASSES = 1000  # up to which all energies of a row are always computed and held
+_MOST_HELD = 1000  # classes up to which all energies of a row are held, as `Gibbs` has them
 
 
 class TopK(NamedTuple):
@@ -368,7 +368,7 @@ class ClassInference:
         """The same, but of very many classes a `SearchedGibbs`, where these have vectors."""
         check_is_fitted(self)
         X = self._validated(self.energy_, X, reset=False)
-        search = self._search(X) if len(self.classes_) > _FEW_CLASSES else None
+        search = self._search(X) if len(self.classes_) > _MOST_HELD else None
         if search is None:
             yield from self._gibbs(X)
             return

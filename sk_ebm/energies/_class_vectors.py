@@ -19,12 +19,12 @@ class ClassMoments(NamedTuple):
 
     Attributes
     ----------
-    centre, scale : ndarray of shape (d,)
-        What the features are less of, and then multiplied by.
+    centre : ndarray of shape (d,)
+        Mean of the features.
     counts : ndarray of shape (K,)
         Weight of each class.
     means : ndarray of shape (K, d)
-        Of the features centred and scaled; zero for classes without weight.
+        Less the centre; zero for classes without weight.
     within, between : ndarray of shape (d, d)
         Covariance of the rows of a class, and of the class means.
     class_features : ndarray of shape (K, p) or None
