@@ -3,16 +3,12 @@
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
-from sklearn.utils import (
-    check_consistent_length,
-    check_random_state,
-    column_or_1d,
-    compute_sample_weight,
-)
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_random_state, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from sk_ebm._core.classes import Labels
+from sk_ebm._core.classes import Labels, positions
 from sk_ebm._core.sampled import candidates_of, check_candidates
 from sk_ebm._estimators import new_classes
 from sk_ebm._estimators.base import EnergyEstimator
@@ -240,8 +236,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         with self._keeping_fitted():
             energy, loss = self._resolved_components()
             check_flag("calibrate", self.calibrate)
-            check_number("recall", self.recall, 0)
-            check_number("recall", self.recall, 0, 1, closed=True)
+            self._check_recall()
             check_candidates(energy, self.negatives, self.proposal, self.solver)
             self._rejects()
             described = new_classes.read_classes(class_features, energy)
@@ -297,14 +292,22 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         return threshold
 
     def _check_reject_label(self):
-        if self.reject is None:
-            return
-        strings = all(isinstance(label, str) for label in self.classes_)
-        known = isinstance(self.reject_label, str) == strings and self.reject_label in self.classes_
-        if known or isinstance(self.reject_label, str) != strings:
+        label, is_text = self.reject_label, isinstance(self.reject_label, str)
+        fits = is_text == isinstance(self.classes_[0], str) and (is_text or not np.iterable(label))
+        if self.reject is not None and (not fits or label in self.classes_):
             raise ValueError(
                 "reject_label must be of the same kind as the classes, and none of them: "
-                f"{self.classes_[:5].tolist()}, got {self.reject_label!r}."
+                f"{self.classes_[:5].tolist()}, got {label!r}."
+            )
+
+    def _check_reject(self):
+        """Raise an error where ``reject`` was set after a fit that learned nothing for it."""
+        self._check_reject_label()
+        if not hasattr(self, "reject_threshold_"):
+            self._rejects()
+            raise NotFittedError(
+                f"reject={self.reject!r} was set after fit, which has learned no threshold for it. "
+                "Fit again, or call conformalize(X, y) with rows that the fit did not see."
             )
 
     def _calibrates(self):
@@ -401,18 +404,21 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         -------
         self
         """
-        check_is_fitted(self)
-        y, weights = column_or_1d(y), check_sample_weight(sample_weight, X)
-        check_consistent_length(X, y)
-        if not np.isin(y, self.classes_).all():
-            unknown = np.setdiff1d(y, self.classes_)[:5].tolist()
-            raise ValueError(f"y must hold classes seen in fit, got {unknown}.")
-        target, threshold, energy = np.searchsorted(self.classes_, y), self._rejects(), self.energy_
+        inputs, y = self._validated_pairs(X, y)
+        target = positions(self.classes_, y)
+        weights = check_sample_weight(sample_weight, inputs)
+        check_largest_weight(weights)
+        if (target < 0).any():
+            unknown = list(dict.fromkeys(y[target < 0].tolist()))[:5]
+            raise ValueError(
+                f"y must hold classes seen in fit, got {unknown}. Leave these rows out, or add "
+                "their classes by add_classes first."
+            )
+        threshold, energy = self._rejects(), self.energy_
         rows = HeldOut.of_blocks(self._distributions(X), target, energy, threshold)._replace(
             weights=weights
         )
         if energy.takes_class_features:
-            inputs = self._validated(energy, X, reset=False)
             rows = rows._replace(features=energy.features(inputs))
         with self._keeping_fitted():
             vars(self).update(rows.attributes(True, threshold, energy))
