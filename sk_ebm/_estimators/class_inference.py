@@ -9,6 +9,7 @@ from scipy.sparse import csr_array, issparse
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sk_ebm._core.class_index import IndexedSearch, index_of, may_be_indexed
 from sk_ebm._core.class_search import ClassSearch, SearchedGibbs
 from sk_ebm._core.classes import Labels, positions
 from sk_ebm._core.gibbs import Gibbs
@@ -328,11 +329,15 @@ class ClassInference:
                 ) from error
         return np.array(levels)
 
-    @staticmethod
-    def _inference(answers):
-        """``inference_`` after a fit to these answers."""
-        drawn = {"negatives": answers.n_negatives, "proposal": answers.proposal}
-        return {"method": "exact", "recall": 1.0, **drawn}
+    def _searched(self, energy, n_classes, features):
+        """The index of the classes, or None, and what ``inference_`` says of it, by name;
+        ``features()`` are those of rows on which its recall is measured."""
+        index = None
+        if may_be_indexed(energy, n_classes, self.recall):
+            index = index_of(energy, features(), self.recall)
+        if index is None:
+            return {"_index": None}, {"method": "exact", "recall": 1.0}
+        return {"_index": index}, {"method": "index", "recall": index.recall}
 
     def _of_inputs(self, gibbs):
         return energies_of_inputs(self.energy_, gibbs)
@@ -392,4 +397,7 @@ class ClassInference:
         vectors = self.energy_.class_vectors()
         if vectors is None or issparse(self.energy_.features(take_rows(X, slice(1)))):
             return None
+        index = vars(self).get("_index")
+        if index is not None and index.recall >= self.recall and index.usable:
+            return IndexedSearch(*vectors, index)
         return ClassSearch(*vectors, precise=self.recall == 1)

@@ -8,6 +8,7 @@ from sklearn.utils import check_random_state, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from sk_ebm._core.class_index import MOST_ROWS
 from sk_ebm._core.classes import Labels, positions
 from sk_ebm._core.sampled import candidates_of, check_candidates
 from sk_ebm._estimators import new_classes
@@ -98,9 +99,12 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     recall : float, default=0.95
         Least share of the best classes that `predict` and `top_k` find, in (0, 1], where there are
         more than 1,000 classes and the energy has a vector for each: "linear", "kernel", "mlp",
-        "embedding". All classes are looked at, in blocks, and the best are always found. Below 1,
-        sums over the classes, in probabilities and free energies, are of single precision; 1 means
-        double precision throughout.
+        "embedding". Below 1, and from 50,000 classes on, an index (extra ``index``: faiss) finds
+        the best ten or fewer, if it finds such a share of the ten best of held-out rows; then the
+        argmin is approximate, and so are sums over the classes, in probabilities and free energies,
+        in which 4,096 classes stand for most. Else all classes are looked at, in blocks, the best
+        are always found, and only these sums are of single precision. 1 means double precision
+        throughout.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -114,8 +118,9 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     beta_ : float
         Inverse temperature of the Gibbs distribution.
     inference_ : dict
-        How classes are searched, ``method`` ("exact") and ``recall``, and how the fit drew them,
-        ``negatives`` (their number or "all") and ``proposal``.
+        How classes are searched, ``method`` ("exact" or "index") and ``recall``, the share of the
+        ten best classes of held-out rows that is found; and how the fit drew them, ``negatives``
+        (their number or "all") and ``proposal``.
     n_iter_ : int
         Iterations of the final fit; of a sum, of the term with most of them.
     loss_curve_ : list of float
@@ -265,7 +270,6 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
                     vars(self).pop(name, None)  # of an earlier fit
                 self._class_columns = None if described is None else described.columns
                 vars(self).update(fitted.attributes)
-                self.inference_ = self._inference(answers)
             if not fitted.converged:
                 self._warn_unconverged(fitted.n_iter)
             return self
@@ -318,6 +322,18 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         return np.inf if uses_all else super()._enough_held_out()
 
     def _learn(self, result, inputs, training):
+        """What held-out rows say, and how classes are searched."""
+        learned = self._calibration(result, inputs, training)
+        energy, answers = learned.get("energy_", result.energy), training.answers
+        samples = np.arange(len(answers)) if result.held_out is None else result.held_out[0]
+        some = np.linspace(0, len(samples) - 1, min(len(samples), MOST_ROWS)).astype(int)
+        index, inference = self._searched(
+            energy, answers.n_classes, lambda: energy.features(take_rows(inputs, samples[some]))
+        )
+        drawn = {"negatives": answers.n_negatives, "proposal": answers.proposal}
+        return learned | index | {"inference_": inference | drawn}
+
+    def _calibration(self, result, inputs, training):
         """beta, the threshold of rejection and energies for sets, from held-out rows.
 
         A row whose class has no other says nothing about them.

@@ -120,6 +120,10 @@ def larger(classifier, new, names):
         energy = classifier.energy_.with_classes(new, order)
     _check_finite(*energy.class_vectors())
     attributes = {"classes_": classes[order], "energy_": energy}
+    if classifier._index is not None:
+        rows = classifier._index.rows
+        index, inference = classifier._searched(energy, len(classes), lambda: rows)
+        attributes |= index | {"inference_": classifier.inference_ | inference}
     held_out = vars(classifier).get("_held_out")
     if held_out is None:
         return attributes

@@ -153,7 +153,8 @@ class EmbeddingEnergy(Energy):
         fitted.coordinates_, fitted.shrinkage_ = choice.coordinates, choice.shrinkage
         fitted.prior_ = means.prior
         fitted.centre_, fitted.axes_ = means.centre.astype(dtype), means.axes.astype(dtype)
-        fitted.vectors_, fitted.biases_ = means.vectors.astype(dtype), means.biases.astype(dtype)
+        fitted._vectors = with_generic_class(means.vectors.astype(dtype))
+        fitted.biases_ = means.biases.astype(dtype)
         return fitted
 
     def features(self, inputs):
@@ -165,12 +166,16 @@ class EmbeddingEnergy(Energy):
         return (self.coordinates_(columns) - self.centre_) @ self.axes_
 
     def class_vectors(self):
-        return with_generic_class(self.vectors_), self.biases_
+        return self._vectors, self.biases_
+
+    @property
+    def vectors_(self):
+        return self._vectors[:, :-1]
 
     def with_classes(self, new, order):
         fitted = copy(self)
         vectors, biases = vectors_of_new(self, self._whitened(new.inputs), new)
-        fitted.vectors_ = np.concatenate([self.vectors_, vectors])[order]
+        fitted._vectors = np.concatenate([self._vectors, with_generic_class(vectors)])[order]
         fitted.biases_ = np.append(self.biases_, biases)[order]
         return fitted
 
