@@ -79,6 +79,16 @@ def test_a_row_is_left_out_of_its_mean_as_if_it_were_not_there(rng):
     assert_allclose(more[4], expected)
 
 
+def test_new_classes_differ_in_axes_in_which_the_known_ones_do_not(rng):
+    """Known classes lie in a line, the new one beside it."""
+    means = np.array([[0.0, 0], [6, 0], [12, 0], [6, 6]])
+    y = np.repeat(np.arange(4), 20)
+    X, X_new = (means[y] + rng.standard_normal((80, 2)) for _ in range(2))
+    classifier = EnergyClassifier("embedding", random_state=0).fit(X[:60], y[:60])
+    assert classifier.energy_.vectors_.shape[1] == 2
+    assert classifier.add_classes(X[60:63], y[60:63]).score(X_new, y) > 0.9
+
+
 def test_a_class_of_one_row_is_where_its_row_is(rng):
     X = rng.standard_normal((30, 5))
     means = ClassMeans.of(class_moments(X, np.arange(30), np.ones(30), 30), 0.3)
