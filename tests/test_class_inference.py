@@ -1,6 +1,7 @@
 """What a classifier of very many classes answers, against all of its energies at once."""
 
 import json
+from copy import copy
 
 import numpy as np
 import pytest
@@ -179,9 +180,11 @@ def test_a_bad_k_is_named(k, fitted, many):
 
 
 @pytest.mark.parametrize("recall", [0, -0.1, 1.5, None, "most"])
-def test_a_bad_recall_is_named(recall, many):
+def test_a_bad_recall_is_named(recall, fitted, many):
     with pytest.raises(ValueError, match="recall must be a finite number"):
         EnergyClassifier(recall=recall).fit(*many[:2])
+    with pytest.raises(ValueError, match="recall must be a finite number > 0 and <= 1"):
+        copy(fitted).set_params(recall=recall).predict(many[2])
 
 
 @pytest.mark.parametrize("name", DENSE)

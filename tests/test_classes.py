@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sk_ebm._core.classes import Labels
+from sk_ebm._core.classes import Labels, positions
 from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._core.objective import Objective
 from sk_ebm._core.pooling import aligned
@@ -21,6 +21,21 @@ def labels(request, rng):
 @pytest.mark.parametrize("n_classes, n_outputs", [(2, 1), (3, 3), (7, 7)])
 def test_two_classes_have_one_output(n_classes, n_outputs):
     assert Labels(np.zeros(n, dtype=int), n_classes).n_outputs == n_outputs
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pytest.param([7, 3.0, 4], id="numbers"),
+        pytest.param(np.array([7, None, 4], object), id="objects"),
+        pytest.param(["7", "3", "a"], id="text"),
+        pytest.param(np.array(["2020", "2021", "2022"], "M8[Y]"), id="dates"),
+    ],
+)
+def test_positions_of_labels_of_any_kind(labels):
+    numbers, words = np.array([3, 7]), np.array(["3", "7"])
+    assert positions(numbers, labels).tolist() == [{3: 0, 7: 1}.get(v, -1) for v in labels]
+    assert positions(words, labels).tolist() == [{"3": 0, "7": 1}.get(v, -1) for v in labels]
 
 
 def test_pullback_is_the_adjoint_of_arrange(labels, rng):

@@ -237,6 +237,10 @@ def test_wrong_labels_are_found(rng):
     assert (detector.pair_p_values(X, noisy)[wrong] < 0.1).mean() > 0.6
     unseen = detector.pair_energies(X[:1], [77])
     assert unseen > detector.pair_energies(X, noisy).max() - 1e-9
+    with pytest.raises(ValueError, match="y is missing"):
+        detector.predict_pairs(X[:1], [np.nan])
+    with pytest.raises(ValueError, match=r"answers were seen in fit, got \[77\]"):
+        detector.set_params(threshold="false_alarm").calibrate(X[:2], [77, 0])
 
 
 def test_pairs_of_a_continuous_answer(rng):

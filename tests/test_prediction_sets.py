@@ -90,6 +90,8 @@ def test_too_few_rows_for_the_coverage(noisy):
         classifier.predict_set(noisy[2][0], coverage=0.99)
     with pytest.raises(ValueError, match="coverage must be"):
         classifier.predict_set(noisy[2][0], coverage=1)
+    with pytest.raises(ValueError, match="by_class must be True or False"):
+        classifier.predict_set(noisy[2][0], by_class="all")
 
 
 @pytest.mark.parametrize("energy", ["kernel", RandomForestClassifier(20)], ids=["free", "least"])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.exceptions import NotFittedError
 
 from sk_ebm import EnergyClassifier, EnergyDetector
 from sk_ebm.thresholds import Contamination, FalseAlarm, Level
@@ -66,6 +67,52 @@ def test_conformal_rejection_holds_its_rate(rng):
         classifier.conformalize(X_new, y_new)
         rates.append(np.mean(classifier.predict(with_single_rows(rng, 0)[0]) == -1))
     assert abs(np.mean(rates) - 0.1) < 0.03
+
+
+def test_rejection_that_is_switched_on_after_fit(rng):
+    X, y = with_single_rows(rng, 0)
+    classifier = EnergyClassifier(random_state=0).fit(X, y).set_params(reject=FalseAlarm())
+    with pytest.raises(NotFittedError, match=r"reject=FalseAlarm\(\) was set after fit.*conform"):
+        classifier.predict(X)
+    with pytest.raises(ValueError, match="reject must be one of"):
+        classifier.set_params(reject="none").predict(X)
+    classifier.set_params(reject=FalseAlarm()).conformalize(X, y)
+    assert np.isin(classifier.predict(X), [-1, 0, 1]).all()
+    for label in (1, "none", (1, 2)):
+        with pytest.raises(ValueError, match="reject_label must be of the same kind"):
+            classifier.set_params(reject_label=label).predict(X)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.full(3, None), "y is missing .* in 3 of 3 rows"),
+        ([np.nan, 0, 1], "y is missing .* in 1 of 3 rows"),
+        ([0, 1], "inconsistent numbers of samples"),
+    ],
+)
+def test_answers_that_are_missing(rng, y, message):
+    X, names = with_single_rows(rng, 0)
+    classifier = EnergyClassifier(reject=FalseAlarm(), random_state=0).fit(X, names)
+    before = dict(vars(classifier))
+    for method in (classifier.pair_energies, classifier.conformalize):
+        with pytest.raises(ValueError, match=message):
+            method(X[:3], y)
+        with pytest.raises(ValueError, match="0 sample"):
+            method(X[:0], [])
+    with pytest.raises(ValueError, match="largest sample_weight"):
+        classifier.conformalize(X, names, np.full(len(X), 1e300))
+    assert vars(classifier) == before
+
+
+def test_answers_of_another_kind_have_no_probability(rng):
+    X, y = with_single_rows(rng, 0)
+    classifier = EnergyClassifier(random_state=0).fit(X, y)
+    energies = classifier.pair_energies(X[:2], np.array([0, "a"], object))
+    assert energies[0] < 1 and np.isinf(energies[1])
+    assert np.isinf(classifier.pair_energies(X[:2], ["0", "a"])).all()
+    with pytest.raises(ValueError, match=r"seen in fit, got \['a'\]\. Leave these"):
+        classifier.conformalize(X[:2], np.array([0, "a"], object))
 
 
 def test_pair_energies_are_surprisals(rng):

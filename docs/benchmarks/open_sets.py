@@ -1,6 +1,6 @@
 """Open sets of few rows a class: accuracy, rejection of unknown classes, new ones, verification.
 
-    python docs/benchmarks/open_sets.py [--data DIR] [--sets orl,omniglot_a] [--rows 5]
+    python docs/benchmarks/open_sets.py [--data DIR] [--sets orl,omniglot_a] [--rows 5,80]
 
 Sets are ``DIR/classification/*.npz`` (keys X, y), or digits. Seven tenths of the classes are known,
 of which so many rows are fitted; the other rows of these, and all rows of the other classes, are
@@ -25,7 +25,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_ebm import EnergyClassifier, EnergyDetector
+from sk_ebm.energies import EmbeddingEnergy
 from sk_ebm.thresholds import FalseAlarm
+
+EMBEDDINGS = {
+    "embedding": {},
+    "squared distance": {"form": "squared_distance"},
+    "identity": {"encoder": "identity"},
+    "mlp": {"encoder": "mlp"},
+}
 
 
 def split(y, n_rows, seed):
@@ -42,14 +50,15 @@ def split(y, n_rows, seed):
 def energies_and_classes(name, X, y, X_new):
     """Energies of inputs, predicted classes, and seconds to fit."""
     start = time.process_time()
-    if name == "embedding":
-        model = EnergyClassifier("embedding", random_state=0).fit(X, y)
+    if name in EMBEDDINGS:
+        energy = EmbeddingEnergy(**EMBEDDINGS[name])
+        model = EnergyClassifier(energy, random_state=0).fit(X, y)
     elif name == "nearest row":
         model = make_pipeline(StandardScaler(), KNeighborsClassifier(1)).fit(X, y)
     else:
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)).fit(X, y)
     seconds = time.process_time() - start
-    if name == "embedding":
+    if name in EMBEDDINGS:
         energies = model.input_energies(X_new)
     elif name == "nearest row":
         energies = model[-1].kneighbors(model[0].transform(X_new))[0][:, 0]
@@ -60,7 +69,7 @@ def energies_and_classes(name, X, y, X_new):
 
 def rejection(X, y, n_rows, seeds):
     """Rows of the table of one set."""
-    for name in ("embedding", "nearest row", "logistic"):
+    for name in (*EMBEDDINGS, "nearest row", "logistic"):
         found = []
         for seed in seeds:
             fitted, known, unknown = split(y, n_rows, seed)
@@ -73,7 +82,7 @@ def rejection(X, y, n_rows, seeds):
             found.append((accuracy, area, np.mean(of_unknown > level), seconds))
         accuracy, area, rejected, seconds = np.mean(found, axis=0)
         print(
-            f"  {name:12s} accuracy {accuracy:.3f}  area {area:.3f}  rejected {rejected:.3f}  "
+            f"  {name:16s} accuracy {accuracy:.3f}  area {area:.3f}  rejected {rejected:.3f}  "
             f"{seconds:.2f} s"
         )
 
@@ -130,7 +139,7 @@ def verification(X, y, n_rows, seeds):
     )
 
 
-def faces(data, sets=("omniglot_a", "orl"), n_rows=5, n_seeds=5):
+def faces(data, sets=("omniglot_a", "orl"), rows=(5,), n_seeds=5):
     """Prints the figures of some sets of a folder, or of digits without one."""
     warnings.simplefilter("ignore", ConvergenceWarning)
     for name in sets if data else ("digits",):
@@ -139,19 +148,21 @@ def faces(data, sets=("omniglot_a", "orl"), n_rows=5, n_seeds=5):
                 X, y = file["X"].astype(float), file["y"]
         else:
             X, y = load_digits(return_X_y=True)
-        print(f"{name}: {X.shape[1]} columns, {len(np.unique(y))} classes, {n_rows} rows of each")
-        for part in (rejection, learned, verification):
-            part(X, y, n_rows, range(n_seeds))
+        for n_rows in rows:
+            print(f"{name}: {X.shape[1]} columns, {len(np.unique(y))} classes, {n_rows} rows each")
+            for part in (rejection, learned, verification):
+                part(X, y, n_rows, range(n_seeds))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data")
     parser.add_argument("--sets", default="omniglot_a,orl")
-    parser.add_argument("--rows", type=int, default=5)
+    parser.add_argument("--rows", default="5")
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
-    faces(arguments.data, arguments.sets.split(","), arguments.rows, arguments.seeds)
+    rows = [int(n) for n in arguments.rows.split(",")]
+    faces(arguments.data, arguments.sets.split(","), rows, arguments.seeds)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,20 @@ from sk_ebm._core.answers import Answers
 from sk_ebm._core.folds import shuffled_folds, warn_of_unknown
 from sk_ebm._utils.sklearn_private import namespace
 
+_NUMBERS = "biuf"
+
+
+def positions(classes, labels):
+    """The position of each label (m,) among sorted classes, -1 where it is none of them; labels may
+    be of any kind."""
+    labels = np.asarray(labels)
+    kinds = classes.dtype.kind, labels.dtype.kind
+    if kinds == ("U", "U") or all(kind in _NUMBERS for kind in kinds):
+        nearest = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
+        return np.where(classes[nearest] == labels, nearest, -1)
+    found = {label: position for position, label in enumerate(classes.tolist())}
+    return np.array([found.get(label, -1) for label in labels.tolist()], dtype=int)
+
 
 class Labels(Answers):
     """Classes as answers.

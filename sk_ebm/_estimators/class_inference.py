@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
-from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sk_ebm._core.class_index import IndexedSearch, index_of, may_be_indexed
 from sk_ebm._core.class_search import ClassSearch, SearchedGibbs
-from sk_ebm._core.classes import Labels
+from sk_ebm._core.classes import Labels, positions
 from sk_ebm._core.gibbs import Gibbs
+from sk_ebm._estimators.pairs import answers_of
 from sk_ebm._estimators.rejection import HeldOut, energies_of_inputs
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.finite import finite_outputs
@@ -100,6 +101,8 @@ class ClassInference:
         if self.reject is None:
             modes = self._join(X, lambda gibbs: (gibbs.mode,))[0]
             return self.classes_[modes]
+        check_is_fitted(self)
+        self._check_reject()
         energies, modes = self._join(X, lambda gibbs: (self._of_inputs(gibbs), gibbs.mode))
         classes, rejected = self.classes_[modes], energies > self.reject_threshold_
         common = np.result_type(classes, np.asarray(self.reject_label))
@@ -147,12 +150,16 @@ class ClassInference:
         -------
         energies : ndarray of shape (n_samples,)
         """
+        X, y = self._validated_pairs(X, y)
+        target = positions(self.classes_, y)
+        rows = HeldOut.of_blocks(self._distributions(X), np.maximum(target, 0), self.energy_)
+        return np.where(target >= 0, rows.surprisals, np.inf)
+
+    def _validated_pairs(self, X, y):
+        """Inputs and their answers, which may be none of the classes."""
         check_is_fitted(self)
-        y = column_or_1d(y)
-        check_consistent_length(X, y)
-        target = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
-        rows = HeldOut.of_blocks(self._distributions(X), target, self.energy_)
-        return np.where(self.classes_[target] == y, rows.surprisals, np.inf)
+        X = self._validated(self.energy_, X, reset=False)
+        return X, answers_of(X, y)
 
     @available_if(_has_free_energy)
     def free_energy(self, X):
@@ -278,6 +285,7 @@ class ClassInference:
         """
         check_is_fitted(self)
         check_number("coverage", coverage, 0, 1)
+        check_flag("by_class", by_class)
         check_flag("sparse", sparse)
         levels = self._set_levels(coverage, by_class)
         if sparse:
@@ -321,11 +329,15 @@ class ClassInference:
                 ) from error
         return np.array(levels)
 
-    @staticmethod
-    def _inference(answers):
-        """``inference_`` after a fit to these answers."""
-        drawn = {"negatives": answers.n_negatives, "proposal": answers.proposal}
-        return {"method": "exact", "recall": 1.0, **drawn}
+    def _searched(self, energy, n_classes, features):
+        """The index of the classes, or None, and what ``inference_`` says of it, by name;
+        ``features()`` are those of rows on which its recall is measured."""
+        index = None
+        if may_be_indexed(energy, n_classes, self.recall):
+            index = index_of(energy, features(), self.recall)
+        if index is None:
+            return {"_index": None}, {"method": "exact", "recall": 1.0}
+        return {"_index": index}, {"method": "index", "recall": index.recall}
 
     def _of_inputs(self, gibbs):
         return energies_of_inputs(self.energy_, gibbs)
@@ -376,9 +388,16 @@ class ClassInference:
             features = finite_outputs(self.energy_.features, take_rows(X, rows))
             yield SearchedGibbs(search, features, self.beta_)
 
+    def _check_recall(self):
+        check_number("recall", self.recall, 0, 1, closed="above")
+
     def _search(self, X):
         """The `ClassSearch`, or None without vectors, or where features are sparse."""
+        self._check_recall()
         vectors = self.energy_.class_vectors()
         if vectors is None or issparse(self.energy_.features(take_rows(X, slice(1)))):
             return None
+        index = vars(self).get("_index")
+        if index is not None and index.recall >= self.recall and index.usable:
+            return IndexedSearch(*vectors, index)
         return ClassSearch(*vectors, precise=self.recall == 1)

@@ -3,16 +3,13 @@
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
-from sklearn.utils import (
-    check_consistent_length,
-    check_random_state,
-    column_or_1d,
-    compute_sample_weight,
-)
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_random_state, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from sk_ebm._core.classes import Labels
+from sk_ebm._core.class_index import MOST_ROWS
+from sk_ebm._core.classes import Labels, positions
 from sk_ebm._core.sampled import candidates_of, check_candidates
 from sk_ebm._estimators import new_classes
 from sk_ebm._estimators.base import EnergyEstimator
@@ -102,9 +99,12 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     recall : float, default=0.95
         Least share of the best classes that `predict` and `top_k` find, in (0, 1], where there are
         more than 1,000 classes and the energy has a vector for each: "linear", "kernel", "mlp",
-        "embedding". All classes are looked at, in blocks, and the best are always found. Below 1,
-        sums over the classes, in probabilities and free energies, are of single precision; 1 means
-        double precision throughout.
+        "embedding". Below 1, and from 50,000 classes on, an index (extra ``index``: faiss) finds
+        the best ten or fewer, if it finds such a share of the ten best of held-out rows; then the
+        argmin is approximate, and so are sums over the classes, in probabilities and free energies,
+        in which 4,096 classes stand for most. Else all classes are looked at, in blocks, the best
+        are always found, and only these sums are of single precision. 1 means double precision
+        throughout.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -118,8 +118,9 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     beta_ : float
         Inverse temperature of the Gibbs distribution.
     inference_ : dict
-        How classes are searched, ``method`` ("exact") and ``recall``, and how the fit drew them,
-        ``negatives`` (their number or "all") and ``proposal``.
+        How classes are searched, ``method`` ("exact" or "index") and ``recall``, the share of the
+        ten best classes of held-out rows that is found; and how the fit drew them, ``negatives``
+        (their number or "all") and ``proposal``.
     n_iter_ : int
         Iterations of the final fit; of a sum, of the term with most of them.
     loss_curve_ : list of float
@@ -240,8 +241,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         with self._keeping_fitted():
             energy, loss = self._resolved_components()
             check_flag("calibrate", self.calibrate)
-            check_number("recall", self.recall, 0)
-            check_number("recall", self.recall, 0, 1, closed=True)
+            self._check_recall()
             check_candidates(energy, self.negatives, self.proposal, self.solver)
             self._rejects()
             described = new_classes.read_classes(class_features, energy)
@@ -270,7 +270,6 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
                     vars(self).pop(name, None)  # of an earlier fit
                 self._class_columns = None if described is None else described.columns
                 vars(self).update(fitted.attributes)
-                self.inference_ = self._inference(answers)
             if not fitted.converged:
                 self._warn_unconverged(fitted.n_iter)
             return self
@@ -297,14 +296,22 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         return threshold
 
     def _check_reject_label(self):
-        if self.reject is None:
-            return
-        strings = all(isinstance(label, str) for label in self.classes_)
-        known = isinstance(self.reject_label, str) == strings and self.reject_label in self.classes_
-        if known or isinstance(self.reject_label, str) != strings:
+        label, is_text = self.reject_label, isinstance(self.reject_label, str)
+        fits = is_text == isinstance(self.classes_[0], str) and (is_text or not np.iterable(label))
+        if self.reject is not None and (not fits or label in self.classes_):
             raise ValueError(
                 "reject_label must be of the same kind as the classes, and none of them: "
-                f"{self.classes_[:5].tolist()}, got {self.reject_label!r}."
+                f"{self.classes_[:5].tolist()}, got {label!r}."
+            )
+
+    def _check_reject(self):
+        """Raise an error where ``reject`` was set after a fit that learned nothing for it."""
+        self._check_reject_label()
+        if not hasattr(self, "reject_threshold_"):
+            self._rejects()
+            raise NotFittedError(
+                f"reject={self.reject!r} was set after fit, which has learned no threshold for it. "
+                "Fit again, or call conformalize(X, y) with rows that the fit did not see."
             )
 
     def _calibrates(self):
@@ -315,6 +322,18 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         return np.inf if uses_all else super()._enough_held_out()
 
     def _learn(self, result, inputs, training):
+        """What held-out rows say, and how classes are searched."""
+        learned = self._calibration(result, inputs, training)
+        energy, answers = learned.get("energy_", result.energy), training.answers
+        samples = np.arange(len(answers)) if result.held_out is None else result.held_out[0]
+        some = np.linspace(0, len(samples) - 1, min(len(samples), MOST_ROWS)).astype(int)
+        index, inference = self._searched(
+            energy, answers.n_classes, lambda: energy.features(take_rows(inputs, samples[some]))
+        )
+        drawn = {"negatives": answers.n_negatives, "proposal": answers.proposal}
+        return learned | index | {"inference_": inference | drawn}
+
+    def _calibration(self, result, inputs, training):
         """beta, the threshold of rejection and energies for sets, from held-out rows.
 
         A row whose class has no other says nothing about them.
@@ -401,18 +420,21 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         -------
         self
         """
-        check_is_fitted(self)
-        y, weights = column_or_1d(y), check_sample_weight(sample_weight, X)
-        check_consistent_length(X, y)
-        if not np.isin(y, self.classes_).all():
-            unknown = np.setdiff1d(y, self.classes_)[:5].tolist()
-            raise ValueError(f"y must hold classes seen in fit, got {unknown}.")
-        target, threshold, energy = np.searchsorted(self.classes_, y), self._rejects(), self.energy_
+        inputs, y = self._validated_pairs(X, y)
+        target = positions(self.classes_, y)
+        weights = check_sample_weight(sample_weight, inputs)
+        check_largest_weight(weights)
+        if (target < 0).any():
+            unknown = list(dict.fromkeys(y[target < 0].tolist()))[:5]
+            raise ValueError(
+                f"y must hold classes seen in fit, got {unknown}. Leave these rows out, or add "
+                "their classes by add_classes first."
+            )
+        threshold, energy = self._rejects(), self.energy_
         rows = HeldOut.of_blocks(self._distributions(X), target, energy, threshold)._replace(
             weights=weights
         )
         if energy.takes_class_features:
-            inputs = self._validated(energy, X, reset=False)
             rows = rows._replace(features=energy.features(inputs))
         with self._keeping_fitted():
             vars(self).update(rows.attributes(True, threshold, energy))

@@ -11,7 +11,6 @@ from sklearn.utils import (
     ClassifierTags,
     check_consistent_length,
     check_random_state,
-    column_or_1d,
 )
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -22,17 +21,19 @@ from sk_ebm._core.folds import DEFAULT_FOLDS, Folds
 from sk_ebm._core.temperature import learn_beta
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.default_detector import default_energy
-from sk_ebm._estimators.pairs import held_out_pairs, known_pairs, pair_columns
+from sk_ebm._estimators.pairs import (
+    answers_of,
+    check_known,
+    held_out_pairs,
+    known_pairs,
+    pair_columns,
+)
 from sk_ebm._estimators.rejection import guarantee_of
 from sk_ebm._estimators.row_labels import RowLabels
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
 from sk_ebm._utils.validation import check_choice, check_flag, check_number
-from sk_ebm.energies import (
-    INPUT_ENERGIES,
-    AnswerExpert,
-    as_energy,
-)
+from sk_ebm.energies import INPUT_ENERGIES, AnswerExpert, as_energy
 from sk_ebm.energies._fold_median import FoldMedian, fit_fold_median, is_wide, of_compatible
 from sk_ebm.thresholds import TAILS, Reference, resolve_threshold
 
@@ -275,8 +276,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         X = self._validated(self.energy_, X, reset=False)
         answers = None
         if self.labels == "answer":
-            answers = PassthroughAnswers(column_or_1d(y))
-            check_consistent_length(X, answers.target)
+            answers = PassthroughAnswers(answers_of(X, y))
+            check_known(self.energy_, answers.target)
         weights = check_sample_weight(sample_weight, X)
         energies = self._all_energies(X, answers)
         labels = RowLabels.all_compatible(len(energies))
@@ -630,9 +631,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         energies : ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        X, y = self._validated(self.energy_, X, reset=False), column_or_1d(y)
-        check_consistent_length(X, y)
-        return self.energy_.of_pairs(X, y)
+        X = self._validated(self.energy_, X, reset=False)
+        return self.energy_.of_pairs(X, answers_of(X, y))
 
     @available_if(_detects_pairs)
     def predict_pairs(self, X, y):

@@ -1,8 +1,9 @@
 """New classes of a fitted classifier, without a refit."""
 
+from numbers import Real
+
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.extmath import safe_sparse_dot
 
 from sk_ebm._tables.class_features import read_class_features
@@ -65,12 +66,11 @@ def named_new(classes, y, features, reject_label):
 
 def _sorted_names(labels):
     """Labels of one kind, each once."""
-    if labels.dtype == object and not _are_strings(labels):
-        numbers = np.array(labels.tolist())
-        if numbers.dtype.kind not in "biuf":
+    if not _are_strings(labels):
+        if not all(isinstance(label, Real) for label in labels.tolist()):
             some = labels[:_MOST_NAMES].tolist()
             raise ValueError(f"New classes must be all strings or all numbers, got {some}.")
-        labels = numbers
+        labels = np.array(labels.tolist())
     names = np.unique(labels)
     if (names != names).any():
         raise ValueError("New classes must have names, got NaN: leave out rows without a class.")
@@ -109,9 +109,7 @@ def checked_rows(classifier, X, y):
         raise ValueError("add_classes needs X and y together, got one of them.")
     if X is None:
         return None, None
-    X, y = classifier._validated(classifier.energy_, X, reset=False), column_or_1d(y)
-    check_consistent_length(X, y)
-    return X, y
+    return classifier._validated_pairs(X, y)
 
 
 def larger(classifier, new, names):
@@ -122,6 +120,10 @@ def larger(classifier, new, names):
         energy = classifier.energy_.with_classes(new, order)
     _check_finite(*energy.class_vectors())
     attributes = {"classes_": classes[order], "energy_": energy}
+    if classifier._index is not None:
+        rows = classifier._index.rows
+        index, inference = classifier._searched(energy, len(classes), lambda: rows)
+        attributes |= index | {"inference_": classifier.inference_ | inference}
     held_out = vars(classifier).get("_held_out")
     if held_out is None:
         return attributes

@@ -1,8 +1,28 @@
 """Energies of inputs with their answers, and of those that are held out."""
 
 import numpy as np
+from sklearn.utils import check_consistent_length, column_or_1d
 
+from sk_ebm._tables.refusals import check_target
 from sk_ebm.energies._fold_median import of_compatible
+
+
+def answers_of(X, y):
+    """The answers y of validated inputs X: one of each, and none missing."""
+    y = column_or_1d(y)
+    check_consistent_length(X, y)
+    check_target(y, numeric=False)
+    return y
+
+
+def check_known(energy, answers):
+    """Raise a ValueError where the energy knows nothing of some answers (m,)."""
+    unknown = list(dict.fromkeys(answers[~energy.knows(answers)].tolist()))[:5]
+    if unknown:
+        raise ValueError(
+            "With labels='answer', calibrate needs rows whose answers were seen in fit, got "
+            f"{unknown}. Leave these rows out, or add their answers by add_classes first."
+        )
 
 
 def pair_columns(energy, X, answers):

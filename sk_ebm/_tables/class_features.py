@@ -1,6 +1,7 @@
 """Features of the classes, as users give them: a mapping or a frame indexed by class."""
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ class ClassFeatures(NamedTuple):
         if missing:
             raise ValueError(
                 f"class_features must have a row for each class, got none for {len(missing)} of "
-                f"{len(classes)}, such as {missing[:5]}."
+                f"{len(classes)}, such as {missing[:5]}; it has rows for {self.labels[:5]}."
             )
         return self.values[[rows[label] for label in classes.tolist()]]
 
@@ -65,9 +66,19 @@ def read_class_features(given):
         )
     if not labels:
         raise ValueError("class_features must have a row for each class, got none.")
-    _check_distinct(labels, columns or [])
     labels = [label.item() if isinstance(label, np.generic) else label for label in labels]
+    _check_names(labels)
+    _check_distinct(labels, columns or [])
     return ClassFeatures(labels, _numbers(values, len(labels)), columns)
+
+
+def _check_names(labels):
+    strings = all(isinstance(label, str) for label in labels)
+    if not (strings or all(isinstance(label, Real) and label == label for label in labels)):
+        raise ValueError(
+            "class_features must be by class, and classes are all strings or all numbers: got "
+            f"{labels[:5]}. Use the names that y has."
+        )
 
 
 def _check_distinct(labels, columns):

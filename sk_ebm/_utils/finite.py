@@ -12,11 +12,13 @@ def finite_outputs(energy, inputs):
     with np.errstate(over="ignore", invalid="ignore"):
         outputs = energy(inputs)
         largest = np.finfo(outputs.dtype).max ** 0.5
+        if np.abs(outputs).max(initial=0) <= largest:
+            return outputs
         rows = np.flatnonzero(~(np.abs(outputs) <= largest).all(axis=1))
-        if len(rows) and _is_numeric(inputs):
+        if _is_numeric(inputs):
             outputs = np.array(outputs)
             outputs[rows] = energy(_moved_to_zero(inputs[rows]))
-        return np.clip(outputs, -largest, largest) if len(rows) else outputs
+        return np.clip(outputs, -largest, largest)
 
 
 def _is_numeric(inputs):

@@ -29,6 +29,8 @@ def check_sample_weight(sample_weight, X):
 
 def take_rows(X, rows):
     """Some rows of an array, a sparse matrix or a frame of any library."""
+    if type(X) is np.ndarray:  # a seventh of the time of a prediction of one row
+        return X[rows]
     return _safe_indexing(X, rows)
 
 

@@ -18,18 +18,25 @@ validate_data = np.errstate(invalid="ignore")(validation.validate_data)
 def check_number(name, value, low, high=np.inf, *, closed=False, kind=Real, other=()):
     """Raise a ValueError that names the parameter unless low < value < high.
 
-    ``closed`` includes the bounds, ``kind`` may be Integral, and ``other`` holds None or strings
-    that are accepted too.
+    ``closed`` includes the bounds, "above" the upper one alone; ``kind`` may be Integral, and
+    ``other`` holds None or strings that are accepted too.
     """
     if isinstance(value, (str, type(None))) and value in other:
         return
-    if _is_number(value, kind) and (low <= value <= high if closed else low < value < high):
+    from_low, to_high = closed is True, bool(closed)
+    if _is_number(value, kind) and _is_between(value, low, high, from_low, to_high):
         return
     accepted = [repr(choice) for choice in other]
     accepted.append("an integer" if kind is Integral else "a finite number")
-    at_least, at_most = (">=", "<=") if closed else (">", "<")
+    at_least, at_most = ">=" if from_low else ">", "<=" if to_high else "<"
     bounds = f"{at_least} {low}" + (f" and {at_most} {high}" if high < np.inf else "")
     raise ValueError(f"{name} must be {' or '.join(accepted)} {bounds}, got {value!r}.")
+
+
+def _is_between(value, low, high, from_low, to_high):
+    return (low <= value if from_low else low < value) and (
+        value <= high if to_high else value < high
+    )
 
 
 def check_choice(name, value, choices):

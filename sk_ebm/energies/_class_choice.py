@@ -106,25 +106,55 @@ class Choice(NamedTuple):
     beta: float
     moments: ClassMoments
     folds: list
+    distances: bool
 
     @property
     def means(self):
-        return ClassMeans.of(self.moments, self.shrinkage)
+        return self.means_of(self.moments)
+
+    def means_of(self, moments):
+        return ClassMeans.of(moments, self.shrinkage, self.distances)
+
+    def held_out_start(self, training):
+        """Samples, outputs and objective of the held-out samples of all folds, before training."""
+        outputs = []
+        for fold in self.folds:
+            means = self.means_of(fold.moments)
+            features = means.features(self.columns[fold.test])
+            outputs.append(fold.outputs(features, means.vectors, means.biases))
+            outputs[-1] -= generic_energies(features, means.prior)[:, None]
+        samples, first = np.concatenate([fold.test for fold in self.folds]), self.folds[0]
+        objective = training.objective.take(samples) if len(self.folds) > 1 else first.objective
+        return samples, np.concatenate(outputs), objective
+
+    def held_out_loss(self, training):
+        """The mean negative log-likelihood of held-out samples at the best temperature, and that;
+        0 and 1 where nothing is held out."""
+        if not self.folds:
+            return 0.0, 1.0
+        _, outputs, objective = self.held_out_start(training)
+        likelihood = objective.as_likelihood()
+        beta = likelihood.learn_beta(outputs)
+        return likelihood.value_and_gradient(beta * outputs)[0], beta
 
 
-def choose_class_means(inputs, training, shrinkage):
-    """The `Choice` of greatest likelihood, at its best temperature, on held-out samples."""
+def choose_class_means(inputs, training, shrinkage="auto", whitens=True, distances=False):
+    """The `Choice` of greatest likelihood, at its best temperature, on held-out samples.
+
+    Unless it ``whitens``, the inputs are only rotated, and scaled by one number.
+    """
     weights = training.objective.weights
     variances, centre = column_variances(inputs, weights), weights @ inputs / weights.sum()
     pairs, candidates = held_out_pairs(training), []
-    for standardised in (True, False):
+    for standardised in (True, False) if whitens else (False,):
         coordinates = Coordinates.of(inputs, variances, centre, standardised, training.rng)
         columns = coordinates(inputs)
         folds = [_fold(columns, training, *pair) for pair in pairs]
         folds = [fold for fold in folds if len(fold.test)]
-        for value in _shrinkages(shrinkage, folds):
-            loss, beta = _held_out_loss(columns, training, folds, value)
-            candidates.append((loss, Choice(coordinates, columns, value, beta, None, folds)))
+        for value in _shrinkages(shrinkage, folds) if whitens else (1.0,):
+            choice = Choice(coordinates, columns, value, 1.0, None, folds, distances)
+            loss, beta = choice.held_out_loss(training)
+            candidates.append((loss, choice._replace(beta=beta)))
     choice = min(candidates, key=lambda candidate: candidate[0])[1]
     return choice._replace(moments=_moments(choice.columns, training))
 
@@ -204,27 +234,3 @@ def candidates_by(features, vectors, biases, answers, rng):
         (rows, features[rows] @ vectors.T + biases) for rows in gen_batches(len(features), n_rows)
     )
     return HeldOutCandidates.of(answers.target, blocks, answers.n_classes, rng)
-
-
-def held_out_start(columns, training, folds, shrinkage):
-    """Samples, outputs and objective of the held-out samples of all folds."""
-    outputs = []
-    for fold in folds:
-        means = ClassMeans.of(fold.moments, shrinkage)
-        features = means.features(columns[fold.test])
-        outputs.append(fold.outputs(features, means.vectors, means.biases))
-        outputs[-1] -= generic_energies(features, means.prior)[:, None]
-    samples = np.concatenate([fold.test for fold in folds])
-    objective = folds[0].objective if len(folds) == 1 else training.objective.take(samples)
-    return samples, np.concatenate(outputs), objective
-
-
-def _held_out_loss(columns, training, folds, shrinkage):
-    """The mean negative log-likelihood of held-out samples at the best temperature, and that;
-    0 and 1 where nothing is held out."""
-    if not folds:
-        return 0.0, 1.0
-    _, outputs, objective = held_out_start(columns, training, folds, shrinkage)
-    likelihood = objective.as_likelihood()
-    beta = likelihood.learn_beta(outputs)
-    return likelihood.value_and_gradient(beta * outputs)[0], beta

@@ -15,20 +15,19 @@ class ClassPrior(NamedTuple):
 
     Attributes
     ----------
-    of_all : ndarray of shape (r,)
-        Variances of the means of all classes.
+    reference, log_volume : ndarray of shape (r,) and float
+        The energy to which a class is compared is ``square(x) @ reference - log_volume`` (see
+        `generic_energies`).
     between : ndarray of shape (r,)
-        Variances around the predicted means; the same, without features of the classes.
-    log_volume : float
-        Half the log determinant of I + diag(of_all).
+        Variances around the predicted means; without features of the classes, around their mean.
     coef : ndarray of shape (p, r), default=None
         Of the features of classes; without any, the mean of all classes is predicted.
     intercept : ndarray of shape (r,), default=None
     """
 
-    of_all: np.ndarray
-    between: np.ndarray
+    reference: np.ndarray
     log_volume: float
+    between: np.ndarray
     coef: np.ndarray | None = None
     intercept: np.ndarray | None = None
 
@@ -42,6 +41,10 @@ class ClassPrior(NamedTuple):
         """The means (K, r) of classes of so many rows, shrunk towards the predicted ones."""
         shares = counts[:, None] * self.between
         return predicted + shares / (shares + 1) * (means - predicted)
+
+    def beside_nothing(self):
+        """The same for squared distances, which are compared to zero."""
+        return self._replace(reference=np.full_like(self.reference, 0.5), log_volume=0.0)
 
     def scaled(self, scale):
         """The same for features that are scaled, and log likelihoods scaled by its square."""
@@ -57,9 +60,9 @@ def class_prior(means, counts, between, class_features=None):
     Features of the classes (K, p) predict the means by ridge regression, whose strength has the
     least leave-one-out error; the variances around the predictions are those of this error.
     """
-    log_volume = 0.5 * np.log1p(between).sum()
+    generic = 0.5 * between / (1 + between), 0.5 * np.log1p(between).sum()
     if class_features is None:
-        return ClassPrior(between, between, log_volume)
+        return ClassPrior(*generic, between)
     seen = counts > 0
     means, counts = means[seen], counts[seen]
     reliability = 1 / (between.mean() + 1 / counts)
@@ -73,7 +76,7 @@ def class_prior(means, counts, between, class_features=None):
     noise = shares @ (1 / counts)
     left = np.clip(shares @ np.square(residuals) - noise, 1e-6 * between, between)
     coef /= scale[:, None]
-    return ClassPrior(between, left, log_volume, coef, intercept - centre @ coef)
+    return ClassPrior(*generic, left, coef, intercept - centre @ coef)
 
 
 def _ridge(columns, targets, weights):

@@ -9,7 +9,7 @@ from sklearn.utils import gen_batches
 
 from sk_ebm._core.sampled import Sampled
 from sk_ebm._core.training import FitResult, Minimum
-from sk_ebm.energies._class_choice import choose_class_means, held_out_start
+from sk_ebm.energies._class_choice import choose_class_means
 from sk_ebm.energies._class_vectors import ClassMeans, as_counts
 from sk_ebm.energies._generic_class import generic_energies
 from sk_ebm.energies._item_index import ItemIndex
@@ -39,7 +39,9 @@ class Trained(NamedTuple):
     minimum: Minimum
 
 
-def fit_class_vectors(inputs, training, fitted, shrinkage="auto", *, batch_size=None, **settings):
+def fit_class_vectors(
+    inputs, training, fitted, *, choose=choose_class_means, batch_size=None, **settings
+):
     """The `FitResult` of class vectors that start from class means.
 
     ``fitted(choice, means)`` builds the fitted energy; settings are those of Adam.
@@ -47,7 +49,7 @@ def fit_class_vectors(inputs, training, fitted, shrinkage="auto", *, batch_size=
     given = training.objective.weights
     weights = as_counts(given)
     training = training.replace(objective=training.objective.replace(weights=weights))
-    choice = choose_class_means(inputs, training, shrinkage)
+    choice = choose(inputs, training)
     batch_size = batch_size or int(np.clip(len(training.answers) // 40, 32, 512))
     trained = _train(choice, training, partial(fitted, choice), batch_size=batch_size, **settings)
     judge = trained.objective
@@ -68,14 +70,12 @@ def _train(choice, training, fitted, **settings):
     final, minimum = choice.means.at(choice.beta), Minimum(None, True, [])
     if not choice.folds:
         return Trained(final, None, None, minimum)
-    samples, outputs, judge = held_out_start(
-        choice.columns, training, choice.folds, choice.shrinkage
-    )
+    samples, outputs, judge = choice.held_out_start(training)
     kept = Trained(final, (samples, choice.beta * outputs), judge, minimum)
     fold = choice.folds[0]
     if len(fold.test) < _LEAST_HELD_OUT:
         return kept
-    start = ClassMeans.of(fold.moments, choice.shrinkage)
+    start = choice.means_of(fold.moments)
     moved = start.with_rows_of(choice.moments).at(choice.beta)
     moving = _Moving(choice, fold, start, training.objective)
     init = np.zeros((len(start.vectors), start.axes.shape[1] + 1), dtype=moving.features.dtype)
@@ -141,12 +141,10 @@ class _Moving:
             )
         self.own *= dtype.type(choice.beta)
         self.features *= dtype.type(np.sqrt(choice.beta))
-        start = start.at(choice.beta)
-        self.prior = start.prior
-        self.vectors, self.biases = start.vectors.astype(dtype), start.biases.astype(dtype)
+        self.start = start.at(choice.beta).astype(dtype)
         alone = counts[self.target] <= np.minimum(weights, 1) * (1 + 1e-9)
         if isinstance(answers, Sampled) and answers.proposal == "hardest":
-            near = nearest_classes(self.vectors, self.biases)
+            near = nearest_classes(self.start.vectors, self.start.biases)
             objective = objective.replace(answers=answers.among(near))
         trained = np.setdiff1d(np.flatnonzero(~alone & (weights > 0)), fold.test)
         self.objective = objective.masked(trained) if len(trained) else objective
@@ -156,21 +154,15 @@ class _Moving:
         chosen = ... if columns is None else columns
         target = self.target[rows]
         own = target if columns is None else np.searchsorted(columns, target)
-        features, moves = self.features[rows], params[chosen]
-        outputs = features @ (self.vectors[chosen] + moves[:, :-1]).T
-        outputs += self.biases[chosen] + moves[:, -1]
+        features, moved = self.features[rows], self.start.moved_by(params[chosen], chosen)
+        outputs = moved.outputs(features)
         outputs[np.arange(len(own)), own] += self.own[rows]
-
-        def pullback(gradient):
-            return np.column_stack([gradient.T @ features, gradient.sum(axis=0)])
-
-        return outputs, pullback
+        return outputs, partial(moved.pullback, features)
 
     def held_out_outputs(self, params):
-        features = self.features[self.fold.test]
-        vectors, biases = self.vectors + params[:, :-1], self.biases + params[:, -1]
-        generic = generic_energies(features, self.prior)
-        return self.fold.outputs(features, vectors, biases) - generic[:, None]
+        features, moved = self.features[self.fold.test], self.start.moved_by(params)
+        generic = generic_energies(features, moved.prior)
+        return self.fold.outputs(features, moved.vectors, moved.biases) - generic[:, None]
 
     def held_out_loss(self, params):
         return self.fold.objective.held_out_loss(self.held_out_outputs(params))

@@ -11,9 +11,10 @@ import numpy as np
 
 
 def generic_energies(features, prior):
-    """log N(x; 0, I + diag(b)) - log N(x; 0, I) of features (m, r), (m,)."""
-    shares = (0.5 * prior.of_all / (1 + prior.of_all)).astype(features.dtype)
-    return np.square(features) @ shares - features.dtype.type(prior.log_volume)
+    """log N(x; 0, I + diag(b)) - log N(x; 0, I) of features (m, r), (m,); of squared distances,
+    |x|^2 / 2."""
+    reference = prior.reference.astype(features.dtype)
+    return np.square(features) @ reference - features.dtype.type(prior.log_volume)
 
 
 def beside_generic_class(features, prior):

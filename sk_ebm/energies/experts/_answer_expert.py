@@ -6,9 +6,10 @@ import numpy as np
 from scipy.special import logsumexp
 from sklearn.base import clone, is_classifier
 
+from sk_ebm._core.classes import positions
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import naming, seeded, weight_arguments
-from sk_ebm.energies.experts._shared import Expert, decision_columns, positions
+from sk_ebm.energies.experts._shared import Expert, decision_columns
 from sk_ebm.energies.inputs._base import finite_energies
 
 _LARGEST_SURPRISAL = -np.log(np.finfo(float).tiny)  # of classes that are not known

@@ -5,12 +5,13 @@ from copy import copy
 import numpy as np
 from sklearn.base import clone, is_classifier, is_outlier_detector
 
+from sk_ebm._core.classes import positions
 from sk_ebm._core.pooling import correct_shares
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.fit_arguments import many_classes_expected, naming, seeded, weight_arguments
 from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm.energies.experts._input_expert import InputExpert
-from sk_ebm.energies.experts._shared import Expert, decision_columns, positions
+from sk_ebm.energies.experts._shared import Expert, decision_columns
 from sk_ebm.energies.inputs._base import _OF_ZERO_DENSITY
 
 _CHECKED_ROWS = 100  # of the fit: where columns are constant, none has probabilities

@@ -39,12 +39,6 @@ class Expert(Energy):
         return tags
 
 
-def positions(classes, labels):
-    """The position of each label (m,) among sorted classes, -1 where it is none of them."""
-    nearest = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
-    return np.where(classes[nearest] == labels, nearest, -1)
-
-
 def decision_columns(classifier, inputs):
     """`decision_function` with a column for each class, (m, n_classes)."""
     decisions = np.asarray(classifier.decision_function(inputs), dtype=float)
