@@ -14,6 +14,7 @@ from sk_ebm._core.class_search import ClassSearch, SearchedGibbs
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._estimators.rejection import HeldOut, energies_of_inputs
+from sk_ebm._estimators.structures import by_structure
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.finite import finite_outputs
 from sk_ebm._utils.memory import check_fits_in_memory
@@ -53,6 +54,7 @@ def _has_free_energy(classifier):
 class ClassInference:
     """Inference over classes: a mixin of `EnergyClassifier`."""
 
+    @by_structure
     def top_k(self, X, k=10):
         """The k classes of least energy of each row, the best first, and their probabilities.
 
@@ -86,6 +88,7 @@ class ClassInference:
         logs = np.minimum(-self.beta_ * energies - gibbs.log_z[:, None], 0)
         return self.classes_[classes], energies, np.exp(logs)
 
+    @by_structure
     def predict(self, X):
         """The class of least energy; see ``recall`` for when it is exact, and ``reject``.
 
@@ -105,6 +108,7 @@ class ClassInference:
         common = np.result_type(classes, np.asarray(self.reject_label))
         return np.where(rejected, np.asarray(self.reject_label, dtype=common), classes)
 
+    @by_structure
     def least_energy(self, X):
         """min_y E(x, y), the energy of the decision: low where some class fits x.
 
@@ -118,6 +122,7 @@ class ClassInference:
         """
         return self._join(X, lambda gibbs: (gibbs.least_energy,))[0]
 
+    @by_structure
     def input_energies(self, X):
         """What ``reject`` compares with a threshold: high where no class fits x.
 
@@ -134,6 +139,7 @@ class ClassInference:
         """
         return self._join(X, lambda gibbs: (self._of_inputs(gibbs),))[0]
 
+    @by_structure
     def pair_energies(self, X, y):
         """Energies -log p(y given x) of inputs with their answers, in nats.
 
@@ -155,6 +161,7 @@ class ClassInference:
         return np.where(self.classes_[target] == y, rows.surprisals, np.inf)
 
     @available_if(_has_free_energy)
+    @by_structure
     def free_energy(self, X):
         """F(x) = -(1/beta) log sum_y exp(-beta E(x, y)): low where some class fits x.
 
@@ -171,6 +178,7 @@ class ClassInference:
         """
         return self._join(X, lambda gibbs: (gibbs.free_energy,))[0]
 
+    @by_structure
     def energies(self, X):
         """Energies of all classes, low where the class fits.
 
@@ -190,6 +198,7 @@ class ClassInference:
         """
         return self._of_all(X, lambda gibbs: gibbs.energies)
 
+    @by_structure
     def decision_function(self, X):
         """Negative energies; with two classes E_0 - E_1, positive for the second class.
 
@@ -211,6 +220,7 @@ class ClassInference:
             return energies[:, 0] - energies[:, 1]
         return np.negative(energies, out=energies)
 
+    @by_structure
     def predict_proba(self, X):
         """Gibbs probabilities of the classes at inverse temperature ``beta_``.
 
@@ -229,6 +239,7 @@ class ClassInference:
         """
         return self._of_all(X, lambda gibbs: gibbs.probabilities)
 
+    @by_structure
     def predict_log_proba(self, X):
         """Logarithms of the Gibbs probabilities, in nats, accurate where these underflow.
 
@@ -247,6 +258,7 @@ class ClassInference:
         """
         return self._of_all(X, lambda gibbs: gibbs.log_probabilities)
 
+    @by_structure
     def predict_set(self, X, coverage=0.9, by_class=False, sparse=False):
         """All classes whose energy -log p(y given x) is below a conformal threshold.
 

@@ -18,6 +18,7 @@ from sk_ebm._estimators import new_classes
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.class_inference import ClassInference
 from sk_ebm._estimators.rejection import HeldOut, guarantee_of
+from sk_ebm._estimators.structures import by_structure
 from sk_ebm._tables.class_features import read_class_features
 from sk_ebm._utils.fit_arguments import many_classes_expected
 from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
@@ -275,6 +276,22 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
                 self._warn_unconverged(fitted.n_iter)
             return self
 
+    @by_structure
+    def score(self, X, y, sample_weight=None):
+        """Accuracy of `predict`.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        accuracy : float
+        """
+        return super().score(X, y, sample_weight)
+
     def _known_folds(self, X, y, groups, answers, weights):
         """The folds of the user, or None; all training parts have the classes that they test."""
         folds = self._folds(X, y, groups)
@@ -385,6 +402,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         factors = compute_sample_weight(self.class_weight, self.classes_[target])
         return weights / np.where(factors > 0, factors, 1)
 
+    @by_structure
     def conformalize(self, X, y, sample_weight=None):
         """Calibrate `predict_set` and ``reject`` on rows that the classifier was not fitted on.
 
@@ -420,6 +438,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
                 self.guarantee_ = guarantee_of(threshold, exact=True)
         return self
 
+    @by_structure
     def add_classes(self, X=None, y=None, sample_weight=None, class_features=None):
         """Add classes without a refit, from a few rows of each or from their features.
 
