@@ -21,6 +21,7 @@ def by_structure(method):
     def ask(self, *args, **kwargs):
         structure = vars(self).get("structure_")
         if structure is None:
+            check_no_sequences(kwargs.pop("sequences", None))
             return method(self, *args, **kwargs)
         own = getattr(structure, name, None)
         if own is None:
@@ -30,3 +31,12 @@ def by_structure(method):
         return own(self, *args, **kwargs)
 
     return ask
+
+
+def check_no_sequences(sequences):
+    """Raise a ValueError where sequences are named and answers are classes."""
+    if sequences is not None:
+        raise ValueError(
+            "sequences= names the sequence of each row, for a classifier of label sequences, and "
+            "this one is fitted to classes. Leave it out, or give it to fit too."
+        )
