@@ -240,14 +240,17 @@ def interaction(transitions):
 
 
 def recovered(n_fits=20, n_sequences=1000, n_labels=4):
-    """Transitions beside the truth, in standard errors, which are those of repeated fits."""
+    """Transitions beside the truth, in standard errors, which are those of repeated fits.
+
+    ``transitions_`` are negative energies, as `coef_` is.
+    """
     rng = np.random.default_rng(0)
     weights, transitions = random_chain(rng, n_labels, 3)
     found = []
     for _ in range(n_fits):
         X, y = drawn(rng, np.full(n_sequences, 10), weights, transitions)
-        classifier = EnergyClassifier(alpha=1e-8, beta=1.0).fit(X, y)
-        found.append(interaction(classifier.transitions_))
+        classifier = EnergyClassifier(alpha=1e-8, beta=1.0, tol=1e-8).fit(X, y)
+        found.append(interaction(-classifier.transitions_))
     errors = (np.array(found) - interaction(transitions)) / np.std(found, axis=0, ddof=1)
     of_mean = np.abs(errors.mean(axis=0)).max() * np.sqrt(n_fits)
     print(
