@@ -15,6 +15,7 @@ from sk_ebm._core.classes import Labels, positions
 from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._estimators.pairs import answers_of
 from sk_ebm._estimators.rejection import HeldOut, energies_of_inputs
+from sk_ebm._estimators.structures import by_structure
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.finite import finite_outputs
 from sk_ebm._utils.memory import check_fits_in_memory
@@ -54,7 +55,8 @@ def _has_free_energy(classifier):
 class ClassInference:
     """Inference over classes: a mixin of `EnergyClassifier`."""
 
-    def top_k(self, X, k=10):
+    @by_structure
+    def top_k(self, X, k=10, *, sequences=None):
         """The k classes of least energy of each row, the best first, and their probabilities.
 
         Of very many classes no more than a block is held at once. See ``recall`` for when this is
@@ -65,6 +67,8 @@ class ClassInference:
         X : array-like or CSR matrix of shape (n_samples, n_features)
         k : int, default=10
             At least 1; all classes, where it is larger than their number.
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -87,12 +91,15 @@ class ClassInference:
         logs = np.minimum(-self.beta_ * energies - gibbs.log_z[:, None], 0)
         return self.classes_[classes], energies, np.exp(logs)
 
-    def predict(self, X):
+    @by_structure
+    def predict(self, X, *, sequences=None):
         """The class of least energy; see ``recall`` for when it is exact, and ``reject``.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -108,12 +115,15 @@ class ClassInference:
         common = np.result_type(classes, np.asarray(self.reject_label))
         return np.where(rejected, np.asarray(self.reject_label, dtype=common), classes)
 
-    def least_energy(self, X):
+    @by_structure
+    def least_energy(self, X, *, sequences=None):
         """min_y E(x, y), the energy of the decision: low where some class fits x.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -121,6 +131,7 @@ class ClassInference:
         """
         return self._join(X, lambda gibbs: (gibbs.least_energy,))[0]
 
+    @by_structure
     def input_energies(self, X):
         """What ``reject`` compares with a threshold: high where no class fits x.
 
@@ -137,7 +148,8 @@ class ClassInference:
         """
         return self._join(X, lambda gibbs: (self._of_inputs(gibbs),))[0]
 
-    def pair_energies(self, X, y):
+    @by_structure
+    def pair_energies(self, X, y, *, sequences=None):
         """Energies -log p(y given x) of inputs with their answers, in nats.
 
         Parameters
@@ -145,6 +157,8 @@ class ClassInference:
         X : array-like or CSR matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
             A class that is not in ``classes_`` has p = 0, and infinite energy.
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -161,8 +175,33 @@ class ClassInference:
         X = self._validated(self.energy_, X, reset=False)
         return X, answers_of(X, y)
 
+    def predict_sequence_proba(self, X, y, *, sequences=None):
+        """Probabilities of whole label sequences, at ``beta_``.
+
+        Parameters
+        ----------
+        X : list of arrays, CSR matrices or lists of dictionaries, or one flat table
+        y : list of arrays, or array-like of shape (n_samples,)
+            Labels seen in fit.
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row of a flat table.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_sequences,)
+        """
+        check_is_fitted(self)
+        structure = vars(self).get("structure_")
+        if not hasattr(structure, "predict_sequence_proba"):
+            raise ValueError(
+                "predict_sequence_proba needs a classifier that is fitted to label sequences: give "
+                "fit lists of sequences, or a flat table and sequences=."
+            )
+        return structure.predict_sequence_proba(self, X, y, sequences=sequences)
+
     @available_if(_has_free_energy)
-    def free_energy(self, X):
+    @by_structure
+    def free_energy(self, X, *, sequences=None):
         """F(x) = -(1/beta) log sum_y exp(-beta E(x, y)): low where some class fits x.
 
         Not there where the energy is a classifier with probabilities: its energies are
@@ -171,6 +210,8 @@ class ClassInference:
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -178,12 +219,17 @@ class ClassInference:
         """
         return self._join(X, lambda gibbs: (gibbs.free_energy,))[0]
 
-    def energies(self, X):
+    @by_structure
+    def energies(self, X, y=None, *, sequences=None):
         """Energies of all classes, low where the class fits.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        y : default=None
+            Answers whose energies are asked for, where these are not classes: label sequences.
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -195,14 +241,19 @@ class ClassInference:
         ValueError
             If they exceed the available memory: use `top_k`.
         """
+        if y is not None:
+            raise ValueError("y must be None where answers are classes: all of them are returned.")
         return self._of_all(X, lambda gibbs: gibbs.energies)
 
-    def decision_function(self, X):
+    @by_structure
+    def decision_function(self, X, *, sequences=None):
         """Negative energies; with two classes E_0 - E_1, positive for the second class.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -218,12 +269,15 @@ class ClassInference:
             return energies[:, 0] - energies[:, 1]
         return np.negative(energies, out=energies)
 
-    def predict_proba(self, X):
+    @by_structure
+    def predict_proba(self, X, *, sequences=None):
         """Gibbs probabilities of the classes at inverse temperature ``beta_``.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -236,12 +290,15 @@ class ClassInference:
         """
         return self._of_all(X, lambda gibbs: gibbs.probabilities)
 
-    def predict_log_proba(self, X):
+    @by_structure
+    def predict_log_proba(self, X, *, sequences=None):
         """Logarithms of the Gibbs probabilities, in nats, accurate where these underflow.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -254,7 +311,8 @@ class ClassInference:
         """
         return self._of_all(X, lambda gibbs: gibbs.log_probabilities)
 
-    def predict_set(self, X, coverage=0.9, by_class=False, sparse=False):
+    @by_structure
+    def predict_set(self, X, coverage=0.9, by_class=False, sparse=False, *, sequences=None):
         """All classes whose energy -log p(y given x) is below a conformal threshold.
 
         Of new rows, at least a share ``coverage`` has its correct class in the set, on average
@@ -272,6 +330,8 @@ class ClassInference:
             each class.
         sparse : bool, default=False
             Whether to return a CSR array, of which very many classes take little memory.
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------

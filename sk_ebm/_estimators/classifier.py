@@ -10,15 +10,25 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._core.class_index import MOST_ROWS
 from sk_ebm._core.classes import Labels, positions
+from sk_ebm._core.label_schemes import check_constraints
 from sk_ebm._core.sampled import candidates_of, check_candidates
 from sk_ebm._estimators import new_classes
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.class_inference import ClassInference
 from sk_ebm._estimators.rejection import HeldOut, guarantee_of
+from sk_ebm._estimators.sequences import (
+    TRANSITIONS,
+    check_sequence_parameters,
+    fit_sequences,
+    has_sequences,
+)
+from sk_ebm._estimators.structures import by_structure, check_no_sequences
 from sk_ebm._tables.class_features import read_class_features
+from sk_ebm._tables.sequences import check_same_form
 from sk_ebm._utils.fit_arguments import many_classes_expected
 from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
 from sk_ebm._utils.validation import (
+    check_choice,
     check_flag,
     check_largest_weight,
     check_number,
@@ -105,6 +115,13 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         in which 4,096 classes stand for most. Else all classes are looked at, in blocks, the best
         are always found, and only these sums are of single precision. 1 means double precision
         throughout.
+    transitions : {"constant", "input", "none"}, default="constant"
+        Of label sequences: whether the energy of two neighbouring labels is a constant of each
+        pair, or linear in the inputs of the later one (energies "linear" and "kernel"), or zero,
+        so that positions are independent.
+    constraints : {"bio", "iobes"}, list of pairs or None, default=None
+        Of label sequences: which transitions cannot be. "bio" and "iobes" are those of tags of
+        entities, such as "I-PER" after "O"; pairs are (label, next label).
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -133,6 +150,8 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     calibration_energies_ : ndarray of shape (n_calibration,)
         -log p of the correct answers of held-out samples, in nats; with ``calibrate=True``, or
         from `conformalize`.
+    transitions_ : ndarray of shape (n_classes, n_classes)
+        Negative energies of a label and the next, of label sequences.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         Weights of the negative energy; only where the energy is linear.
     intercept_ : ndarray of shape (1,) or (n_classes,)
@@ -166,6 +185,21 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         "reject_threshold_",
         "guarantee_",
     )
+    _learned_of_sequences = (
+        "structure_",
+        "transitions_",
+        "_held_out_sequences",
+        "inference_",
+        "_index",
+    )
+
+    # Requested by default where metadata is routed, so that searches and pipelines pass it on.
+    __metadata_request__fit = {"sequences": True}
+    __metadata_request__score = {"sequences": True}
+    __metadata_request__predict = {"sequences": True}
+    __metadata_request__predict_proba = {"sequences": True}
+    __metadata_request__predict_log_proba = {"sequences": True}
+    __metadata_request__decision_function = {"sequences": True}
 
     def __init__(
         self,
@@ -186,6 +220,8 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         negatives="auto",
         proposal="frequency",
         recall=0.95,
+        transitions="constant",
+        constraints=None,
         n_jobs=None,
         random_state=None,
     ):
@@ -205,20 +241,23 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         self.negatives = negatives
         self.proposal = proposal
         self.recall = recall
+        self.transitions = transitions
+        self.constraints = constraints
         self.n_jobs = n_jobs
         self.random_state = random_state
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None, groups=None, class_features=None):
+    def fit(self, X, y, sample_weight=None, groups=None, class_features=None, *, sequences=None):
         """Fit the energy function and learn beta.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
             float32 stays float32, sparse stays sparse. Trees, experts and sums of them also take
-            frames and text as they are.
+            frames and text as they are. Label sequences: a list with an array, a CSR matrix or a
+            list of dictionaries for each sequence, with a row for each position.
         y : array-like of shape (n_samples,)
-            At least two classes.
+            At least two classes. Label sequences: a list with the labels of each sequence.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, not all zero. A row of weight 2 equals two rows, so that their sum counts
             the rows: where it is well below one, probabilities are nearly those of chance.
@@ -228,6 +267,10 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             Numbers that describe each class: a mapping of classes to features, or a frame indexed
             by class. Vectors of classes of few rows are then shrunk towards what these predict
             (energy="embedding"). Other classes may be among them.
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, where X is a flat table of label sequences; rows keep their
+            order within each. Folds then never cut a sequence. Of lists of sequences,
+            ``sample_weight`` and ``groups`` have one entry for each.
 
         Returns
         -------
@@ -239,40 +282,84 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             If the data or a parameter are out of range. A fitted estimator stays as it was.
         """
         with self._keeping_fitted():
-            energy, loss = self._resolved_components()
-            check_flag("calibrate", self.calibrate)
-            self._check_recall()
-            check_candidates(energy, self.negatives, self.proposal, self.solver)
-            self._rejects()
-            described = new_classes.read_classes(class_features, energy)
-            given = X, y
-            X, y = self._validated(energy, X, y)
-            with many_classes_expected():
-                check_classification_targets(y)
-            weights = self._weights(X, y, sample_weight)
-            answers = candidates_of(
-                Labels.of(y), energy, self.negatives, self.proposal, self.solver
-            )
-            self.classes_ = answers.classes
-            if len(np.unique(answers.target[weights > 0])) < 2:
-                raise ValueError(
-                    f"y must hold at least two classes with positive weight, got one class: "
-                    f"{self.classes_.tolist()}."
+            energy, loss = self._checked_components()
+            if has_sequences(X, sequences):
+                self._fit_sequences(
+                    energy, loss, X, y, sample_weight, groups, class_features, sequences
                 )
-            self._check_reject_label()
-            folds = self._known_folds(X, y, groups, answers, weights)
-            with self._reporting(*given) as report:
-                features = None if described is None else described.of(self.classes_)
-                fitted = self._fit_component(
-                    energy, loss, X, answers, weights, folds, report, class_features=features
-                )
-                for name in self._learned_by_calibration:
-                    vars(self).pop(name, None)  # of an earlier fit
-                self._class_columns = None if described is None else described.columns
-                vars(self).update(fitted.attributes)
-            if not fitted.converged:
-                self._warn_unconverged(fitted.n_iter)
+            else:
+                check_same_form(X, y)
+                self._fit_classes(energy, loss, X, y, sample_weight, groups, class_features)
             return self
+
+    def _checked_components(self):
+        """Energy and loss, after checking every parameter."""
+        energy, loss = self._resolved_components()
+        check_flag("calibrate", self.calibrate)
+        self._check_recall()
+        check_candidates(energy, self.negatives, self.proposal, self.solver)
+        check_choice("transitions", self.transitions, TRANSITIONS)
+        check_constraints(self.constraints)
+        self._rejects()
+        return energy, loss
+
+    def _fit_classes(self, energy, loss, X, y, sample_weight, groups, class_features):
+        described, given = new_classes.read_classes(class_features, energy), (X, y)
+        X, y = self._validated(energy, X, y)
+        with many_classes_expected():
+            check_classification_targets(y)
+        weights = self._weights(X, y, sample_weight)
+        answers = candidates_of(Labels.of(y), energy, self.negatives, self.proposal, self.solver)
+        self.classes_ = answers.classes
+        if len(np.unique(answers.target[weights > 0])) < 2:
+            raise ValueError(
+                f"y must hold at least two classes with positive weight, got one class: "
+                f"{self.classes_.tolist()}."
+            )
+        self._check_reject_label()
+        folds = self._known_folds(X, y, groups, answers, weights)
+        with self._reporting(*given) as report:
+            features = None if described is None else described.of(self.classes_)
+            fitted = self._fit_component(
+                energy, loss, X, answers, weights, folds, report, class_features=features
+            )
+            self._forget()
+            self._class_columns = None if described is None else described.columns
+            vars(self).update(fitted.attributes)
+        if not fitted.converged:
+            self._warn_unconverged(fitted.n_iter)
+
+    def _fit_sequences(self, energy, loss, X, y, weights, groups, class_features, sequences):
+        check_sequence_parameters(self, class_features)
+        with self._reporting(X, y):
+            learned, converged = fit_sequences(self, energy, loss, X, y, weights, groups, sequences)
+            self._forget()
+            vars(self).update(learned)
+        if not converged:
+            self._warn_unconverged(self.n_iter_)
+
+    def _forget(self):
+        """Leave out what an earlier fit, perhaps of other answers, has learned."""
+        for name in (*self._learned_by_calibration, *self._learned_of_sequences):
+            vars(self).pop(name, None)
+
+    @by_structure
+    def score(self, X, y, sample_weight=None, *, sequences=None):
+        """Accuracy of `predict`; of label sequences, that of single labels.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
+
+        Returns
+        -------
+        accuracy : float
+        """
+        return super().score(X, y, sample_weight)
 
     def _known_folds(self, X, y, groups, answers, weights):
         """The folds of the user, or None; all training parts have the classes that they test."""
@@ -404,7 +491,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         factors = compute_sample_weight(self.class_weight, self.classes_[target])
         return weights / np.where(factors > 0, factors, 1)
 
-    def conformalize(self, X, y, sample_weight=None):
+    def conformalize(self, X, y, sample_weight=None, *, sequences=None):
         """Calibrate `predict_set` and ``reject`` on rows that the classifier was not fitted on.
 
         Coverage and guarantee then hold exactly, if new rows are exchangeable with these.
@@ -415,11 +502,19 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         y : array-like of shape (n_samples,)
             Of the classes in ``classes_``.
         sample_weight : array-like of shape (n_samples,), default=None
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
         self
         """
+        check_is_fitted(self)
+        structure = vars(self).get("structure_")
+        if structure is not None:
+            vars(self).update(structure.calibrated(self, X, y, sample_weight, sequences=sequences))
+            return self
+        check_no_sequences(sequences)
         inputs, y = self._validated_pairs(X, y)
         target = positions(self.classes_, y)
         weights = check_sample_weight(sample_weight, inputs)
@@ -442,6 +537,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
                 self.guarantee_ = guarantee_of(threshold, exact=True)
         return self
 
+    @by_structure
     def add_classes(self, X=None, y=None, sample_weight=None, class_features=None):
         """Add classes without a refit, from a few rows of each or from their features.
 
