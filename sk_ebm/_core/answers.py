@@ -28,6 +28,10 @@ class Answers:
       it; None means all;
     - ``shift_axis``: along which axis of the outputs (m, o) adding one number adds the same number
       to all energies of a sample: 1, all outputs of a row; 0, an output of all rows; None;
+    - ``idle_outputs(shift_invariant)``: None, or an orthonormal basis (o, r) of the directions of
+      the outputs of a row that change no energy, or all alike where that changes nothing;
+    - ``absent_outputs(weights)``: indices of outputs that no sample with weight has anything to do
+      with;
     - ``diagonal(curvature, outputs)``: diagonal (m, o) of a loss curvature, seen from the outputs;
     - ``curvature(by_energies, outputs, pullback)``: the whole of it, diagonal and product, made of
       ``arrange`` and ``diagonal`` unless something cheaper is possible;
@@ -59,6 +63,12 @@ class Answers:
     def batch(self, samples, rng):
         """The answers of a mini-batch of samples: of ``take``, unless candidates are drawn."""
         return self.take(samples)
+
+    def idle_outputs(self, shift_invariant):
+        return None
+
+    def absent_outputs(self, weights):
+        return []
 
     def curvature(self, by_energies, outputs, pullback):
         """`Curvature` (m, o) by the outputs, of that by the energies, with the pullback there."""

@@ -53,6 +53,7 @@ _BY_TREES = {
 }
 _REMEDIES = {
     "classes": _BY_TREES,
+    "parts": _BY_TREES,
     "items": _BY_TREES,
     "inputs": {
         "missing": _BY_TREES["missing"].replace("trees", "forest"),

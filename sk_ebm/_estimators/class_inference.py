@@ -374,7 +374,11 @@ class ClassInference:
         """The Gibbs distribution of each block of rows, which holds all energies."""
         for rows in row_blocks(X, len(self.classes_)):
             outputs = finite_outputs(self.energy_, take_rows(X, rows))
-            yield Gibbs(Labels.arrange(outputs)[0], beta=self.beta_)
+            yield Gibbs(self._arrange(outputs), beta=self.beta_)
+
+    def _arrange(self, outputs):
+        """Energies (m, K) of outputs (m, o)."""
+        return vars(self).get("hierarchy_", Labels).arrange(outputs)[0]
 
     def _distributions(self, X):
         """The same, but of very many classes a `SearchedGibbs`, where these have vectors."""
@@ -391,6 +395,8 @@ class ClassInference:
     def _search(self, X):
         """The `ClassSearch`, or None without vectors, or where features are sparse."""
         vectors = self.energy_.class_vectors()
+        if vectors is not None and hasattr(self, "hierarchy_"):
+            vectors = [self.hierarchy_.paths @ by_node for by_node in vectors]
         if vectors is None or issparse(self.energy_.features(take_rows(X, slice(1)))):
             return None
         return ClassSearch(*vectors, precise=self.recall == 1)

@@ -12,7 +12,7 @@ from sklearn.utils import (
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from sk_ebm._core.classes import Labels
+from sk_ebm._core.hierarchy import check_parents, labels_of
 from sk_ebm._core.sampled import candidates_of, check_candidates
 from sk_ebm._estimators import new_classes
 from sk_ebm._estimators.base import EnergyEstimator
@@ -106,6 +106,12 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         "embedding". All classes are looked at, in blocks, and the best are always found. Below 1,
         sums over the classes, in probabilities and free energies, are of single precision; 1 means
         double precision throughout.
+    parents : mapping, default=None
+        The parent of each class or inner node of a hierarchy; what has none, or None, is a root,
+        and so is a class that is not named. The energy of a class is then the sum of the energies
+        of the nodes on its path, so that classes of few rows share what they have in common. For
+        energies that can have any number of outputs: "linear", "kernel", "mlp", "trees", and sums
+        of these.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -133,6 +139,10 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     calibration_energies_ : ndarray of shape (n_calibration,)
         -log p of the correct answers of held-out samples, in nats; with ``calibrate=True``, or
         from `conformalize`.
+    hierarchy_ : Hierarchy
+        Its ``nodes``, the classes before the inner nodes, and ``paths``, a CSR array (n_classes,
+        n_nodes) with a one for each node on the path of a class; with ``parents``. Nodes that all
+        classes share, or that have the same classes below them as a child, are left out.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         Weights of the negative energy; only where the energy is linear.
     intercept_ : ndarray of shape (1,) or (n_classes,)
@@ -186,6 +196,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         negatives="auto",
         proposal="frequency",
         recall=0.95,
+        parents=None,
         n_jobs=None,
         random_state=None,
     ):
@@ -205,6 +216,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         self.negatives = negatives
         self.proposal = proposal
         self.recall = recall
+        self.parents = parents
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -244,6 +256,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             check_number("recall", self.recall, 0)
             check_number("recall", self.recall, 0, 1, closed=True)
             check_candidates(energy, self.negatives, self.proposal, self.solver)
+            check_parents(self.parents, self.negatives)
             self._rejects()
             described = new_classes.read_classes(class_features, energy)
             given = X, y
@@ -252,7 +265,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
                 check_classification_targets(y)
             weights = self._weights(X, y, sample_weight)
             answers = candidates_of(
-                Labels.of(y), energy, self.negatives, self.proposal, self.solver
+                labels_of(y, self.parents), energy, self.negatives, self.proposal, self.solver
             )
             self.classes_ = answers.classes
             if len(np.unique(answers.target[weights > 0])) < 2:
@@ -272,6 +285,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
                 self._class_columns = None if described is None else described.columns
                 vars(self).update(fitted.attributes)
                 self.inference_ = self._inference(answers)
+                self._keep_hierarchy(answers.hierarchy)
             if not fitted.converged:
                 self._warn_unconverged(fitted.n_iter)
             return self
@@ -502,9 +516,23 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             )
 
     @property
+    def _answer_kind(self):
+        return "classes" if self.parents is None else "parts"
+
+    def _keep_hierarchy(self, hierarchy):
+        vars(self).pop("hierarchy_", None)  # of an earlier fit
+        if hierarchy is not None:
+            self.hierarchy_ = hierarchy
+
+    def _of_classes(self, by_output):
+        """Sums of values (o, ...) of the outputs for each class; they themselves, if flat."""
+        hierarchy = vars(self).get("hierarchy_")
+        return by_output if hierarchy is None else hierarchy.paths @ by_output
+
+    @property
     def coef_(self):
-        return self._linear("coef_").T
+        return self._of_classes(self._linear("coef_").T)
 
     @property
     def intercept_(self):
-        return self._linear("intercept_")
+        return self._of_classes(self._linear("intercept_"))

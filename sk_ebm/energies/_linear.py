@@ -96,19 +96,18 @@ class LinearEnergy(Energy):
 
     def _design(self, inputs, training):
         objective = training.objective
-        shifts = objective.answers.shift_axis == 1
         return make_design(
             inputs,
             objective.row_weights,
             rotate=training.penalty.l1_ratio == 0,
-            centred=shifts and objective.loss.shift_invariant,
+            idle=objective.answers.idle_outputs(objective.loss.shift_invariant),
         )
 
     def _fitted(self, design, params, alpha):
         fitted = copy(self)
         coef, intercept = design.weights_of(params)
-        if design.centred:  # only their differences are determined
-            intercept = intercept - intercept.mean()
+        if design.idle is not None:  # along which they are not determined
+            intercept = intercept - design.idle @ (intercept @ design.idle)
         fitted._origin = _far_centre(design, coef, params[:-1])
         fitted.coef_ = coef.astype(design.dtype, copy=False)
         fitted.intercept_ = intercept.astype(design.dtype, copy=False)
