@@ -20,6 +20,7 @@ PUBLIC = [
     "sk_ebm.losses",
     "sk_ebm.thresholds",
     "sk_ebm.metrics",
+    "sk_ebm.features",
     "sk_ebm.distributions",
     "sk_ebm.exceptions",
 ]
@@ -30,7 +31,7 @@ LAYERS = [
     ["_solvers", "_core"],
     ["_tables"],
     ["energies"],
-    ["distributions", "thresholds", "metrics", "_density"],
+    ["distributions", "thresholds", "metrics", "features", "_density"],
     ["_estimators"],
     ["", "__main__"],
 ]

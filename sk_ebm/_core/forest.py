@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 
 # Logarithms of ratios of messages up to which none of them underflows in double precision.
 _LARGEST_RANGE = 600.0
+_SMALLEST = np.finfo(float).smallest_normal  # in place of messages that are zero
 _FEW_BEST = 4  # of which a maximum each is faster than a partition
 _BLOCK = 2**18  # numbers of a temporary array over pairs of labels: 2 MB, which stays in the cache
 
@@ -79,12 +80,13 @@ def beliefs(forest, unary, pairwise):
     beliefs : ScaledBeliefs or LogBeliefs
         With ``log_z`` (n,), ``marginals`` (m, K) and ``pair_marginals(weights)``.
     """
-    finite = pairwise[np.isfinite(pairwise)]
-    by_row = np.where(np.isfinite(unary), unary, unary.max(axis=1, keepdims=True))
-    ranges = np.ptp(by_row, axis=1).max(initial=0) + np.ptp(finite) if finite.size else 0.0
+    peaks, finite = unary.max(axis=1), pairwise[np.isfinite(pairwise)]
+    least = np.min(unary, axis=1, where=np.isfinite(unary), initial=np.inf)
+    ranges = np.max(peaks - least, initial=0) + np.ptp(finite) if finite.size else 0.0
     n_links = _links_between_labels(pairwise) * forest.most_children
-    kind = ScaledBeliefs if ranges * n_links < _LARGEST_RANGE else LogBeliefs
-    return kind(forest, unary, pairwise)
+    if ranges * n_links < _LARGEST_RANGE:
+        return ScaledBeliefs(forest, unary, pairwise, peaks)
+    return LogBeliefs(forest, unary, pairwise)
 
 
 def _links_between_labels(pairwise):
@@ -102,21 +104,23 @@ class ScaledBeliefs:
     """By probabilities, rescaled at each position (Rabiner, "A tutorial on hidden Markov models",
     1989): fast, and exact while none of them underflows."""
 
-    def __init__(self, forest, unary, pairwise):
+    def __init__(self, forest, unary, pairwise, peaks):
         self.forest = forest
-        peaks, pair_peak = unary.max(axis=1), pairwise.max(initial=-1e300)
+        pair_peak = pairwise.max(initial=-1e300)
         self._up = np.exp(unary - peaks[:, None])
         self._pairwise = np.exp(pairwise - pair_peak)
         scales = np.empty(len(unary))
+        self._ones = np.ones(unary.shape[1])  # sums of short rows are faster as products
         self._messages = []
         for step in reversed(forest.steps):
             child = self._up[step.children]
-            child /= _row_sums(child, scales[step.children])[:, None]
+            scale = np.matmul(child, self._ones, out=scales[step.children])
+            child /= scale[:, None]
             message = _to_parents(_of_step(self._pairwise, step), child)
             self._up[step.parents] *= message
             self._messages.append(message)
         n = forest.n_samples
-        self._up[:n] /= _row_sums(self._up[:n], scales[:n])[:, None]
+        self._up[:n] /= np.matmul(self._up[:n], self._ones, out=scales[:n])[:, None]
         logs = np.log(scales)
         logs += peaks
         logs[n:] += pair_peak
@@ -128,11 +132,12 @@ class ScaledBeliefs:
         marginals, cavities = self._up.copy(), []
         for step, message in zip(self.forest.steps, reversed(self._messages), strict=True):
             parent, child = marginals[step.parents], self._up[step.children]
-            cavity = np.divide(parent, message, out=np.zeros_like(parent), where=message > 0)
+            cavity = parent / np.maximum(message, _SMALLEST)
             belief = child * _to_children(_of_step(self._pairwise, step), cavity)
-            total = belief.sum(axis=1, keepdims=True)
-            marginals[step.children] = belief / total
-            cavities.append(cavity / total)
+            total = (belief @ self._ones)[:, None]
+            np.divide(belief, total, out=marginals[step.children])
+            cavity /= total
+            cavities.append(cavity)
         return marginals, cavities
 
     @property
@@ -283,11 +288,6 @@ def label_pairs(forest, labels, n_labels, weights, shape):
 def _of_step(pairwise, step):
     """The potentials of a step: (K, K), or (b, K, K) for those of each row."""
     return pairwise[step.edge] if step.edge >= 0 else pairwise[step.children]
-
-
-def _row_sums(values, out):
-    """The sums of the rows, written to ``out`` too."""
-    return np.sum(values, axis=1, out=out)
 
 
 def _to_parents(potentials, child):

@@ -67,10 +67,15 @@ def learn_beta_of_blocks(problems):
     percentile = ranges[order][min(index, len(order) - 1)]
     blocks = [block.clipped(_CLIPPED_RANGES * percentile or np.inf) for block in blocks]
     scale = sum(block.scale for block in blocks)
-    return _most_likely_beta(blocks, scale) if scale else 1.0
+    return most_likely_beta(blocks, scale) if scale else 1.0
 
 
-def _most_likely_beta(blocks, scale):
+def most_likely_beta(blocks, scale):
+    """The beta at which derivatives of the blocks, which grow with it, sum to zero.
+
+    ``scale`` is one of the energies.
+    """
+
     def derivative(log_beta):
         return sum(block.derivative(np.exp(log_beta) / scale) for block in blocks) / scale
 

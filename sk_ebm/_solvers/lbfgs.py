@@ -13,18 +13,20 @@ _MOST_PAIRS, _MOST_NUMBERS = 30, 20_000_000  # 160 MB
 _WINDOW = 5  # iterations over which a gain is judged, which is uneven along kinks: 10 take 1.4 x
 
 
-def lbfgs(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditioner=None, **_):
+def lbfgs(
+    objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditioner=None, curvature=1.0, **_
+):
     """L-BFGS, for any loss and any parameters.
 
-    Parameters are divided by the root of their second derivatives, about one of the loss and l2 of
-    the penalty. Steps satisfy the weak Wolfe conditions, with which quasi-Newton methods descend
+    Parameters are divided by the root of their second derivatives, about ``curvature`` of the loss
+    and l2 of the penalty. Steps satisfy the weak Wolfe conditions, with which quasi-Newton methods descend
     along kinks too (Lewis and Overton, 2013). A step that fails is tried again along the gradient;
     where that fails too, the gradient of a smooth convex problem tells whether it is the optimum.
 
     With l1 > 0 each parameter is the difference of two that are bounded below by zero, so that
     those without effect end exactly at zero (L-BFGS-B; Byrd, Lu, Nocedal and Zhu, 1995).
     """
-    problem = _Problem(objective, vjp, l2, l1, init.shape)
+    problem = _Problem(objective, vjp, l2, l1, curvature, init.shape)
 
     def follow(value, flat):
         report(float(value), problem.params(flat.copy()))
@@ -51,9 +53,9 @@ def lbfgs(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditioner
 class _Problem:
     """The penalised objective as a function of what L-BFGS moves, a flat array."""
 
-    def __init__(self, objective, vjp, l2, l1, shape):
+    def __init__(self, objective, vjp, l2, l1, curvature, shape):
         self.objective, self.vjp, self.l2, self.shape = objective, vjp, l2, shape
-        self.unit = 1 / np.sqrt(1 + np.broadcast_to(l2, shape))
+        self.unit = 1 / np.sqrt(np.broadcast_to(curvature + l2, shape))
         self.l1 = l1 * self.unit if np.any(l1) else None
 
     def start(self, params):

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from sk_ebm._tables.reading import is_missing
-from sk_ebm._utils.sklearn_private import count_rows
+from sk_ebm._utils.sklearn_private import count_rows, take_rows
 
 _LABELS_ACCEPTED = "a list with a list or one-dimensional array of labels for each sequence"
 
@@ -41,7 +41,7 @@ class Sequences(NamedTuple):
 
 def is_nested(X):
     """Whether X holds tables or lists of dictionaries: a list of rows of numbers is flat."""
-    return _is_list(X) and any(_is_table(one) or _is_dictionaries(one) for one in X)
+    return is_list(X) and any(_is_table(one) or _is_dictionaries(one) for one in X)
 
 
 def read_nested(X, y=None, sequences=None):
@@ -105,10 +105,10 @@ def split(values, starts):
 
 
 def restore(values, order):
-    """An array of flat values in the order of the rows as given, which `read_flat` changed."""
-    restored = np.empty_like(values)
-    restored[order] = values
-    return restored
+    """Flat values, an array, CSR matrix or list, in the order of the rows given to `read_flat`."""
+    rows = np.empty_like(order)
+    rows[order] = np.arange(len(order))
+    return take_rows(values, rows)
 
 
 def check_finite_positions(X, starts):
@@ -133,7 +133,8 @@ def position_of(row, starts):
     return f"sequence {index}, position {row - starts[index]}"
 
 
-def _is_list(values):
+def is_list(values):
+    """Whether it is a list, a tuple or a one-dimensional array of objects."""
     return isinstance(values, (list, tuple)) or (
         isinstance(values, np.ndarray) and values.dtype == object and values.ndim == 1
     )
@@ -144,12 +145,12 @@ def _is_table(one):
 
 
 def _is_dictionaries(one):
-    return _is_list(one) and len(one) > 0 and isinstance(one[0], Mapping)
+    return is_list(one) and len(one) > 0 and isinstance(one[0], Mapping)
 
 
 def _is_nested_labels(y):
     """Whether y is a list of lists or arrays, by its first element."""
-    return _is_list(y) and len(y) > 0 and (_is_list(y[0]) or hasattr(y[0], "__array__"))
+    return is_list(y) and len(y) > 0 and (is_list(y[0]) or hasattr(y[0], "__array__"))
 
 
 def _form_of(values):
@@ -161,7 +162,7 @@ def _form_of(values):
 
 def _length(one, index):
     """The number of positions of a sequence."""
-    is_empty_list = _is_list(one) and len(one) == 0
+    is_empty_list = is_list(one) and len(one) == 0
     if not (_is_table(one) or _is_dictionaries(one) or is_empty_list):
         raise ValueError(
             "X must hold a 2-d array, a sparse matrix or a list of dictionaries for each sequence, "
@@ -255,7 +256,7 @@ def _nested_labels(y, starts):
 
 
 def _labels_of(one, index):
-    labels = np.asarray(one) if _is_list(one) or hasattr(one, "__array__") else None
+    labels = np.asarray(one) if is_list(one) or hasattr(one, "__array__") else None
     if labels is None or labels.ndim != 1:
         raise ValueError(f"y must be {_LABELS_ACCEPTED}, got {_form_of(one)} for sequence {index}.")
     return labels

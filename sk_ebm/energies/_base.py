@@ -45,6 +45,8 @@ class Energy(BaseEstimator):
         Whether it learns from features of the classes, and takes new classes without a refit.
     samples_classes : bool
         Whether it can be fitted to candidates drawn among the classes (`Sampled`).
+    fits_chains : bool
+        Whether it can be fitted to label sequences (`Chains`) jointly with their transitions.
     """
 
     answers = frozenset({"classes", "items", "values"})
@@ -58,6 +60,7 @@ class Energy(BaseEstimator):
     reads_dates = False
     takes_class_features = False
     samples_classes = False
+    fits_chains = False
 
     def fit(self, inputs, training):
         raise NotImplementedError(f"{type(self).__name__} must define fit.")

@@ -79,6 +79,12 @@ class Design:
         """Conjugate gradient steps that cost as much as `coupled_solver`; infinite without one."""
         return np.inf
 
+    def take(self, rows):
+        """The design of some rows."""
+        design = copy(self)
+        design.columns = self.columns[rows]
+        return design
+
     def with_biases(self, fitted):
         """A copy in which biases are fitted, or not, where that changes nothing."""
         design = copy(self)

@@ -5,11 +5,13 @@ from copy import copy
 import numpy as np
 from scipy import sparse
 
+from sk_ebm._core.chains import Chains
 from sk_ebm._core.sampled import Sampled
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.memory import check_fits_in_memory
 from sk_ebm._utils.validation import check_scales
 from sk_ebm.energies._base import Energy
+from sk_ebm.energies._chain_training import fit_design
 from sk_ebm.energies._class_training import fit_class_vectors
 from sk_ebm.energies._design import make_design
 from sk_ebm.energies._leave_one_out import leave_one_out, leave_one_out_pays
@@ -45,6 +47,7 @@ class LinearEnergy(Energy):
 
     solvers = ("newton", "lbfgs", "adam")
     samples_classes = True
+    fits_chains = True
     _tol = 0.0  # least relative accuracy of the objective
     _path_factor = 10**-0.5  # from one penalty of the path to the next
     _path_start = 0.1  # the first penalty over the total variance of the columns
@@ -61,6 +64,8 @@ class LinearEnergy(Energy):
         if isinstance(answers, Sampled):
             return self._fit_sampled(inputs, training)
         design = self._design(inputs, training)
+        if isinstance(answers, Chains):
+            return fit_design(design, training, lambda *found: self._fitted(design, *found))
         init = np.zeros((design.shape[1] + 1, answers.n_outputs))
         if training.objective.loss.second_derivatives != "continuous":
             likelihood = training.as_likelihood()

@@ -1,0 +1,297 @@
+"""Fits of the energies of label sequences: of labels and of transitions between them."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from sk_ebm._core.chains import ChainGibbs, learn_chain_beta
+from sk_ebm._core.classes import Labels
+from sk_ebm._core.folds import Folds
+from sk_ebm._core.objective import Objective
+from sk_ebm._core.training import FitResult
+from sk_ebm._utils.sklearn_private import take_rows
+from sk_ebm.losses import NLL
+
+_ENOUGH = 1000  # held-out positions, on which alpha and beta are then chosen
+_TOL, _PATH_TOL = 1e-6, 1e-5  # least relative accuracy of the final fit, and along the path
+_GAIN = 1e-3  # relative gain of held-out loss below which the path ends
+_FACTOR, _LONGEST_PATH = 0.1, 8  # from one penalty of the path to the next, and their number
+# Of the loss by the weights of a standardised column of typical variance; by those of rarer ones it
+# falls with the variance. L-BFGS then takes half the iterations (sequences.py, both sets).
+_CURVATURE = 0.1
+_START = 60.0  # the first penalty times the weight of all sequences, over a column's variance
+
+
+class HeldOutChains(NamedTuple):
+    """Sequences that the energies were not fitted on.
+
+    Attributes
+    ----------
+    sequences : ndarray of int
+    weights : ndarray
+    gibbs : ChainGibbs
+        At beta = 1.
+    """
+
+    sequences: np.ndarray
+    weights: np.ndarray
+    gibbs: ChainGibbs
+
+
+@dataclass(frozen=True, eq=False)
+class ChainFit(FitResult):
+    """What fitting the energies of sequences found.
+
+    Parameters
+    ----------
+    transitions : ndarray of shape (K, K), default=None
+        Negative energies of a label (first) and the next; None where they depend on the inputs.
+    scale : float, default=1.0
+        Factor of the energies of labels.
+    parts : list of HeldOutChains
+        Of the folds.
+    """
+
+    transitions: np.ndarray | None = None
+    scale: float = 1.0
+    parts: tuple = ()
+
+    def learn_beta(self):
+        """The inverse temperature of greatest held-out likelihood."""
+        return _beta_of(self.parts)
+
+
+def _beta_of(parts):
+    if not parts:
+        return 1.0
+    return float(learn_chain_beta([p.gibbs for p in parts], [p.weights for p in parts]))
+
+
+def fit_chains(energy, inputs, training):
+    """The `ChainFit` of an energy of the labels, with transitions as the answers say.
+
+    An energy that can is fitted jointly with them. Others are fitted to the labels of single
+    positions; transitions, and a scale, are then those of greatest likelihood of held-out outputs.
+    """
+    training = training.replace(folds=chain_folds(training))
+    if energy.fits_chains:
+        return energy.fit(inputs, training)
+    return _fit_stacked(energy, inputs, training)
+
+
+def chain_folds(training):
+    """The folds of the user, or as many of the default ones as hold enough positions."""
+    if training.folds is not None:
+        return training.folds
+    answers, weights = training.answers, training.objective.weights
+    folds = training.default_folds()
+    if not len(folds):
+        return folds
+    lengths = np.diff(answers.starts) * (weights > 0)
+    return folds.first(np.searchsorted(np.cumsum([lengths[t].sum() for _, t in folds]), _ENOUGH) + 1)
+
+
+def fit_design(design, training, fitted):
+    """Weights of a design for the labels, jointly with the transitions; a `ChainFit`.
+
+    Where alpha is "auto", it is the penalty of least held-out loss, at the best beta.
+    ``fitted(params, alpha)`` builds the fitted energy.
+    """
+    joint = _Joint(design, training.answers)
+    folded = _Folded(joint, training)
+    if training.penalty.alpha == "auto":
+        trial = folded.choose(_first_alpha(design, training.objective.weights.sum()))
+    else:
+        trial = folded.trial(training.penalty.alpha, folded.init)
+    training = training.with_alpha(trial.alpha).replace(tol=max(training.tol, _TOL))
+    init = trial.params[0] if trial.params else joint.init()
+    minimum = joint.minimize(training, init, lambda p: fitted(joint.weights(p), trial.alpha))
+    return ChainFit(
+        fitted(joint.weights(minimum.params), trial.alpha),
+        alpha=trial.alpha,
+        converged=minimum.converged,
+        history=minimum.history,
+        transitions=joint.transitions(minimum.params),
+        parts=tuple(trial.parts),
+    )
+
+
+def _first_alpha(design, total):
+    """A strong penalty, for columns of the variances that matter."""
+    return float(_START * (_typical_variance(design) or 1.0) / total)
+
+
+def _typical_variance(design):
+    """The mean variance of the columns, weighted by itself: rare ones say little."""
+    variances = design.variances
+    return np.square(variances).sum() / max(variances.sum(), 1e-300)
+
+
+class _Joint:
+    """Parameters of a design above those of constant transitions, if the answers have such."""
+
+    def __init__(self, design, answers):
+        self.design, self.answers = design, answers
+        constant = answers.transitions is None and not answers.by_input
+        self.n_extra = answers.n_labels if constant else 0
+
+    def init(self):
+        return np.zeros((self.design.shape[1] + 1 + self.n_extra, self.answers.n_outputs))
+
+    def weights(self, params):
+        """Those of the design."""
+        return params[: len(params) - self.n_extra]
+
+    def transitions(self, params):
+        """Those of the parameters, or those given; None where they depend on the inputs."""
+        return params[-self.n_extra :] if self.n_extra else self.answers.transitions
+
+    def vjp_of(self, design):
+        def vjp(params, rows=None):
+            outputs, pullback = design.vjp(self.weights(params), rows)
+            if not self.n_extra:
+                return outputs, pullback
+            outputs = np.concatenate([outputs, params[-self.n_extra :]])
+
+            def joint_pullback(gradient):
+                labels, transitions = gradient[: -self.n_extra], gradient[-self.n_extra :]
+                return np.concatenate([pullback(labels), transitions])
+
+            return outputs, joint_pullback
+
+        return vjp
+
+    def minimize(self, training, init, fitted=None, design=None):
+        scale = np.concatenate([self.design.scale, np.ones((self.n_extra, 1))])
+        curvature = _CURVATURE * (1 + _typical_variance(self.design) * np.square(scale))
+        vjp = self.vjp_of(self.design if design is None else design)
+        return training.minimize(init, vjp, scale, fitted, curvature=curvature)
+
+
+class _Trial(NamedTuple):
+    """Fits with one penalty: parameters and held-out sequences of each fold, and their loss."""
+
+    alpha: float
+    params: list
+    parts: list
+    loss: float
+
+
+class _Folded:
+    """Fits on folds, each started from the last."""
+
+    def __init__(self, joint, training):
+        self.joint = joint
+        self.training = training.replace(report=None, tol=max(training.tol, _PATH_TOL))
+        objective, rows = training.objective, training.answers.rows
+        self.folds = [
+            (objective.take(train), joint.design.take(rows(train)), test, rows(test))
+            for train, test in training.folds
+            if objective.weights[train].any() and objective.weights[test].any()
+        ]
+        self.init = [joint.init()] * len(self.folds)
+
+    def choose(self, first):
+        """The trial of least loss: penalties fall by tens while that gains, or else rise, and one
+        between the best two is tried in the end."""
+        trials = [self.trial(first, self.init)]
+        if not self.folds:
+            return trials[0]
+        for factor in (_FACTOR, 1 / _FACTOR):
+            while len(trials) < _LONGEST_PATH:
+                last = trials[-1]
+                trials.append(self.trial(last.alpha * factor, last.params))
+                if trials[-1].loss >= last.loss * (1 - _GAIN):
+                    break
+            if len(trials) > 2:
+                break
+            trials.reverse()
+        best, second = sorted(trials, key=lambda trial: trial.loss)[:2]
+        between = self.trial(float(np.sqrt(best.alpha * second.alpha)), best.params)
+        return min(best, between, key=lambda trial: trial.loss)
+
+    def trial(self, alpha, starts):
+        """Fits with a penalty, from these parameters of each fold."""
+        training = self.training.with_alpha(alpha)
+        params = [
+            self.joint.minimize(training.replace(objective=part), start, design=design).params
+            for (part, design, _, _), start in zip(self.folds, starts, strict=True)
+        ]
+        parts = self._held_out(params)
+        return _Trial(alpha, params, parts, _loss_of(parts) if parts else np.inf)
+
+    def _held_out(self, params):
+        objective, vjp = self.training.objective, self.joint.vjp_of(self.joint.design)
+        return [
+            HeldOutChains(
+                test,
+                objective.weights[test],
+                objective.answers.take(test).distribution(vjp(p, rows)[0]),
+            )
+            for (_, _, test, rows), p in zip(self.folds, params, strict=True)
+        ]
+
+
+def _loss_of(parts):
+    """Mean negative log-likelihood at the best beta, in nats for each sequence."""
+    beta = _beta_of(parts)
+    total = 0.0
+    for _, weights, gibbs in parts:
+        correct = gibbs.energies_of(gibbs.chains.labels)
+        total += weights @ (beta * correct + gibbs.at(beta).log_z)
+    return float(total / sum(part.weights.sum() for part in parts))
+
+
+def _fit_stacked(energy, inputs, training):
+    answers, weights = training.answers, training.objective.weights
+    rows = answers.rows
+    labels = Labels(answers.labels, answers.n_labels)
+    flat = training.replace(
+        objective=Objective(labels, training.objective.loss, answers.per_row(weights)),
+        folds=Folds(tuple((rows(train), rows(test)) for train, test in training.folds)),
+        calibrates=True,
+    )
+    result = energy.fit(inputs, flat)
+    sequences = training.folds.samples
+    _, outputs = flat.held_out_outputs(result, inputs)
+    objective = training.objective.take(sequences)
+    scale, transitions = _transitions_of(outputs, training.replace(objective=objective))
+    gibbs = objective.answers.with_transitions(transitions).distribution(scale * outputs)
+    return ChainFit(
+        result.energy,
+        alpha=result.alpha,
+        converged=result.converged,
+        history=result.history,
+        n_iter=result.n_iter,
+        transitions=transitions,
+        scale=scale,
+        parts=(HeldOutChains(sequences, objective.weights, gibbs),),
+    )
+
+
+def _transitions_of(outputs, training):
+    """A scale of outputs (m, o) of labels, and transitions, of greatest penalised likelihood."""
+    objective, k = training.objective, training.answers.n_labels
+    answers = objective.answers.of_loss(NLL())
+    given = answers.transitions
+    energies = Labels.arrange(outputs)[0] if outputs.shape[1] == 1 else -outputs
+    init = np.zeros((1 + k * (given is None), k))
+    init[0] = 1.0 / k
+
+    def vjp(params, rows=None):
+        part = -energies * params[0].sum()
+
+        def pullback(gradient):
+            by_scale = -float(np.vdot(gradient[: len(energies)], energies))
+            return np.concatenate([np.full((1, k), by_scale), gradient[len(energies) :]])
+
+        return np.concatenate([part, params[1:]]), pullback
+
+    likelihood = training.replace(
+        objective=objective.replace(loss=NLL(), answers=answers), solver="lbfgs", report=None
+    )
+    likelihood = likelihood.with_alpha(1 / objective.weights.sum())  # as one pseudo-observation
+    scale = np.concatenate([np.zeros((1, k)), np.ones((len(init) - 1, k))])
+    params = likelihood.minimize(init, vjp, scale).params
+    return float(params[0].sum()), params[1:] if given is None else given
