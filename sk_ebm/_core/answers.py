@@ -35,6 +35,8 @@ class Answers:
     - ``diagonal(curvature, outputs)``: diagonal (m, o) of a loss curvature, seen from the outputs;
     - ``curvature(by_energies, outputs, pullback)``: the whole of it, diagonal and product, made of
       ``arrange`` and ``diagonal`` unless something cheaper is possible;
+    - ``linked``: whether energies of their parts are added to those of links between them, and
+      ``distribution(outputs)`` is a `ChainGibbs`;
     - ``blocks``: triples (samples, rows, answers) where samples are arranged apart, since their
       numbers of candidates differ: then ``target``, ``log_measure``, ``arrange`` and ``diagonal``
       are those of the answers of each block, and ``positions_in_blocks`` (m,) is the position of
@@ -45,6 +47,7 @@ class Answers:
     shift_axis: int | None = None
     columns = None
     blocks = None
+    linked = False
 
     def gibbs(self, outputs, offset=None, dtype=None):
         """The Gibbs distribution of outputs (m, o) plus an offset (m, o), and the pullback.

@@ -78,6 +78,10 @@ class Hierarchy:
         """Whether no two classes share a node."""
         return self.paths.nnz == self.paths.shape[0]
 
+    def of_outputs(self, by_output):
+        """Sums (K, ...) along paths of values (n_nodes, ...)."""
+        return self.paths @ by_output
+
     def arrange(self, outputs):
         """Energies (m, K) of outputs (m, n_nodes), and the pullback, as `Labels.arrange`."""
         paths = self.paths.astype(outputs.dtype, copy=False)

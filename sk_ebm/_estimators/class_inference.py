@@ -160,6 +160,21 @@ class ClassInference:
         rows = HeldOut.of_blocks(self._distributions(X), target, self.energy_)
         return np.where(self.classes_[target] == y, rows.surprisals, np.inf)
 
+    @by_structure
+    def predict_joint_proba(self, X, y):
+        """Probabilities p(y given x) of inputs with their answers; of whole sets of labels.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples,)
+        """
+        return np.exp(-self.pair_energies(X, y))
+
     @available_if(_has_free_energy)
     @by_structure
     def free_energy(self, X):

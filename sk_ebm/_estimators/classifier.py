@@ -1,5 +1,7 @@
 """EnergyClassifier: classification by energies."""
 
+from contextlib import suppress
+
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
@@ -17,6 +19,12 @@ from sk_ebm._core.sampled import candidates_of, check_candidates
 from sk_ebm._estimators import new_classes
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.class_inference import ClassInference
+from sk_ebm._estimators.label_sets import (
+    check_label_options,
+    fit_label_sets,
+    is_indicator,
+    takes_label_sets,
+)
 from sk_ebm._estimators.rejection import HeldOut, guarantee_of
 from sk_ebm._estimators.structures import by_structure
 from sk_ebm._tables.class_features import read_class_features
@@ -44,6 +52,13 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     those of the Gibbs distribution, p(y given x) = exp(-beta E(x, y)) / sum_y' exp(-beta E(x, y')).
     Its beta is learned on held-out samples, so that probabilities are calibrated whatever the loss
     and the penalty. Inference over the classes is exact, up to rounding (see ``recall``).
+
+    Where y is an indicator matrix (n_samples, n_labels) of 0 and 1, answers are sets of labels,
+    whose energy is the sum of those of the labels in the set, and of pairs of labels along a tree
+    (Chow and Liu, 1968). `predict` is then the set of least energy, (n_samples, n_labels),
+    `predict_proba` the probability of each label to be in the set, `decision_function` its log
+    odds; `energies` and `predict_joint_proba` take sets as a second argument, and `top_k` returns
+    sets (n_samples, k, n_labels), energies and probabilities. Inference over all sets is exact.
 
     Parameters
     ----------
@@ -120,6 +135,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
+        Of label sets, the columns of y.
     energy_ : Energy
         The fitted energy function.
     beta_ : float
@@ -143,6 +159,9 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         Its ``nodes``, the classes before the inner nodes, and ``paths``, a CSR array (n_classes,
         n_nodes) with a one for each node on the path of a class; with ``parents``. Nodes that all
         classes share, or that have the same classes below them as a child, are left out.
+    structure_ : LabelSetStructure
+        Of label sets: ``edges``, pairs of linked labels (n_labels - 1, 2), and their
+        ``link_energies``, those of having both labels.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         Weights of the negative energy; only where the energy is linear.
     intercept_ : ndarray of shape (1,) or (n_classes,)
@@ -229,8 +248,9 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         X : array-like or CSR matrix of shape (n_samples, n_features)
             float32 stays float32, sparse stays sparse. Trees, experts and sums of them also take
             frames and text as they are.
-        y : array-like of shape (n_samples,)
-            At least two classes.
+        y : array-like of shape (n_samples,), or array-like or sparse matrix of shape \
+                (n_samples, n_labels)
+            At least two classes; or sets of labels, two columns or more of 0 and 1.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, not all zero. A row of weight 2 equals two rows, so that their sum counts
             the rows: where it is well below one, probabilities are nearly those of chance.
@@ -251,13 +271,10 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             If the data or a parameter are out of range. A fitted estimator stays as it was.
         """
         with self._keeping_fitted():
-            energy, loss = self._resolved_components()
-            check_flag("calibrate", self.calibrate)
-            check_number("recall", self.recall, 0)
-            check_number("recall", self.recall, 0, 1, closed=True)
-            check_candidates(energy, self.negatives, self.proposal, self.solver)
-            check_parents(self.parents, self.negatives)
-            self._rejects()
+            if is_indicator(y):
+                return self._fit_label_sets(X, y, sample_weight, groups, class_features)
+            energy, loss = self._resolved_components("classes" if self.parents is None else "parts")
+            self._check_parameters(energy)
             described = new_classes.read_classes(class_features, energy)
             given = X, y
             X, y = self._validated(energy, X, y)
@@ -280,7 +297,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
                 fitted = self._fit_component(
                     energy, loss, X, answers, weights, folds, report, class_features=features
                 )
-                for name in self._learned_by_calibration:
+                for name in (*self._learned_by_calibration, "structure_"):
                     vars(self).pop(name, None)  # of an earlier fit
                 self._class_columns = None if described is None else described.columns
                 vars(self).update(fitted.attributes)
@@ -290,14 +307,36 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
                 self._warn_unconverged(fitted.n_iter)
             return self
 
+    def _check_parameters(self, energy):
+        """Raise an error if a parameter of its own is out of range."""
+        check_flag("calibrate", self.calibrate)
+        check_number("recall", self.recall, 0)
+        check_number("recall", self.recall, 0, 1, closed=True)
+        check_candidates(energy, self.negatives, self.proposal, self.solver)
+        check_parents(self.parents, self.negatives)
+        self._rejects()
+
+    def _fit_label_sets(self, X, y, sample_weight, groups, class_features):
+        energy, loss = self._resolved_components("parts")
+        check_label_options(self, class_features)
+        self._check_parameters(energy)
+        attributes, converged = fit_label_sets(self, energy, loss, (X, y), sample_weight, groups)
+        for name in (*self._learned_by_calibration, "hierarchy_"):
+            vars(self).pop(name, None)  # of an earlier fit
+        self._class_columns = None
+        vars(self).update(attributes)
+        if not converged:
+            self._warn_unconverged(self.n_iter_)
+        return self
+
     @by_structure
     def score(self, X, y, sample_weight=None):
-        """Accuracy of `predict`.
+        """Accuracy of `predict`; of label sets, the share that is predicted as a whole.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
         sample_weight : array-like of shape (n_samples,), default=None
 
         Returns
@@ -515,24 +554,29 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
                 f"got {given!r}."
             )
 
-    @property
-    def _answer_kind(self):
-        return "classes" if self.parents is None else "parts"
+    def _rng(self):
+        return check_random_state(self.random_state)
 
     def _keep_hierarchy(self, hierarchy):
         vars(self).pop("hierarchy_", None)  # of an earlier fit
         if hierarchy is not None:
             self.hierarchy_ = hierarchy
 
-    def _of_classes(self, by_output):
-        """Sums of values (o, ...) of the outputs for each class; they themselves, if flat."""
-        hierarchy = vars(self).get("hierarchy_")
-        return by_output if hierarchy is None else hierarchy.paths @ by_output
+    def _by_answer(self, by_output):
+        """Values (o, ...) of the outputs for each class or label."""
+        parts = vars(self).get("structure_", vars(self).get("hierarchy_"))
+        return parts.of_outputs(by_output) if hasattr(parts, "of_outputs") else by_output
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        with suppress(ValueError):  # a bad energy is for fit to refuse
+            tags.classifier_tags.multi_label = takes_label_sets(self, self._resolved_energy())
+        return tags
 
     @property
     def coef_(self):
-        return self._of_classes(self._linear("coef_").T)
+        return self._by_answer(self._linear("coef_").T)
 
     @property
     def intercept_(self):
-        return self._of_classes(self._linear("intercept_"))
+        return self._by_answer(self._linear("intercept_"))

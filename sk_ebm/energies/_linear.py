@@ -5,7 +5,6 @@ from copy import copy
 import numpy as np
 from scipy import sparse
 
-from sk_ebm._core.chains import Chains
 from sk_ebm._core.sampled import Sampled
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.memory import check_fits_in_memory
@@ -64,7 +63,7 @@ class LinearEnergy(Energy):
         if isinstance(answers, Sampled):
             return self._fit_sampled(inputs, training)
         design = self._design(inputs, training)
-        if isinstance(answers, Chains):
+        if answers.linked:
             return fit_design(design, training, lambda *found: self._fitted(design, *found))
         init = np.zeros((design.shape[1] + 1, answers.n_outputs))
         if training.objective.loss.second_derivatives != "continuous":
