@@ -9,6 +9,7 @@ from scipy.special import expit
 from sk_ebm._core.label_sets import LabelTree, LinkedLabels, chow_liu
 
 _LEAST_SCALE = 1e-3  # of outputs, relative to the first guess
+_TOL, _GRADIENT_TOL = 1e-9, 1e-6  # of the likelihood of held-out rows, relative and in nats
 
 
 class Links(NamedTuple):
@@ -79,49 +80,79 @@ def learn_links(outputs, indicator, weights, scale, beta=None):
     """
     outputs = scale * np.asarray(outputs, dtype=float)
     tree = chow_liu(indicator - expit(outputs), weights)
-    n_labels = indicator.shape[1]
     likelihood = _Likelihood(outputs, indicator, weights, tree)
-    start = np.concatenate([[1.0], np.zeros(2 * n_labels - 1)])
-    bounds = [(_LEAST_SCALE, None) if beta is None else (beta / scale,) * 2]
-    bounds += [(None, None)] * (len(start) - 1)
+    start = np.zeros(2 * len(tree.order))
     start[0] = 1.0 if beta is None else beta / scale
-    minimum = minimize(likelihood, start, jac=True, method="L-BFGS-B", bounds=bounds)
-    found = minimum.x
-    beta = scale * found[0]
-    bias, of_edges = found[1 : n_labels + 1] / beta, found[n_labels + 1 :] / beta
-    return Links(tree, bias, of_edges, float(beta), likelihood.loss(found))
+    bounds = [(_LEAST_SCALE, None) if beta is None else (start[0], start[0])]
+    bounds += [(None, None)] * (len(start) - 1)
+    units = likelihood.units
+    minimum = minimize(
+        lambda moved: likelihood(moved / units, units),
+        start * units,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=np.array(bounds, dtype=float) * units[:, None],
+        options={"ftol": _TOL, "gtol": _GRADIENT_TOL},
+    )
+    found = minimum.x / units
+    factor, bias, of_edges = likelihood.parts(found)
+    beta = scale * factor
+    return Links(tree, bias / beta, of_edges / beta, float(beta), likelihood.loss(found))
 
 
 class _Likelihood:
-    """Penalised negative log-likelihood and its gradient by scale, biases and weights of edges."""
+    """Penalised negative log-likelihood and its gradient by scale, biases and weights of edges.
+
+    Products of linked labels are those of their deviations from their shares, so that weights and
+    biases hardly depend on each other.
+    """
 
     def __init__(self, outputs, indicator, weights, tree):
         self.outputs, self.indicator, self.tree = outputs, indicator, tree
         self.shares, self.strength = weights / weights.sum(), 1 / weights.sum()
+        self.means = self.shares @ indicator
+        self.parents, self.children = tree.edges.T
         self.prior = np.zeros(2 * len(tree.order))
         self.prior[0] = 1.0
 
+    @property
+    def units(self):
+        """Roots of the second derivatives where labels are independent, with these shares."""
+        variances = self.means * (1 - self.means)
+        of_scale = np.sum(variances * (self.shares @ np.square(self.outputs)))
+        of_edges = variances[self.parents] * variances[self.children]
+        return np.sqrt(np.concatenate([[of_scale], variances, of_edges]) + self.strength)
+
+    def parts(self, params):
+        """The scale, biases (L,) and weights of edges (L - 1,)."""
+        n_labels = len(self.means)
+        bias, of_edges = params[1 : n_labels + 1].copy(), params[n_labels + 1 :]
+        np.subtract.at(bias, self.parents, of_edges * self.means[self.children])
+        np.subtract.at(bias, self.children, of_edges * self.means[self.parents])
+        return params[0], bias, of_edges
+
     def _gibbs(self, params):
-        n_labels = len(self.tree.order)
-        log_odds = params[0] * self.outputs + params[1 : n_labels + 1]
-        links = Links(self.tree, 0.0, params[n_labels + 1 :], 1.0)
-        return links.distribution(log_odds, self.indicator)
+        scale, bias, of_edges = self.parts(params)
+        links = Links(self.tree, 0.0, of_edges, 1.0)
+        return links.distribution(scale * self.outputs + bias, self.indicator)
 
     def loss(self, params):
         """Mean negative log-likelihood."""
         gibbs = self._gibbs(params)
         return float(self.shares @ (gibbs.log_z + gibbs.energies_of(gibbs.chains.labels)))
 
-    def __call__(self, params):
+    def __call__(self, params, units):
+        """The value, and its gradient by the parameters times their units."""
         gibbs = self._gibbs(params)
         labels = gibbs.chains.labels
         value = self.shares @ (gibbs.log_z + gibbs.energies_of(labels))
         errors = gibbs.marginals[:, 1].reshape(self.outputs.shape) - self.indicator
         errors *= self.shares[:, None]
-        of_edges = gibbs.pair_marginals(self.shares) - gibbs.pairs_of(labels, self.shares)
-        gradient = np.concatenate(
-            [[np.vdot(errors, self.outputs)], errors.sum(axis=0), of_edges[:, 1, 1]]
-        )
+        by_bias = errors.sum(axis=0)
+        pairs = gibbs.pair_marginals(self.shares) - gibbs.pairs_of(labels, self.shares)
+        by_edges = pairs[:, 1, 1] - self.means[self.children] * by_bias[self.parents]
+        by_edges -= self.means[self.parents] * by_bias[self.children]
+        gradient = np.concatenate([[np.vdot(errors, self.outputs)], by_bias, by_edges])
         deviation = params - self.prior
         value += 0.5 * self.strength * deviation @ deviation
-        return value, gradient + self.strength * deviation
+        return value, (gradient + self.strength * deviation) / units
