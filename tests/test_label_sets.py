@@ -345,11 +345,13 @@ def test_bad_label_sets_are_refused(change, message, data):
         {"reject": "false_alarm"},
         {"parents": {0: "a"}},
         {"negatives": 3},
+        {"transitions": "none"},
+        {"constraints": "bio"},
     ],
     ids=str,
 )
 def test_options_of_classes_are_refused(options, data):
-    with pytest.raises(ValueError, match=f"{next(iter(options))} is of classes"):
+    with pytest.raises(ValueError, match=f"{next(iter(options))} is of other answers"):
         EnergyClassifier(**options).fit(*data[:2])
 
 
@@ -363,6 +365,13 @@ def test_energies_of_classes_alone_are_refused(energy, data):
 def test_what_is_of_classes_says_so(method, fitted, data):
     with pytest.raises(AttributeError, match="fitted to sets of labels"):
         getattr(fitted, method)(data[2])
+
+
+def test_sequences_and_calibration_are_of_other_answers(fitted, data):
+    with pytest.raises(ValueError, match="sequences= names the sequence"):
+        fitted.predict(data[2], sequences=np.zeros(200))
+    with pytest.raises(AttributeError, match="fitted to sets of labels"):
+        fitted.conformalize(*data[2:])
 
 
 def test_other_numbers_of_columns_are_refused(fitted, data):

@@ -210,6 +210,10 @@ class ChainGibbs:
         """The same energies at another inverse temperature."""
         return ChainGibbs(self.chains, self.unary, self.transitions, beta)
 
+    def scaled(self, factor):
+        """The distribution of these energies times a factor."""
+        return ChainGibbs(self.chains, factor * self.unary, factor * self.transitions, self.beta)
+
     @cached_property
     def _potentials(self):
         """(block, forest, unary, pairwise) of each block: log potentials at beta."""

@@ -184,6 +184,10 @@ class LinkedLabelSets(LabelSets):
     def target(self):
         return np.zeros(len(self), dtype=int)
 
+    def of_loss(self, loss):
+        """The same for another loss."""
+        return LinkedLabelSets(self.indicator, self.tree, self.transitions, loss)
+
     @property
     def _positions(self):
         return LinkedLabels(self.indicator, self.tree, self.transitions, self.loss)

@@ -55,7 +55,7 @@ class ClassInference:
     """Inference over classes: a mixin of `EnergyClassifier`."""
 
     @by_structure
-    def top_k(self, X, k=10):
+    def top_k(self, X, k=10, *, sequences=None):
         """The k classes of least energy of each row, the best first, and their probabilities.
 
         Of very many classes no more than a block is held at once. See ``recall`` for when this is
@@ -66,6 +66,8 @@ class ClassInference:
         X : array-like or CSR matrix of shape (n_samples, n_features)
         k : int, default=10
             At least 1; all classes, where it is larger than their number.
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -89,12 +91,14 @@ class ClassInference:
         return self.classes_[classes], energies, np.exp(logs)
 
     @by_structure
-    def predict(self, X):
+    def predict(self, X, *, sequences=None):
         """The class of least energy; see ``recall`` for when it is exact, and ``reject``.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -109,12 +113,14 @@ class ClassInference:
         return np.where(rejected, np.asarray(self.reject_label, dtype=common), classes)
 
     @by_structure
-    def least_energy(self, X):
+    def least_energy(self, X, *, sequences=None):
         """min_y E(x, y), the energy of the decision: low where some class fits x.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -140,7 +146,7 @@ class ClassInference:
         return self._join(X, lambda gibbs: (self._of_inputs(gibbs),))[0]
 
     @by_structure
-    def pair_energies(self, X, y):
+    def pair_energies(self, X, y, *, sequences=None):
         """Energies -log p(y given x) of inputs with their answers, in nats.
 
         Parameters
@@ -148,6 +154,8 @@ class ClassInference:
         X : array-like or CSR matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
             A class that is not in ``classes_`` has p = 0, and infinite energy.
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -160,24 +168,50 @@ class ClassInference:
         rows = HeldOut.of_blocks(self._distributions(X), target, self.energy_)
         return np.where(self.classes_[target] == y, rows.surprisals, np.inf)
 
-    @by_structure
-    def predict_joint_proba(self, X, y):
-        """Probabilities p(y given x) of inputs with their answers; of whole sets of labels.
+    def predict_joint_proba(self, X, y, *, sequences=None):
+        """Probabilities p(y given x) of inputs with their answers: classes, whole sets of labels or
+        whole label sequences.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
         probabilities : ndarray of shape (n_samples,)
         """
-        return np.exp(-self.pair_energies(X, y))
+        return np.exp(-self.pair_energies(X, y, sequences=sequences))
+
+    def predict_sequence_proba(self, X, y, *, sequences=None):
+        """Probabilities of whole label sequences, at ``beta_``.
+
+        Parameters
+        ----------
+        X : list of arrays, CSR matrices or lists of dictionaries, or one flat table
+        y : list of arrays, or array-like of shape (n_samples,)
+            Labels seen in fit.
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row of a flat table.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_sequences,)
+        """
+        check_is_fitted(self)
+        structure = vars(self).get("structure_")
+        if not hasattr(structure, "predict_sequence_proba"):
+            raise ValueError(
+                "predict_sequence_proba needs a classifier that is fitted to label sequences: give "
+                "fit lists of sequences, or a flat table and sequences=."
+            )
+        return structure.predict_sequence_proba(self, X, y, sequences=sequences)
 
     @available_if(_has_free_energy)
     @by_structure
-    def free_energy(self, X):
+    def free_energy(self, X, *, sequences=None):
         """F(x) = -(1/beta) log sum_y exp(-beta E(x, y)): low where some class fits x.
 
         Not there where the energy is a classifier with probabilities: its energies are
@@ -186,6 +220,8 @@ class ClassInference:
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -194,12 +230,16 @@ class ClassInference:
         return self._join(X, lambda gibbs: (gibbs.free_energy,))[0]
 
     @by_structure
-    def energies(self, X):
+    def energies(self, X, y=None, *, sequences=None):
         """Energies of all classes, low where the class fits.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        y : default=None
+            Answers whose energies are asked for, where these are not classes: label sequences.
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -211,15 +251,19 @@ class ClassInference:
         ValueError
             If they exceed the available memory: use `top_k`.
         """
+        if y is not None:
+            raise ValueError("y must be None where answers are classes: all of them are returned.")
         return self._of_all(X, lambda gibbs: gibbs.energies)
 
     @by_structure
-    def decision_function(self, X):
+    def decision_function(self, X, *, sequences=None):
         """Negative energies; with two classes E_0 - E_1, positive for the second class.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -236,12 +280,14 @@ class ClassInference:
         return np.negative(energies, out=energies)
 
     @by_structure
-    def predict_proba(self, X):
+    def predict_proba(self, X, *, sequences=None):
         """Gibbs probabilities of the classes at inverse temperature ``beta_``.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -255,12 +301,14 @@ class ClassInference:
         return self._of_all(X, lambda gibbs: gibbs.probabilities)
 
     @by_structure
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X, *, sequences=None):
         """Logarithms of the Gibbs probabilities, in nats, accurate where these underflow.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -274,7 +322,7 @@ class ClassInference:
         return self._of_all(X, lambda gibbs: gibbs.log_probabilities)
 
     @by_structure
-    def predict_set(self, X, coverage=0.9, by_class=False, sparse=False):
+    def predict_set(self, X, coverage=0.9, by_class=False, sparse=False, *, sequences=None):
         """All classes whose energy -log p(y given x) is below a conformal threshold.
 
         Of new rows, at least a share ``coverage`` has its correct class in the set, on average
@@ -292,6 +340,8 @@ class ClassInference:
             each class.
         sparse : bool, default=False
             Whether to return a CSR array, of which very many classes take little memory.
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------

@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._core.hierarchy import check_parents, labels_of
+from sk_ebm._core.label_schemes import check_constraints
 from sk_ebm._core.sampled import candidates_of, check_candidates
 from sk_ebm._estimators import new_classes
 from sk_ebm._estimators.base import EnergyEstimator
@@ -26,11 +27,19 @@ from sk_ebm._estimators.label_sets import (
     takes_label_sets,
 )
 from sk_ebm._estimators.rejection import HeldOut, guarantee_of
-from sk_ebm._estimators.structures import by_structure
+from sk_ebm._estimators.sequences import (
+    TRANSITIONS,
+    check_sequence_parameters,
+    fit_sequences,
+    has_sequences,
+)
+from sk_ebm._estimators.structures import by_structure, check_no_sequences
 from sk_ebm._tables.class_features import read_class_features
+from sk_ebm._tables.sequences import check_same_form
 from sk_ebm._utils.fit_arguments import many_classes_expected
 from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
 from sk_ebm._utils.validation import (
+    check_choice,
     check_flag,
     check_largest_weight,
     check_number,
@@ -127,6 +136,13 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         of the nodes on its path, so that classes of few rows share what they have in common. For
         energies that can have any number of outputs: "linear", "kernel", "mlp", "trees", and sums
         of these.
+    transitions : {"constant", "input", "none"}, default="constant"
+        Of label sequences: whether the energy of two neighbouring labels is a constant of each
+        pair, or linear in the inputs of the later one (energies "linear" and "kernel"), or zero,
+        so that positions are independent.
+    constraints : {"bio", "iobes"}, list of pairs or None, default=None
+        Of label sequences: which transitions cannot be. "bio" and "iobes" are those of tags of
+        entities, such as "I-PER" after "O"; pairs are (label, next label).
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -162,6 +178,8 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     structure_ : LabelSetStructure
         Of label sets: ``edges``, pairs of linked labels (n_labels - 1, 2), and their
         ``link_energies``, those of having both labels.
+    transitions_ : ndarray of shape (n_classes, n_classes)
+        Negative energies of a label and the next, of label sequences.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         Weights of the negative energy; only where the energy is linear.
     intercept_ : ndarray of shape (1,) or (n_classes,)
@@ -195,6 +213,21 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         "reject_threshold_",
         "guarantee_",
     )
+    _learned_of_others = (
+        "structure_",
+        "hierarchy_",
+        "transitions_",
+        "_held_out_sequences",
+        "inference_",
+    )
+
+    # Requested by default where metadata is routed, so that searches and pipelines pass it on.
+    __metadata_request__fit = {"sequences": True}
+    __metadata_request__score = {"sequences": True}
+    __metadata_request__predict = {"sequences": True}
+    __metadata_request__predict_proba = {"sequences": True}
+    __metadata_request__predict_log_proba = {"sequences": True}
+    __metadata_request__decision_function = {"sequences": True}
 
     def __init__(
         self,
@@ -216,6 +249,8 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         proposal="frequency",
         recall=0.95,
         parents=None,
+        transitions="constant",
+        constraints=None,
         n_jobs=None,
         random_state=None,
     ):
@@ -236,21 +271,25 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         self.proposal = proposal
         self.recall = recall
         self.parents = parents
+        self.transitions = transitions
+        self.constraints = constraints
         self.n_jobs = n_jobs
         self.random_state = random_state
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None, groups=None, class_features=None):
+    def fit(self, X, y, sample_weight=None, groups=None, class_features=None, *, sequences=None):
         """Fit the energy function and learn beta.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
             float32 stays float32, sparse stays sparse. Trees, experts and sums of them also take
-            frames and text as they are.
+            frames and text as they are. Label sequences: a list with an array, a CSR matrix or a
+            list of dictionaries for each sequence, with a row for each position.
         y : array-like of shape (n_samples,), or array-like or sparse matrix of shape \
                 (n_samples, n_labels)
-            At least two classes; or sets of labels, two columns or more of 0 and 1.
+            At least two classes. Label sets: two columns or more of 0 and 1. Label sequences: a
+            list with the labels of each sequence.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, not all zero. A row of weight 2 equals two rows, so that their sum counts
             the rows: where it is well below one, probabilities are nearly those of chance.
@@ -260,6 +299,10 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             Numbers that describe each class: a mapping of classes to features, or a frame indexed
             by class. Vectors of classes of few rows are then shrunk towards what these predict
             (energy="embedding"). Other classes may be among them.
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, where X is a flat table of label sequences; rows keep their
+            order within each. Folds then never cut a sequence. Of lists of sequences,
+            ``sample_weight`` and ``groups`` have one entry for each.
 
         Returns
         -------
@@ -271,73 +314,97 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             If the data or a parameter are out of range. A fitted estimator stays as it was.
         """
         with self._keeping_fitted():
-            if is_indicator(y):
-                return self._fit_label_sets(X, y, sample_weight, groups, class_features)
-            energy, loss = self._resolved_components("classes" if self.parents is None else "parts")
-            self._check_parameters(energy)
-            described = new_classes.read_classes(class_features, energy)
-            given = X, y
-            X, y = self._validated(energy, X, y)
-            with many_classes_expected():
-                check_classification_targets(y)
-            weights = self._weights(X, y, sample_weight)
-            answers = candidates_of(
-                labels_of(y, self.parents), energy, self.negatives, self.proposal, self.solver
-            )
-            self.classes_ = answers.classes
-            if len(np.unique(answers.target[weights > 0])) < 2:
-                raise ValueError(
-                    f"y must hold at least two classes with positive weight, got one class: "
-                    f"{self.classes_.tolist()}."
-                )
-            self._check_reject_label()
-            folds = self._known_folds(X, y, groups, answers, weights)
-            with self._reporting(*given) as report:
-                features = None if described is None else described.of(self.classes_)
-                fitted = self._fit_component(
-                    energy, loss, X, answers, weights, folds, report, class_features=features
-                )
-                for name in (*self._learned_by_calibration, "structure_"):
-                    vars(self).pop(name, None)  # of an earlier fit
-                self._class_columns = None if described is None else described.columns
-                vars(self).update(fitted.attributes)
-                self.inference_ = self._inference(answers)
-                self._keep_hierarchy(answers.hierarchy)
-            if not fitted.converged:
-                self._warn_unconverged(fitted.n_iter)
+            nested = has_sequences(X, sequences)
+            sets = not nested and is_indicator(y)
+            energy, loss = self._checked_components(parts=sets or self.parents is not None)
+            given = X, y, sample_weight, groups, class_features
+            if nested:
+                self._fit_sequences(energy, loss, *given, sequences)
+            elif sets:
+                self._fit_label_sets(energy, loss, *given)
+            else:
+                check_same_form(X, y)
+                self._fit_classes(energy, loss, *given)
             return self
 
-    def _check_parameters(self, energy):
-        """Raise an error if a parameter of its own is out of range."""
+    def _checked_components(self, parts):
+        """Energy and loss, after checking every parameter; of ``parts`` of a larger answer."""
+        energy, loss = self._resolved_components("parts" if parts else "classes")
         check_flag("calibrate", self.calibrate)
         check_number("recall", self.recall, 0)
         check_number("recall", self.recall, 0, 1, closed=True)
         check_candidates(energy, self.negatives, self.proposal, self.solver)
         check_parents(self.parents, self.negatives)
+        check_choice("transitions", self.transitions, TRANSITIONS)
+        check_constraints(self.constraints)
         self._rejects()
+        return energy, loss
 
-    def _fit_label_sets(self, X, y, sample_weight, groups, class_features):
-        energy, loss = self._resolved_components("parts")
-        check_label_options(self, class_features)
-        self._check_parameters(energy)
-        attributes, converged = fit_label_sets(self, energy, loss, (X, y), sample_weight, groups)
-        for name in (*self._learned_by_calibration, "hierarchy_"):
-            vars(self).pop(name, None)  # of an earlier fit
-        self._class_columns = None
-        vars(self).update(attributes)
+    def _fit_classes(self, energy, loss, X, y, sample_weight, groups, class_features):
+        described, given = new_classes.read_classes(class_features, energy), (X, y)
+        X, y = self._validated(energy, X, y)
+        with many_classes_expected():
+            check_classification_targets(y)
+        weights = self._weights(X, y, sample_weight)
+        answers = candidates_of(
+            labels_of(y, self.parents), energy, self.negatives, self.proposal, self.solver
+        )
+        self.classes_ = answers.classes
+        if len(np.unique(answers.target[weights > 0])) < 2:
+            raise ValueError(
+                f"y must hold at least two classes with positive weight, got one class: "
+                f"{self.classes_.tolist()}."
+            )
+        self._check_reject_label()
+        folds = self._known_folds(X, y, groups, answers, weights)
+        with self._reporting(*given) as report:
+            features = None if described is None else described.of(self.classes_)
+            fitted = self._fit_component(
+                energy, loss, X, answers, weights, folds, report, class_features=features
+            )
+            self._forget()
+            self._class_columns = None if described is None else described.columns
+            vars(self).update(fitted.attributes)
+            self.inference_ = self._inference(answers)
+            if answers.hierarchy is not None:
+                self.hierarchy_ = answers.hierarchy
+        if not fitted.converged:
+            self._warn_unconverged(fitted.n_iter)
+
+    def _fit_sequences(self, energy, loss, X, y, weights, groups, class_features, sequences):
+        check_sequence_parameters(self, class_features)
+        with self._reporting(X, y):
+            learned, converged = fit_sequences(self, energy, loss, X, y, weights, groups, sequences)
+            self._forget()
+            vars(self).update(learned)
         if not converged:
             self._warn_unconverged(self.n_iter_)
-        return self
+
+    def _fit_label_sets(self, energy, loss, X, y, weights, groups, class_features):
+        check_label_options(self, class_features)
+        learned, converged = fit_label_sets(self, energy, loss, (X, y), weights, groups)
+        self._forget()
+        vars(self).update(learned)
+        if not converged:
+            self._warn_unconverged(self.n_iter_)
+
+    def _forget(self):
+        """Leave out what an earlier fit, perhaps of other answers, has learned."""
+        for name in (*self._learned_by_calibration, *self._learned_of_others):
+            vars(self).pop(name, None)
 
     @by_structure
-    def score(self, X, y, sample_weight=None):
-        """Accuracy of `predict`; of label sets, the share that is predicted as a whole.
+    def score(self, X, y, sample_weight=None, *, sequences=None):
+        """Accuracy of `predict`; of label sequences, that of single labels;
+        of label sets, that of whole sets.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
         sample_weight : array-like of shape (n_samples,), default=None
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
@@ -455,8 +522,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         factors = compute_sample_weight(self.class_weight, self.classes_[target])
         return weights / np.where(factors > 0, factors, 1)
 
-    @by_structure
-    def conformalize(self, X, y, sample_weight=None):
+    def conformalize(self, X, y, sample_weight=None, *, sequences=None):
         """Calibrate `predict_set` and ``reject`` on rows that the classifier was not fitted on.
 
         Coverage and guarantee then hold exactly, if new rows are exchangeable with these.
@@ -467,12 +533,19 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         y : array-like of shape (n_samples,)
             Of the classes in ``classes_``.
         sample_weight : array-like of shape (n_samples,), default=None
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
 
         Returns
         -------
         self
         """
         check_is_fitted(self)
+        structure = vars(self).get("structure_")
+        if structure is not None:
+            vars(self).update(structure.calibrated(self, X, y, sample_weight, sequences=sequences))
+            return self
+        check_no_sequences(sequences)
         y, weights = column_or_1d(y), check_sample_weight(sample_weight, X)
         check_consistent_length(X, y)
         if not np.isin(y, self.classes_).all():
@@ -556,11 +629,6 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
 
     def _rng(self):
         return check_random_state(self.random_state)
-
-    def _keep_hierarchy(self, hierarchy):
-        vars(self).pop("hierarchy_", None)  # of an earlier fit
-        if hierarchy is not None:
-            self.hierarchy_ = hierarchy
 
     def _by_answer(self, by_output):
         """Values (o, ...) of the outputs for each class or label."""

@@ -106,29 +106,37 @@ def _constant_labels(indicator, weights):
     return varying, np.log((n * shares + 0.5) / (n * (1 - shares) + 0.5))
 
 
-def _of_classes(classifier):
-    """Parameters that are given, but make sense for classes only: (name, value, default)."""
-    defaults = {"class_weight": None, "calibrate": False, "reject": None, "parents": None}
+def _of_other_answers(classifier):
+    """Parameters that are given, but make sense for other answers only: (name, value, default)."""
+    defaults = {
+        "class_weight": None,
+        "calibrate": False,
+        "reject": None,
+        "parents": None,
+        "constraints": None,
+    }
     given = [(name, getattr(classifier, name), value) for name, value in defaults.items()]
     given = [(name, value, default) for name, value, default in given if value is not default]
     if classifier.negatives not in ("auto", "all"):
         given.append(("negatives", classifier.negatives, "auto"))
+    if classifier.transitions != "constant":
+        given.append(("transitions", classifier.transitions, "constant"))
     return given
 
 
 def takes_label_sets(classifier, energy):
     """Whether a classifier of the energy can be fitted to label sets."""
     terms = energy.all_terms()
-    return all("values" in term.answers for term in terms) and not _of_classes(classifier)
+    return all("values" in term.answers for term in terms) and not _of_other_answers(classifier)
 
 
 def check_label_options(classifier, class_features):
-    """Raise a ValueError if something is given that is of classes."""
+    """Raise a ValueError if something is given that is of other answers."""
     if class_features is not None:
-        raise ValueError("class_features are of classes, and y holds sets of labels.")
-    for name, value, default in _of_classes(classifier):
+        raise ValueError("class_features are of other answers, and y holds sets of labels.")
+    for name, value, default in _of_other_answers(classifier):
         raise ValueError(
-            f"{name} is of classes, and y holds sets of labels: leave it at {default!r}, got "
+            f"{name} is of other answers, and y holds sets of labels: leave it at {default!r}, got "
             f"{value!r}."
         )
 
@@ -231,10 +239,6 @@ class LabelSetStructure(Structure):
             return np.maximum(gibbs.beta * energies + gibbs.log_z, 0)
 
         return self._of_pairs(classifier, X, y, surprisals)
-
-    def predict_joint_proba(self, classifier, X, y):
-        """p(y given x) of label sets, (n,)."""
-        return np.exp(-self.pair_energies(classifier, X, y))
 
     def score(self, classifier, X, y, sample_weight=None):
         """Share of the rows whose whole label set is predicted (subset accuracy)."""

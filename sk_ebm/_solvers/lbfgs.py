@@ -19,9 +19,10 @@ def lbfgs(
     """L-BFGS, for any loss and any parameters.
 
     Parameters are divided by the root of their second derivatives, about ``curvature`` of the loss
-    and l2 of the penalty. Steps satisfy the weak Wolfe conditions, with which quasi-Newton methods descend
-    along kinks too (Lewis and Overton, 2013). A step that fails is tried again along the gradient;
-    where that fails too, the gradient of a smooth convex problem tells whether it is the optimum.
+    and l2 of the penalty. Steps satisfy the weak Wolfe conditions, with which quasi-Newton methods
+    descend along kinks too (Lewis and Overton, 2013). A step that fails is tried again along the
+    gradient; where that fails too, the gradient of a smooth convex problem tells whether it is the
+    optimum.
 
     With l1 > 0 each parameter is the difference of two that are bounded below by zero, so that
     those without effect end exactly at zero (L-BFGS-B; Byrd, Lu, Nocedal and Zhu, 1995).

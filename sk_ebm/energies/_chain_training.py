@@ -10,7 +10,7 @@ from sk_ebm._core.classes import Labels
 from sk_ebm._core.folds import Folds
 from sk_ebm._core.objective import Objective
 from sk_ebm._core.training import FitResult
-from sk_ebm._utils.sklearn_private import take_rows
+from sk_ebm.energies._starts import least_scale
 from sk_ebm.losses import NLL
 
 _ENOUGH = 1000  # held-out positions, on which alpha and beta are then chosen
@@ -89,7 +89,9 @@ def chain_folds(training):
     if not len(folds):
         return folds
     lengths = np.diff(answers.starts) * (weights > 0)
-    return folds.first(np.searchsorted(np.cumsum([lengths[t].sum() for _, t in folds]), _ENOUGH) + 1)
+    return folds.first(
+        np.searchsorted(np.cumsum([lengths[t].sum() for _, t in folds]), _ENOUGH) + 1
+    )
 
 
 def fit_design(design, training, fitted):
@@ -99,22 +101,54 @@ def fit_design(design, training, fitted):
     ``fitted(params, alpha)`` builds the fitted energy.
     """
     joint = _Joint(design, training.answers)
-    folded = _Folded(joint, training)
-    if training.penalty.alpha == "auto":
-        trial = folded.choose(_first_alpha(design, training.objective.weights.sum()))
+    training = training.replace(tol=max(training.tol, _TOL))
+    smooth = training.objective.loss.second_derivatives == "continuous"
+    if smooth:
+        trial = _Folded(joint, training).chosen()
+        training = training.with_alpha(trial.alpha)
+        init = trial.params[0] if trial.params else joint.init()
     else:
-        trial = folded.trial(training.penalty.alpha, folded.init)
-    training = training.with_alpha(trial.alpha).replace(tol=max(training.tol, _TOL))
-    init = trial.params[0] if trial.params else joint.init()
+        training, init, trial = _from_likelihood(joint, training)
     minimum = joint.minimize(training, init, lambda p: fitted(joint.weights(p), trial.alpha))
+    parts = trial.parts
+    if not smooth:  # nor is the scale determined, or found in a few iterations
+        parts = _at_scale_of(minimum.params, trial, design)
     return ChainFit(
         fitted(joint.weights(minimum.params), trial.alpha),
         alpha=trial.alpha,
         converged=minimum.converged,
         history=minimum.history,
         transitions=joint.transitions(minimum.params),
-        parts=tuple(trial.parts),
+        parts=tuple(parts),
     )
+
+
+def _at_scale_of(params, trial, design):
+    """Held-out sequences with energies of the scale of the final parameters."""
+    spread = np.std(design.vjp(params[: design.shape[1] + 1])[0])
+    of_folds = [np.std(design.vjp(p[: design.shape[1] + 1])[0]) for p in trial.params]
+    return [
+        part._replace(gibbs=part.gibbs.scaled(spread / of_fold if of_fold > 0 else 1.0))
+        for part, of_fold in zip(trial.parts, of_folds, strict=True)
+    ]
+
+
+def _from_likelihood(joint, training):
+    """Training with a penalty, a start and a trial, all from the optimum of the likelihood."""
+    likelihood = _as_likelihood(training)
+    trial = _Folded(joint, likelihood).chosen()
+    likelihood, training = likelihood.with_alpha(trial.alpha), training.with_alpha(trial.alpha)
+    init = trial.params[0] if trial.params else joint.init()
+    optimum = joint.minimize(likelihood, init).params
+    scale = least_scale(training.objective, joint.vjp_of(joint.design), optimum)
+    starts = [scale * params for params in trial.params]
+    return training, scale * optimum, _Folded(joint, training).trial(trial.alpha, starts)
+
+
+def _as_likelihood(training):
+    training = training.as_likelihood()
+    answers = training.answers.of_loss(training.objective.loss)
+    return training.replace(objective=training.objective.replace(answers=answers))
 
 
 def _first_alpha(design, total):
@@ -192,11 +226,17 @@ class _Folded:
         ]
         self.init = [joint.init()] * len(self.folds)
 
-    def choose(self, first):
-        """The trial of least loss: penalties fall by tens while that gains, or else rise, and one
-        between the best two is tried in the end."""
-        trials = [self.trial(first, self.init)]
-        if not self.folds:
+    def chosen(self):
+        """The trial with the penalty, or that of least loss, where alpha is "auto".
+
+        Penalties fall by tens while that gains, or else rise, and one between the best two is
+        tried in the end.
+        """
+        alpha, given = self.training.penalty.alpha, self.training.penalty.alpha != "auto"
+        if not given:
+            alpha = _first_alpha(self.joint.design, self.training.objective.weights.sum())
+        trials = [self.trial(alpha, self.init)]
+        if given or not self.folds:
             return trials[0]
         for factor in (_FACTOR, 1 / _FACTOR):
             while len(trials) < _LONGEST_PATH:

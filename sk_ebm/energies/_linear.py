@@ -15,12 +15,10 @@ from sk_ebm.energies._class_training import fit_class_vectors
 from sk_ebm.energies._design import make_design
 from sk_ebm.energies._leave_one_out import leave_one_out, leave_one_out_pays
 from sk_ebm.energies._penalty_path import choose_alpha
+from sk_ebm.energies._starts import least_scale
 from sk_ebm.losses import EnergyLoss
 
 _LONGEST_PATH = 40  # penalties: bounds the fits where columns differ by many orders of magnitude
-_SMALL_START = (
-    0.1  # of the likelihood's optimum; with 1 the perceptron's log-loss is .001 +- .008 higher
-)
 _FAR = 1e3  # standard deviations: outputs then lose three digits
 _DEFAULT_STEP = 4  # of the path, a hundredth of its start, where nothing can be held out
 
@@ -190,20 +188,16 @@ def _far_centre(design, coef, params):
 
 
 def _start(design, objective, params):
-    """Parameters that are optimal for another loss, times the scale of least loss.
+    """Parameters that are optimal for another loss, at the scale of least loss.
 
-    Without a margin every scale has the same optimum, and the smaller the parameters, the more
-    answers a step of the solver changes: then the start is a small multiple. A loss of the energies
-    themselves, not of their differences, starts where those of correct answers are zero on average:
-    elsewhere the energies of all incorrect answers would have to rise, one by one.
+    A loss of the energies themselves, not of their differences, starts where those of correct
+    answers are zero on average: elsewhere the energies of all incorrect answers would have to rise,
+    one by one.
     """
-    if objective.loss.trivial_minimum == "equal":
-        return _SMALL_START * params
-    outputs, _ = design.vjp(params)
-    if objective.answers.shift_axis is not None and not objective.loss.shift_invariant:
+    loss = objective.loss
+    shifts = objective.answers.shift_axis is not None and not loss.shift_invariant
+    if shifts and loss.trivial_minimum != "equal":
+        outputs = design.vjp(params)[0]
         shift = objective.replace(loss=EnergyLoss()).value_and_gradient(outputs)[0]
         params = np.vstack([params[:-1], params[-1:] + shift])
-        outputs = outputs + shift
-    scales = 0.5 ** np.arange(12)
-    scale = min(scales, key=lambda scale: objective.value_and_gradient(scale * outputs)[0])
-    return scale * params
+    return least_scale(objective, design.vjp, params) * params

@@ -1,0 +1,397 @@
+"""Label sequences as answers of a classifier."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.metrics import accuracy_score
+from sklearn.utils.validation import check_is_fitted
+
+from sk_ebm._core.chains import Chains
+from sk_ebm._core.classes import Labels
+from sk_ebm._core.folds import user_folds
+from sk_ebm._core.label_schemes import allowed_labels, check_allowed
+from sk_ebm._estimators.structures import Structure
+from sk_ebm._tables.sequences import (
+    is_nested,
+    position_of,
+    read_flat,
+    read_nested,
+    restore,
+    split,
+)
+from sk_ebm._utils.finite import finite_outputs
+from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
+from sk_ebm._utils.validation import check_largest_weight, check_number, check_weighs
+from sk_ebm.energies._chain_training import fit_chains
+from sk_ebm.losses import NLL
+
+TRANSITIONS = ("constant", "input", "none")
+
+
+class TopSequences(NamedTuple):
+    """The label sequences of least energy of one sequence, the best first.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (k, length)
+    energies : ndarray of shape (k,)
+    """
+
+    labels: np.ndarray
+    energies: np.ndarray
+
+
+class ReadSequences(NamedTuple):
+    """Sequences as a classifier reads them.
+
+    Attributes
+    ----------
+    X : flat rows of all positions, sequence after sequence
+    y : ndarray of shape (n_positions,), or None
+    starts : ndarray of int, shape (n_sequences + 1,)
+    order : ndarray of int, or None
+        The row of each position, of a flat table; None of nested sequences.
+    """
+
+    X: object
+    y: np.ndarray | None
+    starts: np.ndarray
+    order: np.ndarray | None
+
+    @property
+    def lengths(self):
+        return np.diff(self.starts)
+
+    def as_given(self, values):
+        """Values of the positions in the form of X: a list of arrays, or rows in their order."""
+        if self.order is None:
+            return split(values, self.starts)
+        return restore(values, self.order)
+
+    def per_sequence(self, values, name):
+        """Values of the sequences: those of nested ones, or of a flat table's rows."""
+        values = np.asarray(values)
+        if self.order is None:
+            if len(values) != len(self.lengths):
+                raise ValueError(
+                    f"{name} must have one entry for each of the {len(self.lengths)} sequences, "
+                    f"got {len(values)}."
+                )
+            return values
+        if len(values) != len(self.order):
+            raise ValueError(
+                f"{name} must have one entry for each of the {len(self.order)} rows, got "
+                f"{len(values)}."
+            )
+        values = values[self.order]
+        first = np.repeat(values[self.starts[:-1]], self.lengths)
+        if (values != first).any():
+            row = int(np.argmax(values != first))
+            raise ValueError(
+                f"{name} must be equal within each sequence, got several values in "
+                f"{position_of(row, self.starts)}."
+            )
+        return values[self.starts[:-1]]
+
+
+def has_sequences(X, sequences):
+    """Whether X holds sequences."""
+    return sequences is not None or is_nested(X)
+
+
+def _read(X, y, sequences):
+    if sequences is None and not is_nested(X):
+        raise ValueError(
+            "X is a flat table, and this classifier is fitted to label sequences: give the "
+            "sequence of each row as sequences=, or X as a list of sequences."
+        )
+    if sequences is None or is_nested(X):
+        read = read_nested(X, y, sequences)
+        return ReadSequences(read.X, read.y, read.starts, None)
+    order, starts = read_flat(X, y, sequences)
+    y = None if y is None else np.asarray(y)[order]
+    return ReadSequences(take_rows(X, order), y, starts, order)
+
+
+def check_sequence_parameters(classifier, class_features):
+    """Raise a ValueError where a parameter is of classes alone."""
+    of_classes = {
+        "reject": classifier.reject is not None,
+        "class_weight": classifier.class_weight is not None,
+        "class_features": class_features is not None,
+        "parents": classifier.parents is not None,
+        "negatives": not isinstance(classifier.negatives, str),
+    }
+    for name, given in of_classes.items():
+        if given:
+            raise ValueError(
+                f"{name} is of classes, and X holds label sequences. Leave {name} at its default."
+            )
+
+
+def fit_sequences(classifier, energy, loss, X, y, sample_weight, groups, sequences):
+    """Fitted attributes of a classifier of label sequences."""
+    read = _read(X, y, sequences)
+    vectorizer = None
+    if isinstance(read.X, list):
+        vectorizer = DictVectorizer()
+        read = read._replace(X=vectorizer.fit_transform(read.X))
+    X, y = classifier._validated(energy, read.X, read.y)
+    labels = Labels.of(y)
+    if len(labels.classes) < 2:
+        raise ValueError(
+            f"y must hold at least two labels, got one in all {len(read.lengths)} sequences: "
+            f"{labels.classes.tolist()}."
+        )
+    weights = _weights(read, sample_weight)
+    structure = SequenceStructure(
+        vectorizer, classifier.transitions, allowed_labels(classifier.constraints, labels.classes)
+    )
+    check_allowed(structure.allowed, labels.target, read.starts, labels.classes)
+    answers = structure.answers_of(read.starts, labels.n_classes, labels.target, loss)
+    folds = _folds(classifier, read, groups)
+    calibrates = classifier.beta == "auto" or classifier.calibrate
+    training = classifier._training(loss, answers, weights, folds, None, calibrates=calibrates)
+    training = training.replace(report=None)
+    fitted = fit_chains(energy, X, training)
+    beta = fitted.learn_beta() if classifier.beta == "auto" else float(classifier.beta)
+    structure.scale = fitted.scale
+    learned = {
+        "classes_": labels.classes,
+        "energy_": fitted.energy,
+        "beta_": beta,
+        "n_iter_": fitted.n_iter,
+        "loss_curve_": fitted.history,
+        "structure_": structure,
+        "inference_": {"method": "exact", "recall": 1.0, "negatives": "all", "proposal": None},
+    }
+    if fitted.transitions is not None:
+        learned["transitions_"] = fitted.transitions
+    if classifier.calibrate:
+        learned["_held_out_sequences"] = HeldOutPositions.of(fitted.parts, beta)
+    return learned, fitted.converged
+
+
+def _weights(read, sample_weight):
+    n = len(read.lengths)
+    if sample_weight is not None:
+        sample_weight = read.per_sequence(sample_weight, "sample_weight")
+    weights = check_sample_weight(sample_weight, np.empty((n, 1)))
+    check_weighs(weights)
+    check_largest_weight(weights)
+    return weights
+
+
+def _folds(classifier, read, groups):
+    """The user's folds of sequences, or None."""
+    if groups is not None:
+        groups = read.per_sequence(groups, "groups")
+    rows = np.zeros((len(read.lengths), 1))
+    rng = np.random.RandomState(0) if classifier.random_state is None else classifier.random_state
+    return user_folds(classifier.cv, rows, np.zeros(len(rows)), groups, rng, classifier=False)
+
+
+class HeldOutPositions(NamedTuple):
+    """What prediction sets are calibrated on.
+
+    Attributes
+    ----------
+    surprisals : ndarray of shape (m,)
+        -log p of the correct labels of held-out positions, in nats.
+    shares : ndarray of shape (m,)
+        The weight of each one's sequence over its length.
+    total : float
+        The weight of all sequences.
+    """
+
+    surprisals: np.ndarray
+    shares: np.ndarray
+    total: float
+
+    @classmethod
+    def of(cls, parts, beta):
+        """From `HeldOutChains` of several folds."""
+        values = [
+            (
+                -_log(gibbs.at(beta).marginals)[np.arange(len(gibbs.unary)), gibbs.chains.labels],
+                gibbs.chains.per_row(weights / np.diff(gibbs.chains.starts)),
+            )
+            for _, weights, gibbs in parts
+        ]
+        surprisals, shares = map(np.concatenate, zip(*values, strict=True))
+        return cls(surprisals, shares, float(shares.sum()))
+
+    def level(self, coverage):
+        """The least level that misses no more than 1 - coverage of the positions of a sequence.
+
+        On average over exchangeable sequences, each counting once: conformal risk control
+        (Angelopoulos, Bates, Fisch, Lei and Schuster, ICLR, 2024).
+        """
+        allowed = (1 - coverage) * (self.total + 1) - 1
+        if allowed < 0:
+            raise ValueError(
+                f"coverage={coverage} needs at least {np.ceil(1 / (1 - coverage)) - 1:.0f} "
+                f"calibration sequences, got {self.total:g}. Use more, or a lower coverage."
+            )
+        order = np.argsort(-self.surprisals, kind="stable")
+        missed = np.cumsum(self.shares[order])  # where the level is just below each
+        index = np.searchsorted(missed, allowed + 1e-12, side="right")
+        return self.surprisals[order][index] if index < len(order) else -np.inf
+
+
+class SequenceStructure(Structure):
+    """What a classifier of label sequences predicts with.
+
+    Parameters
+    ----------
+    vectorizer : DictVectorizer or None
+        Of positions that are dictionaries.
+    transitions : str
+    allowed : tuple or None
+        See `Chains`.
+    """
+
+    answers = "label sequences"
+    takes_sequences = True
+
+    def __init__(self, vectorizer, transitions, allowed):
+        self.vectorizer, self.transitions, self.allowed = vectorizer, transitions, allowed
+        self.scale = 1.0
+
+    def answers_of(self, starts, n_labels, target=None, loss=None, transitions=None):
+        """`Chains`, whose transitions are these, or as the parameter says."""
+        if self.transitions == "none":
+            transitions = np.zeros((n_labels, n_labels))
+        by_input = self.transitions == "input"
+        allowed = self.allowed
+        return Chains(
+            target,
+            starts,
+            n_labels,
+            loss or NLL(),
+            transitions=transitions,
+            by_input=by_input,
+            allowed=allowed,
+        )
+
+    def _read(self, classifier, X, y, sequences):
+        check_is_fitted(classifier)
+        read = _read(X, y, sequences)
+        if isinstance(read.X, list) != (self.vectorizer is not None):
+            kinds = ("tables", "lists of dictionaries")
+            fitted, given = kinds[self.vectorizer is not None], kinds[isinstance(read.X, list)]
+            raise ValueError(f"X must hold {fitted}, as in fit, got {given}.")
+        if self.vectorizer is not None:
+            read = read._replace(X=self.vectorizer.transform(read.X))
+        return read._replace(X=classifier._validated(classifier.energy_, read.X, reset=False))
+
+    def _gibbs(self, classifier, read, target=None):
+        transitions = vars(classifier).get("transitions_")
+        answers = self.answers_of(
+            read.starts, len(classifier.classes_), target, transitions=transitions
+        )
+        outputs = self.scale * finite_outputs(classifier.energy_, read.X)
+        return answers.distribution(outputs, classifier.beta_)
+
+    def _asked(self, classifier, X, sequences):
+        """What was read, and its Gibbs distribution."""
+        read = self._read(classifier, X, None, sequences)
+        return read, self._gibbs(classifier, read)
+
+    def _of_labels(self, classifier, X, y, sequences):
+        """The Gibbs distribution of sequences, and their labels as indices."""
+        read = self._read(classifier, X, y, sequences)
+        classes = classifier.classes_
+        target = np.minimum(np.searchsorted(classes, read.y), len(classes) - 1)
+        unknown = classes[target] != read.y
+        if unknown.any():
+            row = int(np.argmax(unknown))
+            raise ValueError(
+                f"y must hold labels seen in fit, {classes[:5].tolist()}, got "
+                f"{read.y[row]!r} in {position_of(row, read.starts)}."
+            )
+        return read, self._gibbs(classifier, read, target)
+
+    def predict(self, classifier, X, *, sequences=None):
+        read, gibbs = self._asked(classifier, X, sequences)
+        return read.as_given(classifier.classes_[gibbs.mode])
+
+    def predict_proba(self, classifier, X, *, sequences=None):
+        read, gibbs = self._asked(classifier, X, sequences)
+        return read.as_given(gibbs.marginals)
+
+    def predict_log_proba(self, classifier, X, *, sequences=None):
+        read, gibbs = self._asked(classifier, X, sequences)
+        return read.as_given(_log(gibbs.marginals))
+
+    decision_function = predict_log_proba
+
+    def free_energy(self, classifier, X, *, sequences=None):
+        return self._asked(classifier, X, sequences)[1].free_energy
+
+    def least_energy(self, classifier, X, *, sequences=None):
+        return self._asked(classifier, X, sequences)[1].best()[1][:, 0]
+
+    def energies(self, classifier, X, y=None, *, sequences=None):
+        if y is None:
+            raise ValueError(
+                "energies(X, y) of label sequences needs y, the labels whose energies are asked "
+                "for. Use top_k(X, k) for the sequences of least energy."
+            )
+        gibbs = self._of_labels(classifier, X, y, sequences)[1]
+        return gibbs.energies_of(gibbs.chains.labels)
+
+    def pair_energies(self, classifier, X, y, *, sequences=None):
+        gibbs = self._of_labels(classifier, X, y, sequences)[1]
+        return np.maximum(gibbs.beta * gibbs.energies_of(gibbs.chains.labels) + gibbs.log_z, 0)
+
+    def predict_sequence_proba(self, classifier, X, y, *, sequences=None):
+        return np.exp(-self.pair_energies(classifier, X, y, sequences=sequences))
+
+    def top_k(self, classifier, X, k=10, *, sequences=None):
+        check_number("k", k, 1, closed=True, kind=int)
+        read, gibbs = self._asked(classifier, X, sequences)
+        labels, energies = gibbs.best(k)
+        parts = split(np.ascontiguousarray(labels.T), read.starts)
+        return [
+            TopSequences(classifier.classes_[part.T[: len(of)]], of)
+            for part, row in zip(parts, energies, strict=True)
+            for of in [row[np.isfinite(row)]]
+        ]
+
+    def predict_set(
+        self, classifier, X, coverage=0.9, by_class=False, sparse=False, *, sequences=None
+    ):
+        check_number("coverage", coverage, 0, 1)
+        if by_class or sparse:
+            raise ValueError(
+                "by_class=True and sparse=True are of classes; sets of label sequences are a "
+                "boolean array for each sequence. Leave them out."
+            )
+        held_out = vars(classifier).get("_held_out_sequences")
+        if held_out is None:
+            raise ValueError(
+                "predict_set needs held-out sequences, and calibrate=False keeps none: use "
+                "calibrate=True, or call conformalize(X, y)."
+            )
+        level = held_out.level(coverage)
+        read, gibbs = self._asked(classifier, X, sequences)
+        return read.as_given(-_log(gibbs.marginals) <= level)
+
+    def calibrated(self, classifier, X, y, sample_weight=None, *, sequences=None):
+        """Fitted attributes, from sequences that the classifier was not fitted on."""
+        read, gibbs = self._of_labels(classifier, X, y, sequences)
+        part = None, _weights(read, sample_weight), gibbs
+        return {"_held_out_sequences": HeldOutPositions.of([part], classifier.beta_)}
+
+    def score(self, classifier, X, y, sample_weight=None, *, sequences=None):
+        read = self._read(classifier, X, y, sequences)
+        found = classifier.classes_[self._gibbs(classifier, read).mode]
+        weights = np.repeat(_weights(read, sample_weight), read.lengths)
+        return accuracy_score(read.y, found, sample_weight=weights)
+
+
+def _log(probabilities):
+    with np.errstate(divide="ignore"):
+        return np.log(probabilities)
