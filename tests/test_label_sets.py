@@ -374,6 +374,11 @@ def test_sequences_and_calibration_are_of_other_answers(fitted, data):
         fitted.conformalize(*data[2:])
 
 
+def test_energies_need_label_sets(fitted, data):
+    with pytest.raises(ValueError, match="needs y, the sets"):
+        fitted.energies(data[2])
+
+
 def test_other_numbers_of_columns_are_refused(fitted, data):
     for method in (fitted.score, fitted.energies, fitted.predict_joint_proba):
         with pytest.raises(ValueError, match="6 columns, as in fit, one for each label"):

@@ -53,8 +53,8 @@ def indicator_of(y, n_labels=None):
         row, column = bad[0]
         raise ValueError(
             "y of two columns or more must hold 0 and 1, for labels that are in the set of a row "
-            f"or not, got {y[row, column]!r} in row {row}, column {column}. Give classes as one "
-            "column."
+            f"or not, got {y[row].tolist()[column]!r} in row {row}, column {column}. Give classes as "
+            "one column, and label sequences with a list of sequences as X."
         )
     return numbers.astype(int)
 
@@ -227,8 +227,13 @@ class LabelSetStructure(Structure):
         blocks = self._distributions(classifier, X, indicator)
         return np.concatenate([of(gibbs) for gibbs in blocks])
 
-    def energies(self, classifier, X, y):
+    def energies(self, classifier, X, y=None):
         """Energies of label sets y, (n,)."""
+        if y is None:
+            raise ValueError(
+                "energies(X, y) of sets of labels needs y, the sets whose energies are asked for. "
+                "Use top_k(X, k) for the sets of least energy."
+            )
         return self._of_pairs(classifier, X, y, lambda g: g.energies_of(g.chains.labels))
 
     def pair_energies(self, classifier, X, y):
