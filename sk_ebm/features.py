@@ -15,6 +15,7 @@ from sklearn.feature_extraction import DictVectorizer, FeatureHasher
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from sk_ebm._tables.columns import column_index
 from sk_ebm._tables.sequences import (
     check_finite_positions,
     is_list,
@@ -254,11 +255,17 @@ class WindowFeatures(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     boundaries : bool, default=True
         Whether to add a feature for each neighbour that is 1 where it is beyond an end of the
         sequence: "-1:boundary" is 1 in the first position.
+    features : list of str or int, default=None
+        Which features of the neighbours count: names, or names or indices of the columns of tables.
+        None means all. Of tokens, ``["word"]`` makes fits several times faster, and parts of speech
+        more accurate.
 
     Attributes
     ----------
     offsets_ : ndarray of shape (2 * window + 1,)
         The positions in the window, 0 for the position itself.
+    columns_ : ndarray of int
+        The columns of neighbours that count, of tables only.
     n_features_in_ : int
         Of tables only.
     feature_names_in_ : ndarray of str
@@ -286,9 +293,10 @@ class WindowFeatures(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     __metadata_request__fit = {"sequences": True}
     __metadata_request__transform = {"sequences": True}
 
-    def __init__(self, window=2, boundaries=True):
+    def __init__(self, window=2, boundaries=True, features=None):
         self.window = window
         self.boundaries = boundaries
+        self.features = features
 
     def fit(self, X, y=None, sequences=None):
         """Check the parameters and learn the columns of X.
@@ -308,7 +316,15 @@ class WindowFeatures(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         """
         check_number("window", self.window, 0, closed=True, kind=Integral)
         check_flag("boundaries", self.boundaries)
-        self._read(X, sequences, reset=True)
+        if not (self.features is None or isinstance(self.features, (list, tuple))):
+            raise ValueError(
+                f"features must be a list of names of features, or None, got {self.features!r}."
+            )
+        flat, _, _ = self._read(X, sequences, reset=True)
+        if isinstance(flat, list):
+            self._check_features(flat)
+        else:
+            self.columns_ = self._columns(X[0] if is_nested(X) else X, flat.shape[1])
         self.offsets_ = np.arange(-self.window, self.window + 1)
         return self
 
@@ -331,8 +347,12 @@ class WindowFeatures(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         """
         check_is_fitted(self)
         flat, starts, in_given_form = self._read(X, sequences, reset=False)
-        join = _joined_dictionaries if isinstance(flat, list) else _joined_tables
-        return in_given_form(join(flat, starts, self.offsets_.tolist(), self.boundaries))
+        offsets = self.offsets_.tolist()
+        if isinstance(flat, list):
+            joined = _joined_dictionaries(flat, starts, offsets, self.boundaries, self.features)
+        else:
+            joined = _joined_tables(flat, starts, offsets, self.boundaries, self.columns_)
+        return in_given_form(joined)
 
     def get_feature_names_out(self, input_features=None):
         """Names of the columns, where X are tables.
@@ -348,11 +368,29 @@ class WindowFeatures(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         """
         check_is_fitted(self, "n_features_in_")
         names = _check_feature_names_in(self, input_features)
-        offsets = self.offsets_.tolist()
-        found = [prefix + name for prefix in map(_prefix, offsets) for name in names]
+        offsets, found = self.offsets_.tolist(), []
+        for offset in offsets:
+            found += [
+                _prefix(offset) + name for name in (names[self.columns_] if offset else names)
+            ]
         if self.boundaries:
             found += [_prefix(offset) + "boundary" for offset in offsets if offset]
         return np.array(found, dtype=object)
+
+    def _columns(self, table, n_columns):
+        if self.features is None:
+            return np.arange(n_columns)
+        table = table if hasattr(table, "shape") else np.asarray(table)
+        return np.array([column_index(table, "features", name) for name in self.features], int)
+
+    def _check_features(self, positions):
+        """Raise a ValueError where no dictionary has a feature that neighbours are to have."""
+        if self.features and not any(name in one for one in positions for name in self.features):
+            known = list(dict.fromkeys(name for one in positions[:100] for name in one))
+            raise ValueError(
+                f"features must hold names of features in X, got {self.features!r}; X has "
+                f"{', '.join(map(repr, known[:20]))}."
+            )
 
     def _read(self, X, sequences, *, reset):
         """The flat positions, their starts, and a function that gives them the form of X."""
@@ -470,12 +508,13 @@ def _neighbours(starts, offset):
     return rows, inside
 
 
-def _joined_tables(X, starts, offsets, boundaries):
+def _joined_tables(X, starts, offsets, boundaries, columns):
     """Columns of all neighbours side by side, and where they are beyond an end."""
     parts, outside = [], []
+    neighbours = X if np.array_equal(columns, np.arange(X.shape[1])) else X[:, columns]
     for offset in offsets:
         rows, inside = _neighbours(starts, offset)
-        part = X[np.where(inside, rows, 0)]
+        part = (neighbours if offset else X)[np.where(inside, rows, 0)]
         parts.append(_without(part, ~inside))
         if offset and boundaries:
             outside.append((~inside).astype(X.dtype)[:, None])
@@ -492,16 +531,20 @@ def _without(table, rows):
     return table
 
 
-def _joined_dictionaries(positions, starts, offsets, boundaries):
+def _joined_dictionaries(positions, starts, offsets, boundaries, features):
     """The features of all neighbours under prefixed names, and which are beyond an end."""
     joined = [{} for _ in positions]
+    every = set(chain.from_iterable(positions))
     for offset in offsets:
-        prefix = _prefix(offset)
-        names = {name: prefix + str(name) for one in positions for name in one}
-        rows, inside = (values.tolist() for values in _neighbours(starts, offset))
-        for features, row, is_inside in zip(joined, rows, inside, strict=True):
-            if is_inside:
-                features.update({names[name]: value for name, value in positions[row].items()})
-            elif boundaries:
-                features[prefix + "boundary"] = True
+        chosen = every if features is None or offset == 0 else features
+        names = {name: _prefix(offset) + str(name) for name in chosen}
+        beyond = {_prefix(offset) + "boundary": True} if boundaries else {}
+        rows, inside = _neighbours(starts, offset)
+        for found, row, is_inside in zip(joined, rows.tolist(), inside.tolist(), strict=True):
+            found.update(_renamed(positions[row], names) if is_inside else beyond)
     return joined
+
+
+def _renamed(features, names):
+    """Those features that have new names."""
+    return {names[name]: value for name, value in features.items() if name in names}

@@ -154,6 +154,31 @@ def test_names_in_windows_of_dictionaries():
     assert flat == [{"w": "a", "+1:w": "b"}, {"w": "c"}, {"-1:w": "a", "w": "b"}]
 
 
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix, pd.DataFrame])
+def test_chosen_features_of_tables(kind):
+    X = [kind(table) for table in TABLES]
+    full, some = WindowFeatures(1).fit(X), WindowFeatures(1, features=[1]).fit(X)
+    names = list(some.get_feature_names_out(["u", "v"]))
+    assert names == ["-1:v", "u", "v", "+1:v", "-1:boundary", "+1:boundary"]
+    columns = [list(full.get_feature_names_out(["u", "v"])).index(name) for name in names]
+    for one, other in zip(some.transform(X), full.transform(X), strict=True):
+        assert_array_equal(dense(one), dense(other)[:, columns])
+
+
+def test_chosen_features_of_frames_and_dictionaries():
+    frame = pd.DataFrame({"u": [1, 2], "v": [3, 4]})
+    window = WindowFeatures(1, boundaries=False, features=["v"])
+    assert_array_equal(window.fit_transform([frame])[0], [[0, 1, 3, 4], [3, 2, 4, 0]])
+    assert_array_equal(window.fit_transform(frame, sequences=[0, 1])[1], [0, 2, 4, 0])
+    assert window.fit_transform([[{"u": 1, "v": 2}, {"u": 3}, {"v": 4}]]) == [
+        [{"u": 1, "v": 2}, {"-1:v": 2, "u": 3, "+1:v": 4}, {"v": 4}]
+    ]
+    with pytest.raises(ValueError, match="got \\['word'\\]; X has 'u', 'v'"):
+        WindowFeatures(features=["word"]).fit([[{"u": 1, "v": 2}]])
+    with pytest.raises(ValueError, match="features must be the name of a column"):
+        WindowFeatures(features=["w"]).fit([frame])
+
+
 def test_names_of_columns():
     frames = [pd.DataFrame(table, columns=["u", "v"]) for table in TABLES]
     window = WindowFeatures(1).fit(frames)
@@ -235,6 +260,7 @@ def test_what_are_no_dictionaries(X, message):
     [
         (WindowFeatures(-1), "window must be an integer >= 0"),
         (WindowFeatures(1.5), "window must be an integer >= 0"),
+        (WindowFeatures(features="word"), "features must be a list of names"),
         (WindowFeatures(boundaries=2), "boundaries must be True or False"),
         (TokenFeatures(prefixes=-1), "prefixes must be an integer >= 0"),
         (TokenFeatures(suffixes=None), "suffixes must be an integer >= 0"),
