@@ -174,7 +174,7 @@ class LinkedLabelSets(LabelSets):
     """
 
     blocks = None
-    linked, by_input = True, False
+    linked, by_input, n_labels = True, False, 2
 
     def __init__(self, indicator, tree, transitions, loss):
         super().__init__(indicator)

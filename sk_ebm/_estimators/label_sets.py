@@ -53,8 +53,8 @@ def indicator_of(y, n_labels=None):
         row, column = bad[0]
         raise ValueError(
             "y of two columns or more must hold 0 and 1, for labels that are in the set of a row "
-            f"or not, got {y[row].tolist()[column]!r} in row {row}, column {column}. Give classes as "
-            "one column, and label sequences with a list of sequences as X."
+            f"or not, got {y[row].tolist()[column]!r} in row {row}, column {column}. Give classes "
+            "as one column, and label sequences with a list of sequences as X."
         )
     return numbers.astype(int)
 
