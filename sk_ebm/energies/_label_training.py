@@ -14,9 +14,9 @@ def fit_labels(energy, inputs, training, beta=None):
 
     The energy is first fitted to each label, as if they were independent given x; links are those
     of greatest likelihood of held-out outputs. An energy that can is then fitted again with these
-    links, and links are learned anew, which is kept where it raises the held-out likelihood: of ten
-    labels, 1,000 rows of 20 columns lower the joint log-loss by .09 to .16 nats, 100 rows by 0 to
-    .05.
+    links, and links are learned anew, which is kept where it raises the likelihood of the same
+    held-out rows: with ten labels and 20 columns it lowers the joint log-loss of 1,000 rows by .08
+    to .16 nats, and of 100 rows by .03. To repeat it gains .01 in twice the time.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ def fit_labels(energy, inputs, training, beta=None):
     settings = training.replace(folds=folds).with_alpha(result.alpha)
     again, *held_out = _fit_linked(energy, inputs, settings, links)
     new_links = _links_of(objective, *held_out, links.beta, beta)
-    before = _held_out_loss(links, objective, samples, outputs, held_out[0])
-    return (again, new_links) if new_links.loss < before else (result, links)
+    before = _links_of(objective, *settings.cross_fit(result, inputs, folds), scale, beta)
+    return (again, new_links) if new_links.loss < before.loss else (result, links)
 
 
 def _folds(training):
@@ -65,13 +65,3 @@ def _fit_linked(energy, inputs, training, links):
     negative_energies = np.concatenate([part.gibbs.unary for part in result.parts])
     outputs = np.diff(negative_energies, axis=1).reshape(len(samples), -1)
     return result, samples, outputs
-
-
-def _held_out_loss(links, objective, tested, outputs, samples):
-    """Mean negative log-likelihood of some of the samples that are tested with these outputs."""
-    outputs = dict(zip(tested.tolist(), outputs, strict=True))
-    samples = np.array([i for i in samples.tolist() if i in outputs])
-    part = objective.take(samples)
-    gibbs = links.distribution(np.array([outputs[i] for i in samples]), part.answers.indicator)
-    surprisals = gibbs.beta * gibbs.energies_of(gibbs.chains.labels) + gibbs.log_z
-    return float(part.weights @ surprisals / part.weights.sum())
