@@ -14,7 +14,7 @@ def check_parents(parents, negatives="auto"):
     if parents is None:
         return
     if not isinstance(parents, Mapping) or not parents:
-        raise TypeError(
+        raise ValueError(
             "parents must be a mapping of each class or node to its parent, such as {'oak': "
             f"'tree', 'ash': 'tree'}}, or None, got {parents!r}."
         )

@@ -1,6 +1,7 @@
 """Sets of labels as answers of a classifier."""
 
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
@@ -20,6 +21,21 @@ from sk_ebm.energies._label_training import fit_labels
 
 _COPIES = 8  # of log odds: potentials, messages and beliefs of two values each
 _LEAST = np.finfo(float).smallest_normal
+
+
+class TopSets(NamedTuple):
+    """The label sets of least energy of each row, the best first.
+
+    Attributes
+    ----------
+    sets : ndarray of int, shape (n, k, L)
+    energies : ndarray of shape (n, k)
+    probabilities : ndarray of shape (n, k)
+    """
+
+    sets: np.ndarray
+    energies: np.ndarray
+    probabilities: np.ndarray
 
 
 def is_indicator(y):
@@ -253,15 +269,14 @@ class LabelSetStructure(Structure):
         return float(accuracy_score(indicator, found, sample_weight=sample_weight))
 
     def top_k(self, classifier, X, k=10):
-        """The k label sets of least energy of each row: sets (n, k, L), energies and probabilities
-        (n, k)."""
+        """The k label sets of least energy of each row, `TopSets`."""
         check_number("k", k, 1, closed=True, kind=Integral)
         n_labels = len(self.varying)
         k = min(k, 2 ** min(n_labels, 62))
         n_bytes = 8 * count_rows(X) * n_labels * k
         check_fits_in_memory(n_bytes, f"{k} label sets of each row", "Use a smaller k.")
         parts = [self._best(g, k) for g in self._distributions(classifier, X)]
-        return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+        return TopSets(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
     def _best(self, gibbs, k):
         labels, energies = gibbs.best(k)
