@@ -303,6 +303,7 @@ def only_stores(function):
 
 @every_module
 def test_functions_are_short(path):
+    """But constructors that do no more than store arguments, two lines for each."""
     lengths = {
         name: function.end_lineno - function.lineno + 1 - lines_of_docstrings(function)
         for name, function in functions(tree_of(path))
