@@ -31,7 +31,7 @@ def test_leave_one_out_is_close_to_exact_refits(alpha, n_classes, X, objective, 
         strength = alpha * weights.sum() / rest.sum()
         refit = fit(LinearEnergy(), X, objective.replace(weights=rest), rng, alpha=strength)
         exact.append(refit.energy(X[i : i + 1])[0])
-    design = make_design(X, weights, rotate=False, centred=n_classes > 2)
+    design = make_design(X, weights, rotate=False, idle=labels.idle_outputs(True))
     training = training_of(objective, rng, alpha=alpha)
     energy = LinearEnergy().fit(X, training).energy
     params = np.vstack([energy.coef_, energy.intercept_ + design.centre @ energy.coef_])

@@ -22,7 +22,9 @@ def test_no_penalty_of_the_path_is_better_out_of_sample(with_folds, unit, X, obj
     training = training_of(objective, rng, alpha="auto")
     folds = training.default_folds() if with_folds else None
     training = training.replace(folds=folds)
-    design = make_design(X, objective.weights, rotate=True, centred=True)
+    design = make_design(
+        X, objective.weights, rotate=True, idle=objective.answers.idle_outputs(True)
+    )
     trial = _trials(design, training, folds)
     path = LinearEnergy()._path(design, objective.weights.sum())
     inits = [np.zeros((d + 2, n_classes))] * (len(folds) if with_folds else 1)
@@ -63,7 +65,9 @@ def test_an_outlier_counts_no_more_than_a_probability_of_one_in_n(X, objective, 
     X[0] = 1e4
     training = training_of(objective, rng, alpha=0.01)
     folds = training.default_folds()
-    design = make_design(X, objective.weights, rotate=True, centred=True)
+    design = make_design(
+        X, objective.weights, rotate=True, idle=objective.answers.idle_outputs(True)
+    )
     trial = _trials(design, training, folds)(1e-6, [np.zeros((d + 1, n_classes))] * 5)
     samples, outputs = trial.held_out
     evaluation = objective.take(samples)

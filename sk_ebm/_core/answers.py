@@ -28,9 +28,15 @@ class Answers:
       it; None means all;
     - ``shift_axis``: along which axis of the outputs (m, o) adding one number adds the same number
       to all energies of a sample: 1, all outputs of a row; 0, an output of all rows; None;
+    - ``idle_outputs(shift_invariant)``: None, or an orthonormal basis (o, r) of the directions of
+      the outputs of a row that change no energy, or all alike where that changes nothing;
+    - ``absent_outputs(weights)``: indices of outputs that no sample with weight has anything to do
+      with;
     - ``diagonal(curvature, outputs)``: diagonal (m, o) of a loss curvature, seen from the outputs;
     - ``curvature(by_energies, outputs, pullback)``: the whole of it, diagonal and product, made of
       ``arrange`` and ``diagonal`` unless something cheaper is possible;
+    - ``linked``: whether energies of their parts are added to those of links between them, and
+      ``distribution(outputs)`` is a `ChainGibbs`;
     - ``blocks``: triples (samples, rows, answers) where samples are arranged apart, since their
       numbers of candidates differ: then ``target``, ``log_measure``, ``arrange`` and ``diagonal``
       are those of the answers of each block, and ``positions_in_blocks`` (m,) is the position of
@@ -41,6 +47,7 @@ class Answers:
     shift_axis: int | None = None
     columns = None
     blocks = None
+    linked = False
 
     def gibbs(self, outputs, offset=None, dtype=None):
         """The Gibbs distribution of outputs (m, o) plus an offset (m, o), and the pullback.
@@ -59,6 +66,12 @@ class Answers:
     def batch(self, samples, rng):
         """The answers of a mini-batch of samples: of ``take``, unless candidates are drawn."""
         return self.take(samples)
+
+    def idle_outputs(self, shift_invariant):
+        return None
+
+    def absent_outputs(self, weights):
+        return []
 
     def curvature(self, by_energies, outputs, pullback):
         """`Curvature` (m, o) by the outputs, of that by the energies, with the pullback there."""

@@ -97,6 +97,8 @@ class Chains(Answers):
         First labels and transitions that can be; None means all.
     """
 
+    linked = True
+
     def __init__(
         self, labels, starts, n_labels, loss, *, transitions=None, by_input=False, allowed=None
     ):

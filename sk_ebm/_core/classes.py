@@ -39,9 +39,15 @@ class Labels(Answers):
     ----------
     n_negatives, proposal : int and str, or "all" and None
         How a mini-batch draws incorrect classes as candidates; all are, unless they are `Sampled`.
+    can_be_drawn : bool
+        Whether they can be `Sampled`.
+    hierarchy : Hierarchy or None
+        Of which the classes are nodes.
     """
 
     n_negatives, proposal = "all", None
+    can_be_drawn = True
+    hierarchy = None
 
     def __init__(self, target, n_classes, classes=None):
         self.target = target
@@ -67,6 +73,16 @@ class Labels(Answers):
 
     def take(self, samples):
         return Labels(self.target[samples], self.n_classes, self.classes)
+
+    def idle_outputs(self, shift_invariant):
+        if self.n_classes == 2 or not shift_invariant:
+            return None
+        return np.full((self.n_classes, 1), self.n_classes**-0.5)
+
+    def absent_outputs(self, weights):
+        if self.n_classes == 2:
+            return []
+        return np.flatnonzero(np.bincount(self.target, weights, self.n_classes) == 0)
 
     def folds(self, n_folds, rng):
         """Shuffled folds, stratified."""

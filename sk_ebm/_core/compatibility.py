@@ -18,8 +18,9 @@ class Choice(NamedTuple):
     loss : Loss
     solver : str
     l1_ratio : float
-    answers : {"classes", "items", "values", "inputs"}
-        What the estimator has energies of.
+    answers : {"classes", "items", "values", "inputs", "parts"}
+        What the estimator has energies of; parts of a larger answer are nodes on the path of a
+        class, or labels.
     name : str
         Of the estimator's class.
     """
@@ -50,6 +51,7 @@ _USABLE = {
     "classes": {"classes"},
     "items": {"items"},
     "values": {"values"},
+    "parts": {"values"},
     "inputs": {"inputs", "classes"},  # compatible and not are classes, with labels
 }
 _TAKES = {
@@ -58,6 +60,8 @@ _TAKES = {
     "items": "'linear', 'kernel', 'mlp', 'trees', rankers, regressors on relevance, and sums of "
     "these",
     "values": "'linear', 'kernel', 'mlp', 'trees', and sums of these; give regressors as location=",
+    "parts": "for answers of several parts (parents, label sets) 'linear', 'kernel', 'mlp', "
+    "'trees', and sums of these",
     "inputs": "energies of inputs, a density, an outlier detector, with labels also 'linear', "
     "'kernel', 'mlp', 'trees' and classifiers, and sums of these",
 }

@@ -50,7 +50,7 @@ def candidates_of(labels, energy, negatives, proposal, solver):
     """
     n_classes, n_negatives = labels.n_classes, negatives
     if negatives == "auto":
-        samples = energy.samples_classes and solver in ("auto", "adam")
+        samples = labels.can_be_drawn and energy.samples_classes and solver in ("auto", "adam")
         n_negatives = N_NEGATIVES if samples and n_classes > _FEW_CLASSES else "all"
     if n_negatives == "all" or n_negatives >= n_classes:
         _check_fits(labels, energy)

@@ -123,8 +123,11 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
     # What callbacks see of what is learned only after the last iteration.
     _before_calibration = {"beta_": 1.0}
 
-    def _resolved_components(self):
-        """Energy and loss, after checking every parameter and that they go together."""
+    def _resolved_components(self, answers=None):
+        """Energy and loss, after checking every parameter and that they go together.
+
+        ``answers`` is what it has energies of, as in `Choice`.
+        """
         energy, loss = self._resolved_energy(), resolve_loss(self.loss, self._losses)
         warn_of_refit(self.energy)
         check_number("alpha", self.alpha, 0, closed=True, other=("auto",))
@@ -140,7 +143,12 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
         energy.check()
         loss.check()
         check_compatible(
-            energy, loss, self.solver, self.l1_ratio, self._answer_kind, type(self).__name__
+            energy,
+            loss,
+            self.solver,
+            self.l1_ratio,
+            answers or self._answer_kind,
+            type(self).__name__,
         )
         return energy, loss
 

@@ -175,6 +175,23 @@ class ClassInference:
         X = self._validated(self.energy_, X, reset=False)
         return X, answers_of(X, y)
 
+    def predict_joint_proba(self, X, y, *, sequences=None):
+        """Probabilities p(y given x) of inputs with their answers: classes, whole sets of labels or
+        whole label sequences.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        sequences : array-like of shape (n_samples,), default=None
+            The sequence of each row, for label sequences.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples,)
+        """
+        return np.exp(-self.pair_energies(X, y, sequences=sequences))
+
     def predict_sequence_proba(self, X, y, *, sequences=None):
         """Probabilities of whole label sequences, at ``beta_``.
 
@@ -393,7 +410,7 @@ class ClassInference:
         """The index of the classes, or None, and what ``inference_`` says of it, by name;
         ``features()`` are those of rows on which its recall is measured."""
         index = None
-        if may_be_indexed(energy, n_classes, self.recall):
+        if self.parents is None and may_be_indexed(energy, n_classes, self.recall):
             index = index_of(energy, features(), self.recall)
         if index is None:
             return {"_index": None}, {"method": "exact", "recall": 1.0}
@@ -434,7 +451,11 @@ class ClassInference:
         """The Gibbs distribution of each block of rows, which holds all energies."""
         for rows in row_blocks(X, len(self.classes_)):
             outputs = finite_outputs(self.energy_, take_rows(X, rows))
-            yield Gibbs(Labels.arrange(outputs)[0], beta=self.beta_)
+            yield Gibbs(self._arrange(outputs), beta=self.beta_)
+
+    def _arrange(self, outputs):
+        """Energies (m, K) of outputs (m, o)."""
+        return vars(self).get("hierarchy_", Labels).arrange(outputs)[0]
 
     def _distributions(self, X):
         """The same, but of very many classes a `SearchedGibbs`, where these have vectors."""
@@ -455,6 +476,8 @@ class ClassInference:
         """The `ClassSearch`, or None without vectors, or where features are sparse."""
         self._check_recall()
         vectors = self.energy_.class_vectors()
+        if vectors is not None and hasattr(self, "hierarchy_"):
+            vectors = [self.hierarchy_.paths @ by_node for by_node in vectors]
         if vectors is None or issparse(self.energy_.features(take_rows(X, slice(1)))):
             return None
         index = vars(self).get("_index")

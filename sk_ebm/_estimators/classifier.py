@@ -1,5 +1,7 @@
 """EnergyClassifier: classification by energies."""
 
+from contextlib import suppress
+
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
@@ -9,12 +11,19 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._core.class_index import MOST_ROWS
-from sk_ebm._core.classes import Labels, positions
+from sk_ebm._core.classes import positions
+from sk_ebm._core.hierarchy import check_parents, labels_of
 from sk_ebm._core.label_schemes import check_constraints
 from sk_ebm._core.sampled import candidates_of, check_candidates
 from sk_ebm._estimators import new_classes
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.class_inference import ClassInference
+from sk_ebm._estimators.label_sets import (
+    check_label_options,
+    fit_label_sets,
+    is_indicator,
+    takes_label_sets,
+)
 from sk_ebm._estimators.rejection import HeldOut, guarantee_of
 from sk_ebm._estimators.sequences import (
     TRANSITIONS,
@@ -50,6 +59,13 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     those of the Gibbs distribution, p(y given x) = exp(-beta E(x, y)) / sum_y' exp(-beta E(x, y')).
     Its beta is learned on held-out samples, so that probabilities are calibrated whatever the loss
     and the penalty. Inference over the classes is exact, up to rounding (see ``recall``).
+
+    Where y is an indicator matrix (n_samples, n_labels) of 0 and 1, answers are sets of labels,
+    whose energy is the sum of those of the labels in the set, and of pairs of labels along a tree
+    (Chow and Liu, 1968). `predict` is then the set of least energy, (n_samples, n_labels),
+    `predict_proba` the probability of each label to be in the set, `decision_function` its log
+    odds; `energies` and `predict_joint_proba` take sets as a second argument, and `top_k` returns
+    sets (n_samples, k, n_labels), energies and probabilities. Inference over all sets is exact.
 
     Parameters
     ----------
@@ -115,6 +131,12 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         in which 4,096 classes stand for most. Else all classes are looked at, in blocks, the best
         are always found, and only these sums are of single precision. 1 means double precision
         throughout.
+    parents : mapping, default=None
+        The parent of each class or inner node of a hierarchy; what has none, or None, is a root,
+        and so is a class that is not named. The energy of a class is then the sum of the energies
+        of the nodes on its path, so that classes of few rows share what they have in common. For
+        energies that can have any number of outputs: "linear", "kernel", "mlp", "trees", and sums
+        of these.
     transitions : {"constant", "input", "none"}, default="constant"
         Of label sequences: whether the energy of two neighbouring labels is a constant of each
         pair, or linear in the inputs of the later one (energies "linear" and "kernel"), or zero,
@@ -130,6 +152,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
+        Of label sets, the columns of y.
     energy_ : Energy
         The fitted energy function.
     beta_ : float
@@ -150,6 +173,13 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     calibration_energies_ : ndarray of shape (n_calibration,)
         -log p of the correct answers of held-out samples, in nats; with ``calibrate=True``, or
         from `conformalize`.
+    hierarchy_ : Hierarchy
+        Its ``nodes``, the classes before the inner nodes, and ``paths``, a CSR array (n_classes,
+        n_nodes) with a one for each node on the path of a class; with ``parents``. Nodes that all
+        classes share, or that have the same classes below them as a child, are left out.
+    structure_ : LabelSetStructure
+        Of label sets: ``edges``, pairs of linked labels (n_labels - 1, 2), and their
+        ``link_energies``, those of having both labels.
     transitions_ : ndarray of shape (n_classes, n_classes)
         Negative energies of a label and the next, of label sequences.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
@@ -185,8 +215,9 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         "reject_threshold_",
         "guarantee_",
     )
-    _learned_of_sequences = (
+    _learned_of_others = (
         "structure_",
+        "hierarchy_",
         "transitions_",
         "_held_out_sequences",
         "inference_",
@@ -220,6 +251,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         negatives="auto",
         proposal="frequency",
         recall=0.95,
+        parents=None,
         transitions="constant",
         constraints=None,
         n_jobs=None,
@@ -241,6 +273,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         self.negatives = negatives
         self.proposal = proposal
         self.recall = recall
+        self.parents = parents
         self.transitions = transitions
         self.constraints = constraints
         self.n_jobs = n_jobs
@@ -256,8 +289,10 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             float32 stays float32, sparse stays sparse. Trees, experts and sums of them also take
             frames and text as they are. Label sequences: a list with an array, a CSR matrix or a
             list of dictionaries for each sequence, with a row for each position.
-        y : array-like of shape (n_samples,)
-            At least two classes. Label sequences: a list with the labels of each sequence.
+        y : array-like of shape (n_samples,), or array-like or sparse matrix of shape \
+                (n_samples, n_labels)
+            At least two classes. Label sets: two columns or more of 0 and 1. Label sequences: a
+            list with the labels of each sequence.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, not all zero. A row of weight 2 equals two rows, so that their sum counts
             the rows: where it is well below one, probabilities are nearly those of chance.
@@ -282,22 +317,26 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             If the data or a parameter are out of range. A fitted estimator stays as it was.
         """
         with self._keeping_fitted():
-            energy, loss = self._checked_components()
-            if has_sequences(X, sequences):
-                self._fit_sequences(
-                    energy, loss, X, y, sample_weight, groups, class_features, sequences
-                )
+            nested = has_sequences(X, sequences)
+            sets = not nested and is_indicator(y)
+            energy, loss = self._checked_components(parts=sets or self.parents is not None)
+            given = X, y, sample_weight, groups, class_features
+            if nested:
+                self._fit_sequences(energy, loss, *given, sequences)
+            elif sets:
+                self._fit_label_sets(energy, loss, *given)
             else:
                 check_same_form(X, y)
-                self._fit_classes(energy, loss, X, y, sample_weight, groups, class_features)
+                self._fit_classes(energy, loss, *given)
             return self
 
-    def _checked_components(self):
-        """Energy and loss, after checking every parameter."""
-        energy, loss = self._resolved_components()
+    def _checked_components(self, parts):
+        """Energy and loss, after checking every parameter; of ``parts`` of a larger answer."""
+        energy, loss = self._resolved_components("parts" if parts else "classes")
         check_flag("calibrate", self.calibrate)
         self._check_recall()
         check_candidates(energy, self.negatives, self.proposal, self.solver)
+        check_parents(self.parents, self.negatives)
         check_choice("transitions", self.transitions, TRANSITIONS)
         check_constraints(self.constraints)
         self._rejects()
@@ -309,7 +348,9 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         with many_classes_expected():
             check_classification_targets(y)
         weights = self._weights(X, y, sample_weight)
-        answers = candidates_of(Labels.of(y), energy, self.negatives, self.proposal, self.solver)
+        answers = candidates_of(
+            labels_of(y, self.parents), energy, self.negatives, self.proposal, self.solver
+        )
         self.classes_ = answers.classes
         if len(np.unique(answers.target[weights > 0])) < 2:
             raise ValueError(
@@ -326,6 +367,8 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             self._forget()
             self._class_columns = None if described is None else described.columns
             vars(self).update(fitted.attributes)
+            if answers.hierarchy is not None:
+                self.hierarchy_ = answers.hierarchy
         if not fitted.converged:
             self._warn_unconverged(fitted.n_iter)
 
@@ -338,19 +381,28 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         if not converged:
             self._warn_unconverged(self.n_iter_)
 
+    def _fit_label_sets(self, energy, loss, X, y, weights, groups, class_features):
+        check_label_options(self, class_features)
+        learned, converged = fit_label_sets(self, energy, loss, (X, y), weights, groups)
+        self._forget()
+        vars(self).update(learned)
+        if not converged:
+            self._warn_unconverged(self.n_iter_)
+
     def _forget(self):
         """Leave out what an earlier fit, perhaps of other answers, has learned."""
-        for name in (*self._learned_by_calibration, *self._learned_of_sequences):
+        for name in (*self._learned_by_calibration, *self._learned_of_others):
             vars(self).pop(name, None)
 
     @by_structure
     def score(self, X, y, sample_weight=None, *, sequences=None):
-        """Accuracy of `predict`; of label sequences, that of single labels.
+        """Accuracy of `predict`; of label sequences, that of single labels;
+        of label sets, that of whole sets.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
         sample_weight : array-like of shape (n_samples,), default=None
         sequences : array-like of shape (n_samples,), default=None
             The sequence of each row, for label sequences.
@@ -600,10 +652,24 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
                 f"got {given!r}."
             )
 
+    def _rng(self):
+        return check_random_state(self.random_state)
+
+    def _by_answer(self, by_output):
+        """Values (o, ...) of the outputs for each class or label."""
+        parts = vars(self).get("structure_", vars(self).get("hierarchy_"))
+        return parts.of_outputs(by_output) if hasattr(parts, "of_outputs") else by_output
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        with suppress(ValueError):  # a bad energy is for fit to refuse
+            tags.classifier_tags.multi_label = takes_label_sets(self, self._resolved_energy())
+        return tags
+
     @property
     def coef_(self):
-        return self._linear("coef_").T
+        return self._by_answer(self._linear("coef_").T)
 
     @property
     def intercept_(self):
-        return self._linear("intercept_")
+        return self._by_answer(self._linear("intercept_"))

@@ -120,6 +120,7 @@ def check_sequence_parameters(classifier, class_features):
         "reject": classifier.reject is not None,
         "class_weight": classifier.class_weight is not None,
         "class_features": class_features is not None,
+        "parents": classifier.parents is not None,
         "negatives": not isinstance(classifier.negatives, str),
     }
     for name, given in of_classes.items():
@@ -252,6 +253,7 @@ class SequenceStructure(Structure):
     """
 
     answers = "label sequences"
+    takes_sequences = True
 
     def __init__(self, vectorizer, transitions, allowed):
         self.vectorizer, self.transitions, self.allowed = vectorizer, transitions, allowed

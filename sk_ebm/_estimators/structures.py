@@ -11,6 +11,14 @@ class Structure:
     """
 
     answers = "structured answers"  # in messages
+    takes_sequences = False  # whether its methods take the sequence of each row
+
+    def calibrated(self, classifier, X, y, sample_weight=None, *, sequences=None):
+        """Fitted attributes that `conformalize` learns."""
+        raise AttributeError(
+            "conformalize is of classes and label sequences, and this classifier is fitted to "
+            f"{self.answers}."
+        )
 
 
 def by_structure(method):
@@ -20,8 +28,9 @@ def by_structure(method):
     @wraps(method)
     def ask(self, *args, **kwargs):
         structure = vars(self).get("structure_")
-        if structure is None:
+        if structure is None or not structure.takes_sequences:
             check_no_sequences(kwargs.pop("sequences", None))
+        if structure is None:
             return method(self, *args, **kwargs)
         own = getattr(structure, name, None)
         if own is None:
@@ -38,5 +47,5 @@ def check_no_sequences(sequences):
     if sequences is not None:
         raise ValueError(
             "sequences= names the sequence of each row, for a classifier of label sequences, and "
-            "this one is fitted to classes. Leave it out, or give it to fit too."
+            "this one is fitted to other answers. Leave it out, or give it to fit too."
         )

@@ -19,18 +19,18 @@ _LEAST_RATIO = 0.5  # of the outputs' curvatures, above which one inverse precon
 _MOST_COUPLED = 1000  # parameters up to which all second derivatives are held: 8 MB
 
 
-def make_design(inputs, weights, *, rotate, centred=False):
+def make_design(inputs, weights, *, rotate, idle=None):
     """The design that suits the inputs.
 
-    ``rotate`` allows an orthogonal change of columns; ``centred`` says that only differences
-    between outputs matter, so that parameters of mean zero over the outputs are enough.
+    ``rotate`` allows an orthogonal change of columns; ``idle`` (o, r) is an orthonormal basis of
+    directions of the outputs that change nothing, so that parameters orthogonal to it are enough.
     """
     if sparse.issparse(inputs):
         design = SparseDesign(inputs, weights)
     else:
         n, d = inputs.shape
         design = (RotatedDesign if rotate and 1.5 * n < d else DenseDesign)(inputs, weights)
-    design.centred = centred
+    design.idle = idle
     return design
 
 
@@ -50,11 +50,13 @@ class Design:
         Weighted variance of each column before scaling.
     shifts : ndarray of shape (d, 1) or None
         What is taken off the columns where they are used, so that sparse ones stay sparse.
+    idle : ndarray of shape (o, r) or None
+        Orthonormal directions of the outputs of a row that change nothing.
     hard : bool
         Whether conjugate gradients took more steps than all second derivatives cost.
     """
 
-    centred = False
+    idle = None
     biased = True
     hard = False
     centre = np.zeros(1)
@@ -122,7 +124,7 @@ class Design:
         """Takes rounding errors out of the directions that change nothing."""
         if not self.biased:
             params[-1] = 0
-        return params - params.mean(axis=1, keepdims=True) if self.centred else params
+        return params if self.idle is None else params - (params @ self.idle) @ self.idle.T
 
     def vjp(self, params, rows=None):
         """Outputs (n, o) of the rows, and the pullback of a gradient (n, o) to the parameters."""
@@ -207,8 +209,8 @@ class DenseDesign(Design):
         matrix = np.triu(matrix) + np.triu(matrix, 1).T
         mean = np.trace(matrix) / len(matrix)
         matrix.flat[:: o * d + 1] += np.tile(l2[:, 0], o) + _jitter(matrix)
-        if self.centred:  # along what changes nothing, which solutions have nothing of
-            matrix += np.kron(np.full((o, o), mean / o), np.eye(d))
+        if self.idle is not None:  # along what changes nothing, which solutions have nothing of
+            matrix += np.kron(mean * self.idle @ self.idle.T, np.eye(d))
         return np.linalg.inv(matrix).reshape(o, d, o, d)
 
     def leverages(self, diagonal, l2):

@@ -5,7 +5,6 @@ from copy import copy
 import numpy as np
 from scipy import sparse
 
-from sk_ebm._core.chains import Chains
 from sk_ebm._core.sampled import Sampled
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.memory import check_fits_in_memory
@@ -62,7 +61,7 @@ class LinearEnergy(Energy):
         if isinstance(answers, Sampled):
             return self._fit_sampled(inputs, training)
         design = self._design(inputs, training)
-        if isinstance(answers, Chains):
+        if answers.linked:
             return fit_design(design, training, lambda *found: self._fitted(design, *found))
         init = np.zeros((design.shape[1] + 1, answers.n_outputs))
         if training.objective.loss.second_derivatives != "continuous":
@@ -99,19 +98,18 @@ class LinearEnergy(Energy):
 
     def _design(self, inputs, training):
         objective = training.objective
-        shifts = objective.answers.shift_axis == 1
         return make_design(
             inputs,
             objective.row_weights,
             rotate=training.penalty.l1_ratio == 0,
-            centred=shifts and objective.loss.shift_invariant,
+            idle=objective.answers.idle_outputs(objective.loss.shift_invariant),
         )
 
     def _fitted(self, design, params, alpha):
         fitted = copy(self)
         coef, intercept = design.weights_of(params)
-        if design.centred:  # only their differences are determined
-            intercept = intercept - intercept.mean()
+        if design.idle is not None:  # along which they are not determined
+            intercept = intercept - design.idle @ (intercept @ design.idle)
         fitted._origin = _far_centre(design, coef, params[:-1])
         fitted.coef_ = coef.astype(design.dtype, copy=False)
         fitted.intercept_ = intercept.astype(design.dtype, copy=False)

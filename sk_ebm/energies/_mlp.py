@@ -106,7 +106,7 @@ class MLPEnergy(Energy):
         if isinstance(objective.answers, Sampled):
             network = SampledNetwork(self, columns, start, scale, objective)
             return network.fit(inputs, training, settings)
-        self._silence(_absent_classes(objective), start)
+        self._silence(objective.answers.absent_outputs(objective.weights), start)
 
         def vjp(params, rows=None):
             return self._vjp(params, columns if rows is None else columns[rows])
@@ -168,7 +168,7 @@ class MLPEnergy(Energy):
         return start.astype(columns.dtype), scale.astype(columns.dtype)
 
     def _silence(self, absent, params):
-        """Outputs of classes without weight, which nothing trains, start where they stay."""
+        """Outputs without samples of weight, which nothing trains, start where they stay."""
         weights, biases = self._layers(params)
         weights[-1][:, absent], biases[-1][absent] = 0.0, _ABSENT
 
@@ -235,14 +235,6 @@ class MLPEnergy(Energy):
 
     def __call__(self, inputs):
         return self._forward(self.coefs_, self.intercepts_, self._columns(inputs))[0]
-
-
-def _absent_classes(objective):
-    """Indices of the classes of weight zero, where there are more than two."""
-    answers = objective.answers
-    if getattr(answers, "n_classes", 2) == 2:
-        return []
-    return np.flatnonzero(np.bincount(answers.target, objective.weights, answers.n_classes) == 0)
 
 
 def _scaler(inputs, weights):
