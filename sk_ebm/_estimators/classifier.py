@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,6 +18,7 @@ from sk_ebm._core.sampled import candidates_of, check_candidates
 from sk_ebm._estimators import new_classes
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.class_inference import ClassInference
+from sk_ebm._estimators.class_weights import unbalanced, weights_of
 from sk_ebm._estimators.label_sets import (
     check_label_options,
     fit_label_sets,
@@ -40,8 +41,6 @@ from sk_ebm._utils.validation import (
     check_choice,
     check_flag,
     check_largest_weight,
-    check_number,
-    check_weighs,
 )
 from sk_ebm._utils.warnings import warn_user
 from sk_ebm.thresholds import resolve_threshold
@@ -347,7 +346,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         X, y = self._validated(energy, X, y)
         with many_classes_expected():
             check_classification_targets(y)
-        weights = self._weights(X, y, sample_weight)
+        weights = weights_of(X, y, sample_weight, self.class_weight)
         answers = candidates_of(
             labels_of(y, self.parents), energy, self.negatives, self.proposal, self.solver
         )
@@ -492,7 +491,10 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         gibbs = held_out.answers.gibbs(outputs)[0].at(beta)
         threshold, target = self._rejects(), training.answers.target[samples]
         rows = HeldOut.of_blocks([gibbs], held_out.answers.target, energy, threshold)
-        rows = rows._replace(target=target, weights=self._unbalanced(target, held_out.weights))
+        rows = rows._replace(
+            target=target,
+            weights=unbalanced(held_out.weights, self.class_weight, self.classes_[target]),
+        )
         if energy.takes_class_features:
             rows = rows._replace(features=energy.features(take_rows(inputs, samples)))
         if threshold is not None:
@@ -535,13 +537,6 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
                 "classes, or a number as beta, for calibrated probabilities.",
                 UserWarning,
             )
-
-    def _unbalanced(self, target, weights):
-        """Weights without class_weight, which is not how often the classes will come."""
-        if self.class_weight is None:
-            return weights
-        factors = compute_sample_weight(self.class_weight, self.classes_[target])
-        return weights / np.where(factors > 0, factors, 1)
 
     def conformalize(self, X, y, sample_weight=None, *, sequences=None):
         """Calibrate `predict_set` and ``reject`` on rows that the classifier was not fitted on.
@@ -631,26 +626,6 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             if threshold is not None and hasattr(self, "guarantee_"):
                 self.guarantee_ = guarantee_of(threshold, exact=False)
         return self
-
-    def _weights(self, X, y, sample_weight):
-        weights = check_sample_weight(sample_weight, X)
-        self._check_class_weight()
-        if self.class_weight is not None:
-            weights = weights * compute_sample_weight(self.class_weight, y)
-        check_weighs(weights)
-        check_largest_weight(weights)
-        return weights
-
-    def _check_class_weight(self):
-        given = self.class_weight
-        if isinstance(given, dict):
-            for label, weight in given.items():
-                check_number(f"class_weight[{label!r}]", weight, 0, closed=True)
-        elif given is not None and not (isinstance(given, str) and given == "balanced"):
-            raise ValueError(
-                "class_weight must be 'balanced', a dict of a number >= 0 for each class, or None, "
-                f"got {given!r}."
-            )
 
     def _rng(self):
         return check_random_state(self.random_state)
