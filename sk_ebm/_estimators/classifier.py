@@ -18,12 +18,12 @@ from sk_ebm._core.sampled import candidates_of, check_candidates
 from sk_ebm._estimators import new_classes
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.class_inference import ClassInference
+from sk_ebm._estimators.given_sequences import has_sequences
 from sk_ebm._estimators.rejection import HeldOut, guarantee_of
 from sk_ebm._estimators.sequences import (
     TRANSITIONS,
     check_sequence_parameters,
     fit_sequences,
-    has_sequences,
 )
 from sk_ebm._estimators.structures import by_structure, check_no_sequences
 from sk_ebm._tables.class_features import read_class_features
@@ -185,6 +185,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         "guarantee_",
     )
     _learned_of_sequences = ("structure_", "transitions_", "_held_out_sequences", "inference_")
+    _learned_of_classes = ("_class_columns",)
 
     # Requested by default where metadata is routed, so that searches and pipelines pass it on.
     __metadata_request__fit = {"sequences": True}
@@ -325,7 +326,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             self._warn_unconverged(fitted.n_iter)
 
     def _fit_sequences(self, energy, loss, X, y, weights, groups, class_features, sequences):
-        check_sequence_parameters(self, class_features)
+        check_sequence_parameters(self, energy, class_features)
         with self._reporting(X, y):
             learned, converged = fit_sequences(self, energy, loss, X, y, weights, groups, sequences)
             self._forget()
@@ -335,7 +336,8 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
 
     def _forget(self):
         """Leave out what an earlier fit, perhaps of other answers, has learned."""
-        for name in (*self._learned_by_calibration, *self._learned_of_sequences):
+        learned = self._learned_of_classes + self._learned_of_sequences
+        for name in (*self._learned_by_calibration, *learned):
             vars(self).pop(name, None)
 
     @by_structure
@@ -489,7 +491,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         if structure is not None:
             vars(self).update(structure.calibrated(self, X, y, sample_weight, sequences=sequences))
             return self
-        check_no_sequences(sequences)
+        check_no_sequences(X, sequences)
         y, weights = column_or_1d(y), check_sample_weight(sample_weight, X)
         check_consistent_length(X, y)
         if not np.isin(y, self.classes_).all():

@@ -2,6 +2,10 @@
 
 from functools import wraps
 
+from sklearn.utils.validation import check_is_fitted
+
+from sk_ebm._tables.sequences import is_nested
+
 
 class Structure:
     """What a fitted classifier predicts with, where its answers are not classes.
@@ -21,7 +25,8 @@ def by_structure(method):
     def ask(self, *args, **kwargs):
         structure = vars(self).get("structure_")
         if structure is None:
-            check_no_sequences(kwargs.pop("sequences", None))
+            check_is_fitted(self)
+            check_no_sequences(args[0] if args else kwargs.get("X"), kwargs.pop("sequences", None))
             return method(self, *args, **kwargs)
         own = getattr(structure, name, None)
         if own is None:
@@ -33,8 +38,13 @@ def by_structure(method):
     return ask
 
 
-def check_no_sequences(sequences):
-    """Raise a ValueError where sequences are named and answers are classes."""
+def check_no_sequences(X, sequences):
+    """Raise a ValueError where X holds sequences and answers are classes."""
+    if is_nested(X):
+        raise ValueError(
+            "X is a list of sequences, and this classifier is fitted to classes. Give a table, or "
+            "give fit label sequences."
+        )
     if sequences is not None:
         raise ValueError(
             "sequences= names the sequence of each row, for a classifier of label sequences, and "
