@@ -154,7 +154,7 @@ def row(name, model, train, test, of_crf):
     try:
         model = model().fit(X, y)
     except ImportError as error:
-        print(f"{name:34} left out: {error}")
+        print(f"{name:38} left out: {error}")
         return None
     seconds = time.process_time() - start
     y_pred = model.predict(X_test)
@@ -164,7 +164,7 @@ def row(name, model, train, test, of_crf):
     f1 = f"{entity_f1(y_test, y_pred):9.3f}" if is_tags else 9 * " "
     ratio = f"{seconds / of_crf:7.2f}" if of_crf else 7 * " "
     print(
-        f"{name:34}{token_accuracy(y_test, y_pred):7.4f}{sequence_accuracy(y_test, y_pred):10.4f}"
+        f"{name:38}{token_accuracy(y_test, y_pred):7.4f}{sequence_accuracy(y_test, y_pred):10.4f}"
         f"{f1}{calibration_error(probabilities.max(axis=1), correct):7.3f}{seconds:9.1f}{ratio}"
         + (f"  {model.options}" if isinstance(model, Tuned) else ""),
         flush=True,
@@ -181,7 +181,7 @@ def compared(name, X, y, X_test, y_test):
     labels = sorted(set(itertools.chain.from_iterable(y)))
     print(f"\n{name}: {len(X):,} sequences, {sum(map(len, X)):,} positions, {len(labels)} labels, "
           f"{matrices[0].shape[1]:,} features")  # fmt: skip
-    print(f"{'':34}{'token':>7}{'sequence':>10}{'F1':>9}{'ECE':>7}{'seconds':>9}{'ratio':>7}")
+    print(f"{'':38}{'token':>7}{'sequence':>10}{'F1':>9}{'ECE':>7}{'seconds':>9}{'ratio':>7}")
     score = entity_f1 if "O" in labels else token_accuracy
     of_crf = row("sklearn-crfsuite, c2=1", crf, (X, y), (X_test, y_test), None)
     tuned_crf = lambda: Tuned(crf, CRF_GRID, score)  # noqa: E731
@@ -240,14 +240,17 @@ def interaction(transitions):
 
 
 def recovered(n_fits=20, n_sequences=1000, n_labels=4):
-    """Transitions beside the truth, in standard errors, which are those of repeated fits."""
+    """Transitions beside the truth, in standard errors, which are those of repeated fits.
+
+    ``transitions_`` are negative energies, as `coef_` is.
+    """
     rng = np.random.default_rng(0)
     weights, transitions = random_chain(rng, n_labels, 3)
     found = []
     for _ in range(n_fits):
         X, y = drawn(rng, np.full(n_sequences, 10), weights, transitions)
-        classifier = EnergyClassifier(alpha=1e-8, beta=1.0).fit(X, y)
-        found.append(interaction(classifier.transitions_))
+        classifier = EnergyClassifier(alpha=1e-8, beta=1.0, tol=1e-8).fit(X, y)
+        found.append(interaction(-classifier.transitions_))
     errors = (np.array(found) - interaction(transitions)) / np.std(found, axis=0, ddof=1)
     of_mean = np.abs(errors.mean(axis=0)).max() * np.sqrt(n_fits)
     print(

@@ -380,14 +380,14 @@ def _contrasted(gibbs, loss):
     if isinstance(loss, Hinge):
         bonus = np.full(gibbs.unary.shape, margin)
         bonus[rows, labels] = 0.0
-    best, energies = gibbs.best(2, bonus)
+    # Where the correct sequence is the best under the margin, the hinge loss is zero.
+    best, energies = gibbs.best(1 if bonus is not None else 2, bonus)
     wrong = np.logical_or.reduceat(best[0] != labels, chains.starts[:-1])
-    offending = np.where(chains.per_row(wrong), best[0], best[1])
-    least = np.where(wrong, energies[:, 0], energies[:, 1])
-    if bonus is not None:  # the loss itself adds the margin of one wrong label
-        least = least + margin
     huge = np.finfo(float).max ** 0.25
-    pairs = np.column_stack([gibbs.energies_of(labels), np.minimum(least, huge)])
+    second = np.minimum(energies[:, -1], huge) if bonus is None else huge
+    offending = np.where(chains.per_row(wrong), best[0], best[-1])
+    least = np.where(wrong, energies[:, 0] + (0 if bonus is None else margin), second)
+    pairs = np.column_stack([gibbs.energies_of(labels), least])
 
     def pullback(gradient):
         by_unary = np.zeros(gibbs.unary.shape)

@@ -15,10 +15,11 @@ from sk_ebm.energies._starts import least_scale
 from sk_ebm.losses import NLL
 
 _ENOUGH = 1000  # held-out positions, on which alpha and beta are then chosen
-# Relative accuracy of the objective of a final fit, for each product that one evaluation takes: the
-# more these cost, the fewer iterations. On a path it is _COARSER. Ten times as accurate, English
-# parts of speech take twice the time for .0003 of token accuracy.
-_TOL_OF_A_PRODUCT, _LARGEST_TOL, _COARSER = 1e-13, 3e-6, 3
+# The objective is as accurate as tol, or less so where iterations cost much, for each of so many
+# products, and statistical errors are far larger, for so many sequences a parameter; a path of
+# penalties is _COARSER still. Ten times as accurate, English parts of speech take twice the time
+# for .0003 of token accuracy.
+_PRODUCTS, _SEQUENCES_OF_A_PARAMETER, _LARGEST_FACTOR, _COARSER = 1e6, 100, 30, 3
 _GAIN = 1e-3  # relative gain of held-out loss below which the path ends
 _FACTOR, _LONGEST_PATH = 0.1, 8  # from one penalty of the path to the next, and their number
 # Of the loss by the weights of a standardised column of typical variance; by those of rarer ones it
@@ -105,7 +106,7 @@ def fit_design(design, training, fitted):
     ``fitted(params, alpha)`` builds the fitted energy.
     """
     joint = _Joint(design, training.answers)
-    training = training.replace(tol=max(training.tol, joint.tol))
+    training = training.replace(tol=joint.coarseness * training.tol)
     smooth = training.objective.loss.second_derivatives == "continuous"
     if smooth:
         trial = _Folded(joint, training).chosen()
@@ -175,12 +176,13 @@ class _Joint:
         self.n_extra = answers.n_labels if constant else 0
 
     @property
-    def tol(self):
-        """The relative accuracy that the size of the problem is worth."""
+    def coarseness(self):
+        """How many times tol the accuracy is that the size of the problem is worth."""
         columns, k = self.design.columns, self.answers.n_labels
         entries = columns.nnz if sparse.issparse(columns) else columns.size
         n_products = entries * self.answers.n_outputs + columns.shape[0] * k**2
-        return min(_TOL_OF_A_PRODUCT * n_products, _LARGEST_TOL)
+        by_error = _SEQUENCES_OF_A_PARAMETER * self.init().size / len(self.answers)
+        return np.clip(min(n_products / _PRODUCTS, by_error), 1, _LARGEST_FACTOR)
 
     def init(self):
         return np.zeros((self.design.shape[1] + 1 + self.n_extra, self.answers.n_outputs))
