@@ -84,7 +84,7 @@ def beliefs(forest, unary, pairwise):
     least = np.min(unary, axis=1, where=np.isfinite(unary), initial=np.inf)
     ranges = np.max(peaks - least, initial=0) + np.ptp(finite) if finite.size else 0.0
     n_links = _links_between_labels(pairwise) * forest.most_children
-    if ranges * n_links < _LARGEST_RANGE:
+    if np.isfinite(n_links) and ranges * n_links < _LARGEST_RANGE:
         return ScaledBeliefs(forest, unary, pairwise, peaks)
     return LogBeliefs(forest, unary, pairwise)
 

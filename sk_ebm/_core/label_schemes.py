@@ -57,8 +57,23 @@ def _allowed_tags(tags, scheme):
     return first, (on & (types[:, None] == types)) | (last[:, None] & first)
 
 
-def check_allowed(allowed, labels, starts, classes):
-    """Raise a ValueError that names the first sequence of y with a transition that cannot be."""
+def longest_allowed(allowed, at_most):
+    """The length of the longest label sequence that can be, up to that given."""
+    if allowed is None:
+        return at_most
+    first, transitions = allowed
+    for length in range(min(at_most, len(first) + 1)):
+        if not first.any():
+            return length
+        first = transitions[first].any(axis=0)
+    return at_most  # some label comes twice, and so may again
+
+
+def check_allowed(allowed, labels, starts, classes, where):
+    """Raise a ValueError that names the first sequence of y with a transition that cannot be.
+
+    ``where`` says in words where a position is.
+    """
     if allowed is None:
         return
     possible = np.append(True, allowed[1][labels[:-1], labels[1:]])
@@ -66,10 +81,8 @@ def check_allowed(allowed, labels, starts, classes):
     if possible.all():
         return
     row = int(np.argmin(possible))
-    index = int(np.searchsorted(starts, row, side="right")) - 1
-    after = "first" if row == starts[index] else f"after {classes[labels[row - 1]]}"
+    after = "first" if row in starts else f"after {classes[labels[row - 1]]}"
     raise ValueError(
-        f"y has {classes[labels[row]]} {after} in sequence {index}, position "
-        f"{row - starts[index]}, which constraints exclude. Correct the labels, or leave out "
-        "constraints."
+        f"y has {classes[labels[row]]} {after} in {where(row)}, which constraints exclude. Correct "
+        "the labels, or leave out constraints."
     )

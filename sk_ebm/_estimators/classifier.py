@@ -19,6 +19,7 @@ from sk_ebm._estimators import new_classes
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.class_inference import ClassInference
 from sk_ebm._estimators.class_weights import unbalanced, weights_of
+from sk_ebm._estimators.given_sequences import has_sequences
 from sk_ebm._estimators.label_sets import (
     check_label_options,
     fit_label_sets,
@@ -30,7 +31,6 @@ from sk_ebm._estimators.sequences import (
     TRANSITIONS,
     check_sequence_parameters,
     fit_sequences,
-    has_sequences,
 )
 from sk_ebm._estimators.structures import by_structure, check_no_sequences
 from sk_ebm._tables.class_features import read_class_features
@@ -221,6 +221,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         "_held_out_sequences",
         "inference_",
         "_index",
+        "_class_columns",
     )
 
     # Requested by default where metadata is routed, so that searches and pipelines pass it on.
@@ -372,7 +373,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             self._warn_unconverged(fitted.n_iter)
 
     def _fit_sequences(self, energy, loss, X, y, weights, groups, class_features, sequences):
-        check_sequence_parameters(self, class_features)
+        check_sequence_parameters(self, energy, class_features)
         with self._reporting(X, y):
             learned, converged = fit_sequences(self, energy, loss, X, y, weights, groups, sequences)
             self._forget()
@@ -561,7 +562,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         if structure is not None:
             vars(self).update(structure.calibrated(self, X, y, sample_weight, sequences=sequences))
             return self
-        check_no_sequences(sequences)
+        check_no_sequences(X, sequences)
         inputs, y = self._validated_pairs(X, y)
         target = positions(self.classes_, y)
         weights = check_sample_weight(sample_weight, inputs)

@@ -5,23 +5,20 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.metrics import accuracy_score
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._core.chains import Chains
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.folds import user_folds
-from sk_ebm._core.label_schemes import allowed_labels, check_allowed
+from sk_ebm._core.label_schemes import allowed_labels, check_allowed, longest_allowed
+from sk_ebm._estimators.given_sequences import check_finite, read_sequences
 from sk_ebm._estimators.structures import Structure
-from sk_ebm._tables.sequences import (
-    is_nested,
-    position_of,
-    read_flat,
-    read_nested,
-    restore,
-    split,
-)
+from sk_ebm._tables.sequences import split
 from sk_ebm._utils.finite import finite_outputs
-from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
+from sk_ebm._utils.fit_arguments import many_classes_expected
+from sk_ebm._utils.memory import check_fits_in_memory
+from sk_ebm._utils.sklearn_private import check_sample_weight
 from sk_ebm._utils.validation import check_largest_weight, check_number, check_weighs
 from sk_ebm.energies._chain_training import fit_chains
 from sk_ebm.losses import NLL
@@ -42,80 +39,19 @@ class TopSequences(NamedTuple):
     energies: np.ndarray
 
 
-class ReadSequences(NamedTuple):
-    """Sequences as a classifier reads them.
-
-    Attributes
-    ----------
-    X : flat rows of all positions, sequence after sequence
-    y : ndarray of shape (n_positions,), or None
-    starts : ndarray of int, shape (n_sequences + 1,)
-    order : ndarray of int, or None
-        The row of each position, of a flat table; None of nested sequences.
-    """
-
-    X: object
-    y: np.ndarray | None
-    starts: np.ndarray
-    order: np.ndarray | None
-
-    @property
-    def lengths(self):
-        return np.diff(self.starts)
-
-    def as_given(self, values):
-        """Values of the positions in the form of X: a list of arrays, or rows in their order."""
-        if self.order is None:
-            return split(values, self.starts)
-        return restore(values, self.order)
-
-    def per_sequence(self, values, name):
-        """Values of the sequences: those of nested ones, or of a flat table's rows."""
-        values = np.asarray(values)
-        if self.order is None:
-            if len(values) != len(self.lengths):
-                raise ValueError(
-                    f"{name} must have one entry for each of the {len(self.lengths)} sequences, "
-                    f"got {len(values)}."
-                )
-            return values
-        if len(values) != len(self.order):
-            raise ValueError(
-                f"{name} must have one entry for each of the {len(self.order)} rows, got "
-                f"{len(values)}."
-            )
-        values = values[self.order]
-        first = np.repeat(values[self.starts[:-1]], self.lengths)
-        if (values != first).any():
-            row = int(np.argmax(values != first))
-            raise ValueError(
-                f"{name} must be equal within each sequence, got several values in "
-                f"{position_of(row, self.starts)}."
-            )
-        return values[self.starts[:-1]]
-
-
-def has_sequences(X, sequences):
-    """Whether X holds sequences."""
-    return sequences is not None or is_nested(X)
-
-
-def _read(X, y, sequences):
-    if sequences is None and not is_nested(X):
+def check_sequence_parameters(classifier, energy, class_features):
+    """Raise a ValueError where a parameter does not go with label sequences."""
+    name = type(energy).__name__
+    if classifier.transitions == "input" and not energy.fits_chains:
         raise ValueError(
-            "X is a flat table, and this classifier is fitted to label sequences: give the "
-            "sequence of each row as sequences=, or X as a list of sequences."
+            "transitions='input' needs energy='linear' or 'kernel', which are fitted jointly with "
+            f"transitions, got {name}. Use one of these, or transitions='constant'."
         )
-    if sequences is None or is_nested(X):
-        read = read_nested(X, y, sequences)
-        return ReadSequences(read.X, read.y, read.starts, None)
-    order, starts = read_flat(X, y, sequences)
-    y = None if y is None else np.asarray(y)[order]
-    return ReadSequences(take_rows(X, order), y, starts, order)
-
-
-def check_sequence_parameters(classifier, class_features):
-    """Raise a ValueError where a parameter is of classes alone."""
+    if classifier.solver == "newton" and energy.fits_chains:
+        raise ValueError(
+            f"solver='newton' is of classes: {name} of label sequences is fitted by 'lbfgs', which "
+            "solver='auto' takes, or by 'adam'."
+        )
     of_classes = {
         "reject": classifier.reject is not None,
         "class_weight": classifier.class_weight is not None,
@@ -132,23 +68,20 @@ def check_sequence_parameters(classifier, class_features):
 
 def fit_sequences(classifier, energy, loss, X, y, sample_weight, groups, sequences):
     """Fitted attributes of a classifier of label sequences."""
-    read = _read(X, y, sequences)
-    vectorizer = None
-    if isinstance(read.X, list):
+    read, vectorizer = read_sequences(X, y, sequences, energy), None
+    if read.holds_dictionaries:
         vectorizer = DictVectorizer()
         read = read._replace(X=vectorizer.fit_transform(read.X))
+        check_finite(read, takes_nan=False)
     X, y = classifier._validated(energy, read.X, read.y)
-    labels = Labels.of(y)
-    if len(labels.classes) < 2:
-        raise ValueError(
-            f"y must hold at least two labels, got one in all {len(read.lengths)} sequences: "
-            f"{labels.classes.tolist()}."
-        )
-    weights = _weights(read, sample_weight)
+    with many_classes_expected():
+        check_classification_targets(y)
+    labels, weights = Labels.of(y), _weights(read, sample_weight)
+    _check_enough(classifier, energy, read, labels, weights)
     structure = SequenceStructure(
         vectorizer, classifier.transitions, allowed_labels(classifier.constraints, labels.classes)
     )
-    check_allowed(structure.allowed, labels.target, read.starts, labels.classes)
+    check_allowed(structure.allowed, labels.target, read.starts, labels.classes, read.where)
     answers = structure.answers_of(read.starts, labels.n_classes, labels.target, loss)
     folds = _folds(classifier, read, groups)
     calibrates = classifier.beta == "auto" or classifier.calibrate
@@ -171,6 +104,28 @@ def fit_sequences(classifier, energy, loss, X, y, sample_weight, groups, sequenc
     if classifier.calibrate:
         learned["_held_out_sequences"] = HeldOutPositions.of(fitted.parts, beta)
     return learned, fitted.converged
+
+
+def _check_enough(classifier, energy, read, labels, weights):
+    """Raise a ValueError where sequences or labels are too few, or too many for the memory."""
+    present = np.unique(labels.target[np.repeat(weights > 0, read.lengths)])
+    if len(present) < 2:
+        raise ValueError(
+            "y must hold at least two labels with positive weight, got one in all "
+            f"{len(read.lengths)} sequences: {labels.classes[present].tolist()}."
+        )
+    of_held_out = "calibrate=True" if classifier.calibrate else f"energy={classifier.energy!r}"
+    if np.count_nonzero(weights) < 2 and (classifier.calibrate or not energy.fits_chains):
+        raise ValueError(
+            f"{of_held_out} learns on held-out sequences and needs at least two of positive weight,"
+            " got one: cut it into parts, or use energy='linear' and calibrate=False."
+        )
+    if classifier.transitions == "input":
+        check_fits_in_memory(
+            3 * 8 * len(labels.target) * labels.n_classes**2,
+            f"Transitions between {labels.n_classes} labels at {len(labels.target)} positions",
+            "Use transitions='constant'.",
+        )
 
 
 def _weights(read, sample_weight):
@@ -277,14 +232,27 @@ class SequenceStructure(Structure):
 
     def _read(self, classifier, X, y, sequences):
         check_is_fitted(classifier)
-        read = _read(X, y, sequences)
-        if isinstance(read.X, list) != (self.vectorizer is not None):
+        read = read_sequences(X, y, sequences, classifier.energy_)
+        if read.holds_dictionaries != (self.vectorizer is not None):
             kinds = ("tables", "lists of dictionaries")
-            fitted, given = kinds[self.vectorizer is not None], kinds[isinstance(read.X, list)]
+            fitted, given = kinds[self.vectorizer is not None], kinds[read.holds_dictionaries]
             raise ValueError(f"X must hold {fitted}, as in fit, got {given}.")
         if self.vectorizer is not None:
             read = read._replace(X=self.vectorizer.transform(read.X))
+            check_finite(read, takes_nan=False)
+        self._check_lengths(read)
         return read._replace(X=classifier._validated(classifier.energy_, read.X, reset=False))
+
+    def _check_lengths(self, read):
+        """Raise a ValueError where the constraints leave no label sequence of some length."""
+        longest = longest_allowed(self.allowed, int(read.lengths.max()))
+        too_long = read.lengths > longest
+        if too_long.any():
+            index = int(np.argmax(too_long))
+            raise ValueError(
+                f"constraints leave no label sequence of more than {longest} positions, got "
+                f"{read.lengths[index]} of them: {read.where(read.starts[index])}."
+            )
 
     def _gibbs(self, classifier, read, target=None):
         transitions = vars(classifier).get("transitions_")
@@ -309,7 +277,7 @@ class SequenceStructure(Structure):
             row = int(np.argmax(unknown))
             raise ValueError(
                 f"y must hold labels seen in fit, {classes[:5].tolist()}, got "
-                f"{read.y[row]!r} in {position_of(row, read.starts)}."
+                f"{read.y[row : row + 1].tolist()[0]!r} in {read.where(row)}."
             )
         return read, self._gibbs(classifier, read, target)
 

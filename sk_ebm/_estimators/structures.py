@@ -2,6 +2,8 @@
 
 from functools import wraps
 
+from sk_ebm._tables.sequences import is_nested
+
 
 class Structure:
     """What a fitted classifier predicts with, where its answers are not classes.
@@ -29,7 +31,10 @@ def by_structure(method):
     def ask(self, *args, **kwargs):
         structure = vars(self).get("structure_")
         if structure is None or not structure.takes_sequences:
-            check_no_sequences(kwargs.pop("sequences", None))
+            given = args[0] if args else kwargs.get("X")
+            sequences = kwargs.pop("sequences", None)
+            if "classes_" in vars(self):  # else the method says that nothing is fitted
+                check_no_sequences(given, sequences)
         if structure is None:
             return method(self, *args, **kwargs)
         own = getattr(structure, name, None)
@@ -42,8 +47,13 @@ def by_structure(method):
     return ask
 
 
-def check_no_sequences(sequences):
-    """Raise a ValueError where sequences are named and answers are classes."""
+def check_no_sequences(X, sequences):
+    """Raise a ValueError where X holds sequences and answers are classes."""
+    if is_nested(X):
+        raise ValueError(
+            "X is a list of sequences, and this classifier is fitted to other answers. Give a table, or "
+            "give fit label sequences."
+        )
     if sequences is not None:
         raise ValueError(
             "sequences= names the sequence of each row, for a classifier of label sequences, and "

@@ -44,7 +44,7 @@ def is_nested(X):
     return is_list(X) and any(_is_table(one) or _is_dictionaries(one) for one in X)
 
 
-def read_nested(X, y=None, sequences=None):
+def read_nested(X, y=None, sequences=None, takes_nan=False):
     """The `Sequences` of a nested X, and y if it is given."""
     if sequences is not None:
         raise ValueError(
@@ -59,7 +59,7 @@ def read_nested(X, y=None, sequences=None):
         return Sequences(_flat_dictionaries(X), labels, starts)
     _check_columns(X)
     flat = _flat_table(X)
-    check_finite_positions(flat, starts)
+    check_finite_positions(flat, starts, takes_nan=takes_nan)
     return Sequences(flat, labels, starts, _column_names(X[0]))
 
 
@@ -83,6 +83,11 @@ def read_flat(X, y, sequences):
 
 def check_same_form(X, y):
     """Raise a ValueError where one of X and y is flat and the other nested."""
+    if len(getattr(X, "shape", ())) > 2:
+        raise ValueError(
+            "X must be a flat table or a list with a 2-d array for each sequence, got an array of "
+            f"the shape {X.shape}. Give list(X)."
+        )
     nested = is_nested(X)
     if y is None or nested == _is_nested_labels(y):
         return
@@ -111,26 +116,30 @@ def restore(values, order):
     return take_rows(values, rows)
 
 
-def check_finite_positions(X, starts):
-    """Raise a ValueError that names the first sequence of a flat X with NaN or infinity."""
+def check_finite_positions(X, starts, *, takes_nan=False, where=None):
+    """Raise a ValueError that names the first sequence of a flat X with NaN or infinity.
+
+    ``where`` says in words where a row is, by default by `position_of`.
+    """
     numbers = X.data if sparse.issparse(X) else X
-    bad = ~np.isfinite(numbers)
+    bad = np.isinf(numbers) if takes_nan else ~np.isfinite(numbers)
     if not bad.any():
         return
     first = np.unravel_index(bad.argmax(), bad.shape)
     row = np.searchsorted(X.indptr, first[0], side="right") - 1 if sparse.issparse(X) else first[0]
     column = X.indices[first[0]] if sparse.issparse(X) else first[1]
     what = "NaN" if np.isnan(numbers[first]) else "infinity"
+    place = position_of(row, starts) if where is None else where(row)
     raise ValueError(
-        f"X holds {what} in {position_of(row, starts)}, column {column}: replace such values, or "
-        "leave the sequence out."
+        f"X holds {what} in {place}, column {column}: "
+        "replace such values, or leave the sequence out."
     )
 
 
-def position_of(row, starts):
-    """A row of flat sequences in words."""
+def position_of(row, starts, first=0):
+    """A row of flat sequences, the first of which is number ``first``, in words."""
     index = np.searchsorted(starts, row, side="right") - 1
-    return f"sequence {index}, position {row - starts[index]}"
+    return f"sequence {first + index}, position {row - starts[index]}"
 
 
 def is_list(values):
@@ -267,13 +276,14 @@ def _check_kinds(labels):
     kinds = ["text" if one.dtype.kind in "USOT" else "numbers" for one in labels]
     if len(set(kinds)) > 1:
         other = next(index for index, kind in enumerate(kinds) if kind != kinds[0])
+        _check_known(labels[other], np.array([0, len(labels[other])]), other)
         raise ValueError(
             f"The labels of y must be of one kind, got {kinds[0]} in sequence 0 and {kinds[other]} "
             f"in sequence {other}."
         )
 
 
-def _check_known(flat, starts):
+def _check_known(flat, starts, first=0):
     """Raise a ValueError that names the first position whose label is missing or infinite."""
     missing = is_missing(flat)
     bad = missing | np.isinf(flat) if flat.dtype.kind == "f" else missing
@@ -281,7 +291,8 @@ def _check_known(flat, starts):
         row = bad.argmax()
         what = "missing" if missing[row] else "infinite"
         raise ValueError(
-            f"y is {what} in {position_of(row, starts)}: leave this sequence out, of X and of y."
+            f"y is {what} in {position_of(row, starts, first)}: leave this sequence out, of X and "
+            "of y."
         )
 
 
