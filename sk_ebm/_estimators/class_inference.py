@@ -258,6 +258,7 @@ class ClassInference:
         ValueError
             If they exceed the available memory: use `top_k`.
         """
+        check_is_fitted(self)
         if y is not None:
             raise ValueError("y must be None where answers are classes: all of them are returned.")
         return self._of_all(X, lambda gibbs: gibbs.energies)

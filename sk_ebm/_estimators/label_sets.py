@@ -40,15 +40,9 @@ class TopSets(NamedTuple):
 
 def is_indicator(y):
     """Whether y (n, L) says of each row and label whether the label is in the set: an array, sparse
-    matrix or frame of two columns or more, or a list of rows."""
-    if issparse(y):
-        return True
-    shape = getattr(y, "shape", None)
-    if shape is None:
-        rows = y if isinstance(y, (list, tuple)) else []
-        sizes = {len(row) if isinstance(row, (list, tuple, np.ndarray)) else 0 for row in rows}
-        return len(sizes) == 1 and sizes.pop() > 1
-    return len(shape) == 2 and shape[1] > 1
+    matrix or frame of two columns or more; lists of lists are labels of sequences."""
+    shape = getattr(y, "shape", ())
+    return issparse(y) or (len(shape) == 2 and shape[1] > 1)
 
 
 def indicator_of(y, n_labels=None):

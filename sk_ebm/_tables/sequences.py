@@ -99,7 +99,8 @@ def check_same_form(X, y):
     raise ValueError(
         f"y is a list of lists or arrays, first {_form_of(y[0])}, but X is a flat table. Give X as "
         "a list of sequences, each a 2-d array, a sparse matrix or a list of dictionaries; or give "
-        "y as a 1-d array with sequences=, the sequence of each row."
+        "y as a 1-d array with sequences=, the sequence of each row; or, for sets of labels, as a "
+        "2-d array of 0 and 1."
     )
 
 
