@@ -51,8 +51,8 @@ def check_no_sequences(X, sequences):
     """Raise a ValueError where X holds sequences and answers are classes."""
     if is_nested(X):
         raise ValueError(
-            "X is a list of sequences, and this classifier is fitted to other answers. Give a table, or "
-            "give fit label sequences."
+            "X is a list of sequences, and this classifier is fitted to other answers. Give a "
+            "table, or give fit label sequences."
         )
     if sequences is not None:
         raise ValueError(
