@@ -5,6 +5,7 @@ import numpy as np
 from sk_ebm._solvers.result import Result, ridge
 
 _CHEAP_PRODUCTS = 1e5  # of an evaluation, below which steps are solved to rounding of the gradient
+_COARSE = 1e-5  # tolerance from which on they are not: along a path of penalties it takes 1.5 times
 
 
 @np.errstate(over="ignore", invalid="ignore")  # in steps that are refused
@@ -14,7 +15,8 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
     As in trust-region Newton methods for logistic regression (Lin, Weng and Keerthi, 2008), only
     products with the matrix of second derivatives are needed. Linear outputs make each trial
     of the line search free of passes over the inputs. Stops once the gap to the minimum, as
-    the Newton decrement estimates it, is below ``tol`` times the objective.
+    the Newton decrement estimates it, is below ``tol`` times the objective, or full steps gain no
+    more than rounding noise.
 
     ``preconditioner(curvature, cg_steps)`` takes the curvature and the steps of the last solution
     and returns a function that solves approximately with the matrix of second derivatives.
@@ -24,8 +26,9 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
     loss, by_outputs = objective.value_and_gradient(outputs)
     value = loss + ridge(l2, params)
     solve, cg_steps, damping, gap = None, 0, 0.0, np.inf
+    smooth = objective.loss.second_derivatives == "continuous"
     rounding = np.finfo(outputs.dtype).eps
-    cheap = outputs.size * len(params) < _CHEAP_PRODUCTS
+    cheap = outputs.size * len(params) < _CHEAP_PRODUCTS and tol < _COARSE
     asked = max(tol, rounding)
     tol = rounding**1.5 if cheap else asked
     for _ in range(max_iter):
@@ -53,13 +56,18 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
             cheap, tol = False, asked
         report(value, params)
         previous_gap, gap = gap, decrement if cheap else 10 * unsolved + abs(gain - decrement)
-        if _ended(tol * abs(value), gain, noise, gap, previous_gap, damping):
+        if _ended(tol * abs(value), gain, noise, gap, previous_gap, damping, smooth):
             return Result(params, True)
     return Result(params, False)
 
 
-def _ended(least, gain, noise, gap, previous_gap, damping):
-    """Whether the gap is as small as it need be, or full steps gain no more than rounding noise."""
+def _ended(least, gain, noise, gap, previous_gap, damping, smooth):
+    """Whether the gap is as small as it need be, or full steps gain no more than rounding noise.
+
+    Where gradients jump, steps gain as little in a kink, and damping makes any gap small.
+    """
+    if not smooth:
+        return gap <= least and not damping
     return gap <= least or (gain <= noise and gap > 0.1 * previous_gap and not damping)
 
 
