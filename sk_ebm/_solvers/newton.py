@@ -28,7 +28,7 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
     solve, cg_steps, damping, gap = None, 0, 0.0, np.inf
     smooth = objective.loss.second_derivatives == "continuous"
     rounding = np.finfo(outputs.dtype).eps
-    cheap = outputs.size * len(params) < _CHEAP_PRODUCTS and tol < _COARSE
+    cheap = _steps_are_cheap(outputs, params, tol)
     asked = max(tol, rounding)
     tol = rounding**1.5 if cheap else asked
     for _ in range(max_iter):
@@ -59,6 +59,11 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
         if _ended(tol * abs(value), gain, noise, gap, previous_gap, damping, smooth):
             return Result(params, True)
     return Result(params, False)
+
+
+def _steps_are_cheap(outputs, params, tol):
+    """Whether steps are solved to rounding of the gradient."""
+    return outputs.size * len(params) < _CHEAP_PRODUCTS and tol < _COARSE
 
 
 def _ended(least, gain, noise, gap, previous_gap, damping, smooth):
