@@ -56,7 +56,7 @@ class Design:
     shifts : ndarray of shape (d, 1) or None
         What is taken off the columns where they are used, so that sparse ones stay sparse.
     hard : bool
-        Whether conjugate gradients took more steps than all second derivatives cost.
+        Whether all second derivatives cost little, or less than the conjugate gradients took.
     """
 
     centred = False
@@ -76,6 +76,7 @@ class Design:
 
     def preconditioner(self, l2, n_outputs):
         """``preconditioner(curvature, cg_steps)(gradient)`` solves, as `newton` asks."""
+        self.hard |= self.coupled_cost(n_outputs) < _CHEAP_COUPLED
         return Preconditioner(self, l2, n_outputs)
 
     def coupled_cost(self, n_outputs):
@@ -326,7 +327,6 @@ class Preconditioner:
 
     def __init__(self, design, l2, n_outputs):
         self.design, self.l2, self.n_outputs = design, l2, n_outputs
-        design.hard |= design.coupled_cost(n_outputs) < _CHEAP_COUPLED
 
     @property
     def patience(self):

@@ -97,6 +97,7 @@ class TreesEnergy(Energy):
     """
 
     raw = True
+    fits_on_folds = True
 
     def __init__(
         self,
@@ -169,7 +170,10 @@ class TreesEnergy(Energy):
         held_out = None
         if len(folds):
             pairs = zip(stopped, folds, strict=True)
-            of_folds = [trees._outputs(columns[rows(test)]) for trees, (_, test) in pairs]
+            of_folds = [
+                trees._with_rounds(self.n_estimators_)._outputs(columns[rows(test)])
+                for trees, (_, test) in pairs
+            ]
             held_out = folds.samples, np.concatenate(of_folds)
         if len(outputs) < columns.shape[0]:
             outputs = self._outputs(columns)
@@ -194,6 +198,8 @@ class TreesEnergy(Energy):
         folds = training.folds
         if folds is None and n < _ENOUGH_FOR_ONE_PART:
             folds = training.default_folds()
+        elif folds is None and training.shared_folds:
+            folds = training.shared_folds.first(1)
         elif folds is None:
             test = training.hold_out(self.validation_fraction)
             folds = [] if test is None else [(np.setdiff1d(np.arange(n), test), test)]
@@ -304,6 +310,12 @@ class TreesEnergy(Energy):
         """As LightGBM reads them: sparse matrices, but no sparse arrays."""
         columns = self._encoder.transform(inputs)
         return sparse.csr_matrix(columns) if sparse.issparse(columns) else columns
+
+    def _with_rounds(self, n_rounds):
+        """A copy that predicts with so many of its rounds, if it has them."""
+        trees = copy(self)
+        trees.n_estimators_ = 0 if self.booster_ is None else n_rounds
+        return trees
 
     def _outputs(self, columns):
         raw = np.zeros((columns.shape[0], len(self.intercept_)))
