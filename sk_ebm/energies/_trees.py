@@ -196,14 +196,18 @@ class TreesEnergy(Energy):
         if not self.early_stopping or n < _FEWEST_TO_STOP:
             return Folds(())
         folds = training.folds
-        if folds is None and n < _ENOUGH_FOR_ONE_PART:
-            folds = training.default_folds()
-        elif folds is None and training.shared_folds:
-            folds = training.shared_folds.first(1)
-        elif folds is None:
-            test = training.hold_out(self.validation_fraction)
-            folds = [] if test is None else [(np.setdiff1d(np.arange(n), test), test)]
+        if folds is None:
+            few = n < _ENOUGH_FOR_ONE_PART
+            folds = training.default_folds() if few else self._part(training)
         return Folds(tuple((a, b) for a, b in folds if weights[a].any() and weights[b].any()))
+
+    def _part(self, training):
+        """One pair of samples, the first of folds that are shared."""
+        if training.shared_folds:
+            return training.shared_folds.first(1)
+        test = training.hold_out(self.validation_fraction)
+        samples = np.arange(len(training.answers))
+        return [] if test is None else [(np.setdiff1d(samples, test), test)]
 
     def _early_stopped(self, columns, training, train, test):
         """A copy grown on some samples for as long as the loss of others falls."""
