@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sk_ebm import EnergyClassifier
 from sk_ebm._core.classes import Labels, positions
 from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._core.objective import Objective
@@ -129,3 +130,33 @@ def test_one_output_and_two_outputs_add(rng):
 @pytest.mark.parametrize(("n_classes", "axis"), [(2, None), (3, 1)])
 def test_a_shift_of_all_outputs_of_a_row_changes_nothing_but_of_two_classes(n_classes, axis):
     assert Labels(np.arange(n) % n_classes, n_classes).shift_axis == axis
+
+
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_blocks_of_rows_change_nothing(n_classes, rng, monkeypatch):
+    n, o = 40, 1 if n_classes == 2 else n_classes
+    labels = Labels(rng.randint(n_classes, size=n), n_classes)
+    X, weights = rng.standard_normal((n, 3)), rng.uniform(0.5, 2, n)
+    outputs, v = rng.standard_normal((n, o)), rng.standard_normal((n, o))
+    objective = Objective(labels, NLL(), weights)
+
+    def results():
+        curvature = objective.curvature(outputs, damping=0.1)
+        fitted = EnergyClassifier(random_state=0).fit(X, labels.target, weights)
+        return (
+            *objective.value_and_gradient(outputs),
+            objective.values(outputs),
+            curvature.diagonal,
+            curvature.product(v),
+            *objective.second_order(outputs),
+            objective.learn_beta(outputs),
+            fitted.coef_,
+            fitted.beta_,
+        )
+
+    whole = results()
+    assert labels.blocks is None
+    monkeypatch.setattr("sk_ebm._core.classes._ROWS_AT_ONCE", 7)
+    assert [len(part) for _, _, part in labels.blocks] == [7] * 5 + [5]
+    for one, other in zip(results(), whole, strict=True):
+        assert_allclose(one, other, rtol=1e-9, atol=1e-12)

@@ -97,3 +97,9 @@ def test_fourier_features_of_far_rows_are_zero_and_not_rounding(form, X, objecti
     assert_allclose(energy(far)[2:], np.tile(energy.intercept_, (3, 1)))
     alone = np.concatenate([energy(far[i : i + 1]) for i in range(5)])
     assert_allclose(alone, energy(far), rtol=1e-9)
+
+
+def test_wide_rows_have_two_features_for_each_column(rng):
+    X = rng.standard_normal((500, 150))
+    energy = EnergyClassifier("kernel", alpha=0.1, beta=1).fit(X, X[:, 0] > 0).energy_
+    assert energy.landmarks_.shape == (300, 150)

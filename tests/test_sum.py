@@ -299,3 +299,31 @@ def test_held_out_outputs_of_a_pooled_sum_are_those_of_its_weights(X, objective)
     assert_array_equal(np.sort(samples), np.arange(60))
     value = objective.take(samples).value_and_gradient(outputs)[0]
     assert value <= result.history[-1] <= value + 0.1
+
+
+@pytest.mark.parametrize("n, n_fits", [(300, 6), (2400, 4), (6000, 2)])
+def test_a_term_is_fitted_once_and_on_as_many_folds_as_hold_enough_rows(n, n_fits, rng):
+    fits = []
+
+    class Counted(GaussianNB):
+        def fit(self, X, y, sample_weight=None):
+            fits.append(len(X))
+            return super().fit(X, y, sample_weight)
+
+    X = rng.standard_normal((n, 3))
+    EnergyClassifier(["linear", Counted()], random_state=0).fit(X, X[:, 0] > 0)
+    assert len(fits) == n_fits and fits[0] == n
+
+
+def test_trees_of_a_pool_are_grown_once_on_each_fold(rng, monkeypatch):
+    pytest.importorskip("lightgbm")
+    grown, grow = [], TreesEnergy._grow
+
+    def counted(trees, columns, *args, **options):
+        grown.append(len(columns))
+        return grow(trees, columns, *args, **options)
+
+    monkeypatch.setattr(TreesEnergy, "_grow", counted)
+    X = rng.standard_normal((300, 3))
+    EnergyClassifier(["linear", TreesEnergy(30)], random_state=0).fit(X, X[:, 0] > 0)
+    assert sorted(grown) == [240] * 5 + [300]

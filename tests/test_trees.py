@@ -17,6 +17,7 @@ from sklearn.model_selection import train_test_split
 from sk_ebm import EnergyClassifier, EnergyDetector, EnergyRanker
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.objective import Objective
+from sk_ebm._core.temperature import learn_beta
 from sk_ebm.energies import SumEnergy, TreesEnergy
 from sk_ebm.exceptions import NothingLearnedWarning
 from sk_ebm.losses._registry import LOSSES
@@ -73,13 +74,27 @@ def test_losses_without_a_margin_end_where_nothing_is_violated(loss):
     assert classifier.n_iter_ < 200
 
 
+def test_beta_is_learned_at_the_rounds_that_are_kept(rng):
+    """Each fold at rounds of its own, the least of its loss, would be too confident."""
+    X = rng.standard_normal((4400, 5))
+    y = X[:, 0] + 2 * rng.logistic(size=4400) > 0
+    logs = []
+    for seed in range(4):
+        rows = np.random.RandomState(seed).permutation(4400)
+        classifier = EnergyClassifier("trees", random_state=0).fit(X[rows[:400]], y[rows[:400]])
+        energies, target = classifier.energies(X[rows[400:]]), y[rows[400:]].astype(int)
+        best = learn_beta(energies, target, np.ones(4000))
+        logs.append(np.log(classifier.beta_ / best))
+    assert abs(np.median(logs)) < 0.3
+
+
 @pytest.mark.parametrize("n", [400, 2500], ids=["folds", "part"])
 def test_early_stopping_ends_before_the_loss_of_unseen_rows_rises(n, rng):
     X = rng.standard_normal((n, 5))
     y = X[:, 0] + 2 * rng.logistic(size=n) > 0
     classifier = EnergyClassifier("trees", random_state=0).fit(X, y)
     assert classifier.n_iter_ == classifier.energy_.n_estimators_ < 50
-    assert classifier.beta_ > 0.5
+    assert classifier.beta_ > 0.25  # the best on new rows is about a half
     X, noise = rng.standard_normal((2000, 5)), 2 * rng.logistic(size=2000)
     full = EnergyClassifier(TreesEnergy(early_stopping=False), beta=1).fit(X, X[:, 0] + noise > 0)
     y = X[:, 0] + 2 * rng.logistic(size=2000) > 0

@@ -7,6 +7,9 @@ from sk_ebm._core.folds import shuffled_folds, warn_of_unknown
 from sk_ebm._utils.sklearn_private import namespace
 
 _NUMBERS = "biuf"
+# 1,000 classes, 10,000 rows: 125 -> 77 ms for a product with the second derivatives.
+_ENERGIES_AT_ONCE, _CACHED_ENERGIES = 4_000_000, 300_000
+_ROWS_AT_ONCE = 16_384  # 100,000 x 50, two classes: a fit takes 71 -> 60 MB
 
 
 def positions(classes, labels):
@@ -66,6 +69,17 @@ class Labels(Answers):
     @property
     def shift_axis(self):
         return 1 if self.n_classes > 2 else None
+
+    @property
+    def blocks(self):
+        """Blocks of rows that stay in the cache, where all energies do not."""
+        size = int(np.clip(_CACHED_ENERGIES // self.n_classes, 1, _ROWS_AT_ONCE))
+        if len(self) <= _ROWS_AT_ONCE and len(self) * self.n_classes <= _ENERGIES_AT_ONCE:
+            return None
+        slices = [slice(start, start + size) for start in range(0, len(self), size)]
+        return [(rows, rows, self.take(rows)) for rows in slices]
+
+    positions_in_blocks = None
 
     @property
     def n_outputs(self):

@@ -1,8 +1,10 @@
 """The training objective: answers + loss + weights -> value and derivatives by the outputs."""
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -61,7 +63,8 @@ class Objective:
         """Values of the rows of each block, in the order of the rows."""
         if self.answers.blocks is None:
             return per_block[0]
-        return np.concatenate(per_block).take(self.answers.positions_in_blocks, axis=0)
+        joined, positions = np.concatenate(per_block), self.answers.positions_in_blocks
+        return joined if positions is None else joined.take(positions, axis=0)
 
     def value_and_gradient(self, outputs):
         """The objective and its gradient by the outputs, (m, o)."""
@@ -114,21 +117,22 @@ class Objective:
         ``damping`` over m is added to the diagonal.
         """
         damping = damping / len(outputs)
-        blocks = []
+        diagonals, products = [], []
         for samples, rows, answers, gibbs, pullback in self._blocks(outputs):
             curvature = self.loss.curvature(gibbs, answers.target)
             shares = self._shares[samples].astype(outputs.dtype, copy=False)
             curvature = answers.curvature(_weighted(curvature, shares), outputs[rows], pullback)
-            blocks.append((rows, curvature))
+            diagonals.append(curvature.diagonal)
+            products.append((rows, _damped(curvature.product, damping)))
 
         def product(v):
-            products = self._join([curvature.product(v[rows]) for rows, curvature in blocks])
-            if damping:
-                products += damping * v
-            return products
+            return self._join([of_block(v[rows]) for rows, of_block in products])
 
-        diagonal = self._join([curvature.diagonal for _, curvature in blocks])
-        return Curvature(diagonal + damping, product)
+        diagonal = self._join(diagonals)
+        if damping:
+            diagonal = diagonal + damping
+        in_order = all(isinstance(rows, slice) for rows, _ in products)
+        return BlockCurvature(diagonal, product, products if in_order else [(None, product)])
 
     def second_order(self, outputs):
         """The objective, and gradient and second derivatives (m, o) of the weighted *sum*.
@@ -238,11 +242,25 @@ def _check_shapes(loss, gibbs, target):
         )
 
 
+class BlockCurvature(NamedTuple):
+    """A `Curvature` with the products of blocks of rows, in pairs (rows, product)."""
+
+    diagonal: np.ndarray
+    product: Callable
+    blocks: list
+
+
+def _damped(product, damping):
+    """The product, plus damping times what it is of."""
+    return (lambda v: product(v) + damping * v) if damping else product
+
+
 def _weighted(curvature, shares):
     """The curvature of samples with these shares (n,) of the weight."""
+    unweighted = curvature.product
 
     def product(v):
-        products = curvature.product(v)
+        products = unweighted(v)
         products *= shares[:, None]
         return products
 

@@ -84,6 +84,8 @@ class Sampled(Labels):
         as half of the negatives, and draws the others by frequency.
     """
 
+    blocks = None
+
     def __init__(self, labels, n_negatives, proposal="frequency"):
         super().__init__(labels.target, labels.n_classes, labels.classes)
         self.n_negatives = int(n_negatives)  # which JSON takes, as part of `inference_`

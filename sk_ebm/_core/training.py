@@ -99,6 +99,8 @@ class Training:
         Processes that fit folds, as in joblib.
     class_features : ndarray of shape (K, p), default=None
         What is known of the classes themselves.
+    shared_folds : Folds, default=None
+        The default folds of all terms of a sum, so that their held-out rows are the same.
     """
 
     objective: Objective
@@ -112,6 +114,7 @@ class Training:
     report: Callable | None = None
     n_jobs: int | None = None
     class_features: np.ndarray | None = None
+    shared_folds: Folds | None = None
 
     def replace(self, **changes):
         """A copy with other fields."""
@@ -139,6 +142,8 @@ class Training:
 
         None at all where there is one sample, as one query, or of each class.
         """
+        if self.shared_folds is not None:
+            return self.shared_folds
         return self._folds(min(DEFAULT_FOLDS, len(self.answers)))
 
     def _folds(self, n_folds):
@@ -280,7 +285,9 @@ class Training:
         seeds = self.rng.randint(np.iinfo(np.int32).max, size=len(folds))
         for train, _ in folds:
             self.objective.check_fold(train)
-        settings = self.replace(folds=None, calibrates=False, report=None, n_jobs=None, rng=None)
+        settings = self.replace(
+            folds=None, shared_folds=None, calibrates=False, report=None, n_jobs=None, rng=None
+        )
         rows = self.answers.rows
 
         def fit(k, train):

@@ -5,6 +5,8 @@ import numpy as np
 from sk_ebm._solvers.result import Result, ridge
 
 _CHEAP_PRODUCTS = 1e5  # of an evaluation, below which steps are solved to rounding of the gradient
+_NOISE = 4  # rounding errors of the objective
+_COARSE = 1e-5  # tolerance from which on they are not: along a path of penalties it takes 1.5 times
 
 
 @np.errstate(over="ignore", invalid="ignore")  # in steps that are refused
@@ -14,7 +16,8 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
     As in trust-region Newton methods for logistic regression (Lin, Weng and Keerthi, 2008), only
     products with the matrix of second derivatives are needed. Linear outputs make each trial
     of the line search free of passes over the inputs. Stops once the gap to the minimum, as
-    the Newton decrement estimates it, is below ``tol`` times the objective.
+    the Newton decrement estimates it, is below ``tol`` times the objective, or full steps gain no
+    more than rounding noise.
 
     ``preconditioner(curvature, cg_steps)`` takes the curvature and the steps of the last solution
     and returns a function that solves approximately with the matrix of second derivatives.
@@ -24,19 +27,21 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
     loss, by_outputs = objective.value_and_gradient(outputs)
     value = loss + ridge(l2, params)
     solve, cg_steps, damping, gap = None, 0, 0.0, np.inf
+    smooth = objective.loss.second_derivatives == "continuous"
     rounding = np.finfo(outputs.dtype).eps
-    cheap = outputs.size * len(params) < _CHEAP_PRODUCTS
-    asked = max(tol, rounding)
+    cheap = _steps_are_cheap(outputs, params, tol)
+    asked = max(tol, _NOISE * rounding)
     tol = rounding**1.5 if cheap else asked
     for _ in range(max_iter):
         gradient = pullback(by_outputs) + l2 * params
         curvature = objective.curvature(outputs, damping)
         if solve is None or cg_steps > preconditioner.patience:
             solve = preconditioner(curvature, cg_steps)
-        hessian = _hessian(vjp, pullback, curvature, l2)
-        step, step_outputs, cg_steps, unsolved = _conjugate_gradients(
+        hessian = _hessian(vjp, curvature, l2)
+        step, cg_steps, unsolved = _conjugate_gradients(
             hessian, gradient, solve, abs(value), 0.0 if cheap else tol
         )
+        step_outputs = vjp(step)[0]
         decrement = -0.5 * float(np.vdot(gradient, step))
         length, *found = _search(
             objective, outputs, step_outputs, params, step, l2, value, decrement
@@ -53,56 +58,71 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
             cheap, tol = False, asked
         report(value, params)
         previous_gap, gap = gap, decrement if cheap else 10 * unsolved + abs(gain - decrement)
-        if _ended(tol * abs(value), gain, noise, gap, previous_gap, damping):
+        if _ended(tol * abs(value), gain, noise, gap, previous_gap, damping, smooth):
             return Result(params, True)
     return Result(params, False)
 
 
-def _ended(least, gain, noise, gap, previous_gap, damping):
-    """Whether the gap is as small as it need be, or full steps gain no more than rounding noise."""
+def _steps_are_cheap(outputs, params, tol):
+    """Whether steps are solved to rounding of the gradient."""
+    return outputs.size * len(params) < _CHEAP_PRODUCTS and tol < _COARSE
+
+
+def _ended(least, gain, noise, gap, previous_gap, damping, smooth):
+    """Whether the gap is as small as it need be, or full steps gain no more than rounding noise.
+
+    Where gradients jump, steps gain as little in a kink, and damping makes any gap small.
+    """
+    if not smooth:
+        return gap <= least and not damping
     return gap <= least or (gain <= noise and gap > 0.1 * previous_gap and not damping)
 
 
-def _hessian(vjp, pullback, curvature, l2):
-    """``hessian(v)``: outputs of v, and the matrix of second derivatives times v."""
+def _hessian(vjp, curvature, l2):
+    """``hessian(v)``: the matrix of second derivatives times v, in blocks of rows if these are not
+    smaller than v."""
+    blocks, whole = curvature.blocks, [(None, curvature.product)]
+    if len(blocks) > 1 and blocks[0][0].stop < len(l2):
+        blocks = whole
 
     def product(v):
-        outputs = vjp(v)[0]
-        return outputs, pullback(curvature.product(outputs)) + l2 * v
+        total = l2 * v
+        for rows, of_outputs in blocks:
+            outputs, pullback = vjp(v, rows)
+            total += pullback(of_outputs(outputs))
+        return total
 
     return product
 
 
 def _conjugate_gradients(hessian, gradient, solve, size, tol, max_steps=400):
-    """An inexact Newton step: (step, its outputs, steps taken, unsolved part of the decrement).
+    """An inexact Newton step: (step, steps taken, unsolved part of the decrement).
 
     The residual is asked to fall with the decrement, which makes the outer steps converge
     faster than linearly.
     """
-    step = np.zeros_like(gradient)
-    outputs, residual = 0.0, -gradient
+    step, residual = np.zeros_like(gradient), -gradient
     direction = solved = solve(residual)
     first = rho = float(np.vdot(residual, solved))
     if first <= 0:
-        return step, np.zeros_like(hessian(step)[0]), 0, 0.0
+        return step, 0, 0.0
     goal = max(first * min(0.05, first / (size or 1.0)), 0.02 * tol * size)
     count = 0
     while count < max_steps:
         count += 1
-        direction_outputs, product = hessian(direction)
+        product = hessian(direction)
         curvature = float(np.vdot(direction, product))
         if not curvature > 0:
             break
         length = rho / curvature
         step += length * direction
-        outputs = outputs + length * direction_outputs
         residual = residual - length * product
         solved = solve(residual)
         rho, previous_rho = float(np.vdot(residual, solved)), rho
         if not rho > max(goal, 1e-30):
             break
         direction = solved + (rho / previous_rho) * direction
-    return step, outputs, count, 0.5 * rho
+    return step, count, 0.5 * rho
 
 
 def _search(objective, outputs, step_outputs, params, step, l2, value, decrement):
@@ -121,7 +141,7 @@ def _search(objective, outputs, step_outputs, params, step, l2, value, decrement
 
 def _noise(outputs, value):
     """Rounding error of the objective: that of logarithms near one, which averages out."""
-    return 4 * np.finfo(outputs.dtype).eps * (len(outputs) ** -0.5 + abs(value))
+    return _NOISE * np.finfo(outputs.dtype).eps * (len(outputs) ** -0.5 + abs(value))
 
 
 def _damping(damping, length):

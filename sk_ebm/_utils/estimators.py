@@ -3,7 +3,6 @@
 from contextlib import contextmanager
 
 from sklearn import get_config
-from sklearn.utils import gen_batches
 
 from sk_ebm._utils.sklearn_private import count_rows
 
@@ -11,7 +10,8 @@ from sk_ebm._utils.sklearn_private import count_rows
 def row_blocks(X, n_candidates):
     """Slices of rows whose energies fit into scikit-learn's ``working_memory``."""
     n_rows = int(get_config()["working_memory"] * 2**20 / (4 * 8 * max(n_candidates, 1)))
-    return gen_batches(count_rows(X), max(n_rows, 1))
+    n, size = count_rows(X), max(n_rows, 1)
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 class KeepsFitted:

@@ -47,6 +47,8 @@ class Energy(BaseEstimator):
         Whether it can be fitted to candidates drawn among the classes (`Sampled`).
     fits_chains : bool
         Whether it can be fitted to label sequences (`Chains`) jointly with their transitions.
+    fits_on_folds : bool
+        Whether the held-out outputs that its fit gives are those of energies fitted on the folds.
     """
 
     answers = frozenset({"classes", "items", "values"})
@@ -61,6 +63,7 @@ class Energy(BaseEstimator):
     takes_class_features = False
     samples_classes = False
     fits_chains = False
+    fits_on_folds = False
 
     def fit(self, inputs, training):
         raise NotImplementedError(f"{type(self).__name__} must define fit.")
@@ -81,10 +84,6 @@ class Energy(BaseEstimator):
     def as_detector(self, labelled):
         """The energy as a detector uses it: of inputs alone, where it can be that."""
         return self
-
-    def held_out_outputs(self, result, inputs, training, folds):
-        """Samples and outputs of clones that were not fitted on them, after its own fit."""
-        return training.cross_fit(result, inputs, folds)
 
     def with_shares_of(self, objective, outputs):
         """Itself and held-out outputs of the objective's samples, with the shares of their answers

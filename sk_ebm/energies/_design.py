@@ -6,6 +6,7 @@ model nor its penalty, since W = scale * params.
 """
 
 from copy import copy
+from functools import lru_cache
 
 import numpy as np
 from scipy import linalg, sparse
@@ -15,7 +16,11 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 # relative size 1e-8 and below, then get no weight.
 _LEAST_L2 = 1e-14
 _BLOCK_ROWS = 2048  # of a weighted copy, which stays in the cache for a hundred columns
+_BLOCK_NUMBERS = 200_000  # of a copy that is weighted for each pair of outputs
 _LEAST_RATIO = 0.5  # of the outputs' curvatures, above which one inverse preconditions all well
+_CHEAP_COUPLED = 12  # conjugate gradient steps: of less cost, all are used from the start
+# What calls take, in multiplications, of all second derivatives and of a conjugate gradient step.
+_OVERHEAD, _STEP_OVERHEAD = 1e6, 2e5  # measured: 4 to 60 columns, 3 to 10 outputs
 _MOST_COUPLED = 1000  # parameters up to which all second derivatives are held: 8 MB
 
 
@@ -53,7 +58,7 @@ class Design:
     idle : ndarray of shape (o, r) or None
         Orthonormal directions of the outputs of a row that change nothing.
     hard : bool
-        Whether conjugate gradients took more steps than all second derivatives cost.
+        Whether all second derivatives cost little, or less than the conjugate gradients took.
     """
 
     idle = None
@@ -73,6 +78,7 @@ class Design:
 
     def preconditioner(self, l2, n_outputs):
         """``preconditioner(curvature, cg_steps)(gradient)`` solves, as `newton` asks."""
+        self.hard |= self.coupled_cost(n_outputs) < _CHEAP_COUPLED
         return Preconditioner(self, l2, n_outputs)
 
     def coupled_cost(self, n_outputs):
@@ -158,7 +164,8 @@ class DenseDesign(Design):
     def patience(self, n_outputs):
         """Conjugate gradient steps that cost as much as a new preconditioner."""
         n, d = self.columns.shape
-        return 5 + (n + 2 * d) * d // (4 * n * n_outputs)
+        least = 1 if n_outputs == 1 else 5
+        return least + (n + 2 * d) * d // (4 * n * n_outputs)
 
     def solver(self, diagonal, l2):
         """For each output from the largest curvature of each row, times a ratio of the output.
@@ -182,36 +189,44 @@ class DenseDesign(Design):
 
     def coupled_cost(self, n_outputs):
         n, d = self.columns.shape
-        size = n_outputs * (d + 1)
+        n_free = n_outputs - (0 if self.idle is None else self.idle.shape[1])
+        size = n_free * (d + 1)
         if n_outputs == 1 or size > _MOST_COUPLED:
             return np.inf
-        return 5 + n_outputs * ((d + 1) ** 2 * (1 + 2 * size / n) + 60) / (4 * d + 30)
+        assembly = n * size * ((d + 1) * (n_free + 1) / 2 + 2 * n_free)
+        return (assembly + size**3 + _OVERHEAD) / (1.5 * n * n_outputs * (d + 8) + _STEP_OVERHEAD)
 
     def coupled_solver(self, curvature, l2):
         """From all second derivatives, those between two outputs included."""
-        inverse = self.coupled_inverse(curvature, l2)
-        o, d, _, _ = inverse.shape
-        inverse = inverse.reshape(o * d, o * d)
-        return lambda r: (inverse @ r.T.ravel()).reshape(o, d).T
+        free = self._free(curvature)
+        inverse, _ = self._coupled_inverse(curvature, l2, free)
+        inverse = inverse.reshape(-1, len(free) * (self.shape[1] + 1))
+        return lambda r: (inverse @ (free @ r.T).ravel()).reshape(len(free), -1).T @ free
 
-    def coupled_inverse(self, curvature, l2):
-        """The inverse of all second derivatives, (o, d + 1, o, d + 1)."""
+    def _free(self, curvature):
+        """Orthonormal directions (q, o) of the outputs that change something."""
+        if self.idle is None:
+            return np.eye(curvature.diagonal.shape[1])
+        return linalg.qr(self.idle)[0][:, self.idle.shape[1] :].T
+
+    def _coupled_inverse(self, curvature, l2, free):
+        """The inverse of all second derivatives (q, d + 1, q, d + 1) along the free directions, and
+        those by the outputs, (n, q, q)."""
         n, o = curvature.diagonal.shape
-        d = self.columns.shape[1] + 1
-        matrix = np.zeros((o, d, o, d))
-        for k, unit in enumerate(np.eye(o)):
-            products = curvature.product(np.broadcast_to(unit, (n, o)))[:, k:]
-            for rows in _blocks(n):
-                block = _with_ones(self.columns[rows]).astype(np.float64, copy=False)
-                weighted = (products[rows, :, None] * block[:, None]).reshape(len(block), -1)
-                matrix[k, :, k:] += (block.T @ weighted).reshape(d, o - k, d)
-        matrix = matrix.reshape(o * d, o * d)
-        matrix = np.triu(matrix) + np.triu(matrix, 1).T
-        mean = np.trace(matrix) / len(matrix)
-        matrix.flat[:: o * d + 1] += np.tile(l2[:, 0], o) + _jitter(matrix)
-        if self.idle is not None:  # along what changes nothing, which solutions have nothing of
-            matrix += np.kron(mean * self.idle @ self.idle.T, np.eye(d))
-        return np.linalg.inv(matrix).reshape(o, d, o, d)
+        products = [curvature.product(np.broadcast_to(along, (n, o))) for along in free]
+        by_outputs = np.stack(products, axis=1) @ free.T
+        first, second = np.triu_indices(len(free))
+        pairs, d = by_outputs[:, first, second], self.columns.shape[1] + 1
+        sums = np.zeros((d, len(first), d))
+        for rows in _blocks(n, max(1, _BLOCK_NUMBERS // sums[0].size)):
+            block = _with_ones(self.columns[rows]).astype(np.float64, copy=False)
+            weighted = (pairs[rows, :, None] * block[:, None]).reshape(len(block), -1)
+            sums += (block.T @ weighted).reshape(sums.shape)
+        matrix = np.empty((len(free), d, len(free), d))
+        matrix[first, :, second] = matrix[second, :, first] = sums.swapaxes(0, 1)
+        matrix = matrix.reshape(len(free) * d, -1)
+        matrix.flat[:: len(matrix) + 1] += np.tile(l2[:, 0], len(free)) + _jitter(matrix)
+        return np.linalg.inv(matrix).reshape(len(free), d, len(free), d), by_outputs
 
     def leverages(self, diagonal, l2):
         """x_i' M_k^-1 x_i (n, o), M_k the matrix of second derivatives of output k alone."""
@@ -224,14 +239,17 @@ class DenseDesign(Design):
         return out
 
     def coupled_leverages(self, curvature, l2):
-        """The same between any two outputs, (n, o, o), of the matrix of all second derivatives."""
-        inverse = self.coupled_inverse(curvature, l2)
-        out = np.empty((len(self.columns), len(inverse), len(inverse)))
+        """The same between any two directions of the outputs that change something, (n, q, q), of
+        the matrix of all second derivatives; the directions (q, o); and second derivatives along
+        these (n, q, q)."""
+        free = self._free(curvature)
+        inverse, by_outputs = self._coupled_inverse(curvature, l2, free)
+        out = np.empty((len(self.columns), len(free), len(free)))
         for rows in _blocks(len(out)):
             block = _with_ones(self.columns[rows])
             half = np.tensordot(block, inverse, axes=(1, 1))
             out[rows] = np.einsum("nkld,nd->nkl", half, block)
-        return out
+        return out, free, by_outputs
 
 
 class RotatedDesign(DenseDesign):
@@ -333,6 +351,7 @@ class Preconditioner:
         return lambda r: design.centre_outputs(solve(r))
 
 
+@lru_cache(maxsize=8)
 def _inverse(columns, curvature, l2):
     """(Z' diag(curvature) Z + diag(l2))^-1 for Z = [columns, 1], with a jitter against rounding.
 
@@ -363,5 +382,5 @@ def _with_ones(block):
     return np.concatenate([block, np.ones((len(block), 1), dtype=block.dtype)], axis=1)
 
 
-def _blocks(n):
-    return (slice(start, start + _BLOCK_ROWS) for start in range(0, n, _BLOCK_ROWS))
+def _blocks(n, size=_BLOCK_ROWS):
+    return (slice(start, start + size) for start in range(0, n, size))

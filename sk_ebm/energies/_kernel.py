@@ -13,6 +13,9 @@ from sk_ebm._utils.validation import check_choice, check_number, check_scales
 from sk_ebm.energies._design import column_variances
 from sk_ebm.energies._linear import LinearEnergy
 
+# Fewer features than columns cannot even be linear. mnist10k, reuters_r8, cora: accuracy .917 ->
+# .932, .932 -> .967, .716 -> .768 in half, half and 3 times the time of SVC.
+_MOST_BY_COLUMNS = 2000
 _BLOCK_ENTRIES = 1_000_000  # of a kernel that are held at once: 8 MB
 _PHASE_ERROR = 1e-4  # of Fourier features that say something
 _FARTHEST = 1e150  # entry whose square is finite
@@ -28,8 +31,8 @@ class KernelEnergy(LinearEnergy):
         kernel where the rows are no more than ``n_components``; or random Fourier features
         (Rahimi and Recht, 2007).
     n_components : int, default=None
-        Number of features; None means 4 sqrt(n), at least 200 and 8 per class. More of them fit
-        better and cost more.
+        Number of features; None means 4 sqrt(n), at least 200, 8 per class and 2 per column, but
+        for columns no more than 2,000. More of them fit better and cost more.
     gamma : float, default=None
         None means 1 / (sum of the variances of the columns), as ``gamma="scale"`` of `SVC` where
         columns have equal means: scale the columns first.
@@ -59,7 +62,9 @@ class KernelEnergy(LinearEnergy):
         check_scales(inputs)
         objective, rng = training.objective, training.rng
         self.gamma_ = float(self.gamma or _scale_gamma(inputs, objective.row_weights))
-        least = max(200, 8 * objective.answers.n_outputs)
+        least = max(
+            200, 8 * objective.answers.n_outputs, min(2 * inputs.shape[1], _MOST_BY_COLUMNS)
+        )
         # classification, 10 sets: half as many lose .004 +- .002 nats, twice as many take 1.7 x
         size = self.n_components or max(least, int(4 * np.sqrt(inputs.shape[0])))
         if self.approximation == "fourier":

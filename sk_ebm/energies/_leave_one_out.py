@@ -31,19 +31,18 @@ def leave_one_out(design, training, params):
     """
     objective = training.objective
     outputs, _ = design.vjp(params)
-    n, o = outputs.shape
     curvature, l2 = objective.curvature(outputs), training.penalty.alpha * design.scale**2
     gradient = objective.value_and_gradient(outputs)[1]
     unit = 1 / np.maximum(objective.weights, 1)[:, None]  # of the row's own weight
     if not _coupling_pays(design, objective):
         leverages = unit * design.leverages(curvature.diagonal, l2)
         rest = np.maximum(1 - leverages * curvature.diagonal, _LEAST_REST)
-        return np.arange(n), outputs + leverages * gradient / rest
-    leverages = unit[:, :, None] * design.coupled_leverages(curvature, l2)
-    columns = [curvature.product(np.broadcast_to(unit, (n, o))) for unit in np.eye(o)]
-    rest = (1 + _LEAST_REST) * np.eye(o) - leverages @ np.stack(columns, axis=2)
-    moves = np.linalg.solve(rest, leverages @ gradient[:, :, None])[:, :, 0]
-    return np.arange(n), outputs + moves.astype(outputs.dtype)
+        return np.arange(len(outputs)), outputs + leverages * gradient / rest
+    leverages, free, by_outputs = design.coupled_leverages(curvature, l2)
+    leverages *= unit[:, :, None]
+    rest = (1 + _LEAST_REST) * np.eye(len(free)) - leverages @ by_outputs
+    moves = np.linalg.solve(rest, leverages @ (gradient @ free.T)[:, :, None])[:, :, 0] @ free
+    return np.arange(len(outputs)), outputs + moves.astype(outputs.dtype)
 
 
 def _coupling_pays(design, objective):

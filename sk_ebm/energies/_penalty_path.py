@@ -11,6 +11,7 @@ from sk_ebm.losses import NLL
 _PATH_TOL = 1e-4  # relative accuracy of the objective along the path, at least,
 _COARSER = 30  # times that of the final fit
 # The next four bound the number of fits; none is a matter of quality: a path ends where it is flat.
+_FIRST = 2  # of the path to be tried: stronger penalties suit columns that say next to nothing
 _STEEP = 0.3  # relative gain from the last penalty above which every other one is left out
 _GAIN, _RISE = 3e-3, 0.02  # relative gain from the least loss that counts, and rise that ends it
 _GRAIN = 0.3  # gains are relative to the loss, or to this if that is smaller
@@ -27,27 +28,48 @@ class _Trial(NamedTuple):
 def choose_alpha(design, training, init, path, plateau, folds):
     """The penalty of least held-out loss, parameters to start from, and held-out outputs.
 
-    While the loss falls fast, every other penalty of the path is left out; those beside the best
-    are tried in the end. The path ends at a clear rise, or after two steps without gain below the
-    penalty ``plateau``: above, the weights of some columns are still zero in effect. ``folds=None``
-    means approximate leave-one-out.
+    The first penalties of the path are tried only where those below are no better. While the loss
+    falls fast, every other penalty is left out; those beside the best are tried in the end. The
+    path ends at a clear rise, or after two steps without gain below the penalty ``plateau``: above,
+    the weights of some columns are still zero in effect. ``folds=None`` means approximate
+    leave-one-out.
     """
     trial = _trials(design, training, folds)
-    best = latest = trial(path[0], [init] * (1 if folds is None else len(folds)))
-    tried, step, n_idle = [0], 2, 0
-    while tried[-1] + 1 < len(path) and n_idle < 2:
-        tried.append(min(tried[-1] + step, len(path) - 1))
-        new = trial(path[tried[-1]], latest.params)
+    first = min(_FIRST, len(path) - 1)
+    start = trial(path[first], [init] * (1 if folds is None else len(folds)))
+    best, last, tried = _descend(trial, start, path, first, plateau)
+    index, params = path.index(best.alpha), best.params
+    for i in {index - 1, index + 1} & set(range(first, last)) - tried:
+        best = _better(best, trial(path[i], params))
+    if best is start:
+        best = _ascend(trial, start, path[:first])
+    return best.alpha, best.params[0], best.held_out
+
+
+def _descend(trial, start, path, first, plateau):
+    """The best trial along the path, the index of its last and those of all."""
+    best = latest = start
+    last, tried, step, n_idle = first, {first}, 2, 0
+    while last + 1 < len(path) and n_idle < 2:
+        last = min(last + step, len(path) - 1)
+        tried.add(last)
+        new = trial(path[last], latest.params)
         gain = _gain(best, new)
         n_idle = 0 if gain > _GAIN or new.alpha > plateau else n_idle + 1
         n_idle = 2 if gain < -_RISE else n_idle
         step = 2 if _gain(latest, new) > _STEEP else 1
         best, latest = _better(best, new), new
-    index = path.index(best.alpha)
-    start = best.params
-    for i in {index - 1, index + 1} & set(range(tried[-1])) - set(tried):
-        best = _better(best, trial(path[i], start))
-    return best.alpha, best.params[0], best.held_out
+    return best, last, tried
+
+
+def _ascend(trial, best, stronger):
+    """The best trial, from the last of stronger penalties to the first, until there is no gain."""
+    for alpha in reversed(stronger):
+        new = trial(alpha, best.params)
+        if new.value >= best.value:
+            break
+        best = new
+    return best
 
 
 def _better(old, new):

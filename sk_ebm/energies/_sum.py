@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import get_tags
 
+from sk_ebm._core.folds import Folds
 from sk_ebm._core.pooling import aligned, pool
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.sklearn_private import NamedParts
@@ -52,6 +53,10 @@ class SumEnergy(NamedParts, Energy):
     Hinton, "Training products of experts by minimizing contrastive divergence", 2002.
     Genest and Zidek, "Combining probability distributions", 1986.
     """
+
+    fits_on_folds = True
+    # As for beta: five folds of 1,250 samples, one of 5,000; log-loss .0003 +- .0009 on 8 sets.
+    _enough_held_out: float = 1000
 
     def __init__(self, terms, combine="pooled"):
         self.terms = terms
@@ -162,13 +167,14 @@ class SumEnergy(NamedParts, Energy):
         )
 
     def _fit_pooled(self, terms, inputs, training, folds):
+        training = training.replace(shared_folds=folds)
+        if training.folds is None and len(folds):
+            folds = folds.first_with(self._enough_held_out, training.objective.weights)
         results, outputs = {}, []
         for name, energy in terms.items():
             settings = _of_term(training, energy)
             results[name] = energy.fit(inputs, settings)
-            samples, held_out = results[name].energy.held_out_outputs(
-                results[name], inputs, settings, folds
-            )
+            samples, held_out = _held_out(results[name], inputs, settings, folds)
             outputs.append(held_out)
         outputs = aligned(outputs)
         weights, self.constant_, history = self._pool(training.objective.take(samples), outputs)
@@ -229,6 +235,7 @@ class SurvivalSum(SumEnergy):
     """
 
     answers = frozenset({"inputs"})
+    _enough_held_out = np.inf  # thresholds are learned on all samples
 
     def __init__(self, terms, weights=None):
         super().__init__(terms)
@@ -278,6 +285,22 @@ def add(first, second):
         flat = isinstance(energy, SumEnergy) and energy.combine == "pooled"
         terms += list(energy.terms) if flat else [energy]
     return SumEnergy(terms)
+
+
+def _held_out(result, inputs, training, folds):
+    """The test samples of the folds, and held-out outputs: those of the fit itself where it was one
+    on these folds, and of clones."""
+    if result.held_out is None or not result.energy.fits_on_folds:
+        return training.cross_fit(result, inputs, folds)
+    rows, (known, given) = training.answers.rows, result.held_out
+    outputs = np.empty((len(training.objective.row_weights), given.shape[1]), given.dtype)
+    outputs[rows(known)] = given
+    other = Folds(tuple(pair for pair in folds if not np.isin(pair[1], known).all()))
+    if len(other):
+        samples, held_out = training.cross_fit(result, inputs, other)
+        outputs[rows(samples)] = held_out
+    samples = folds.samples if len(folds) else np.arange(len(training.answers))
+    return samples, outputs[rows(samples)]
 
 
 def _of_term(training, energy, offset=None):

@@ -97,6 +97,7 @@ class TreesEnergy(Energy):
     """
 
     raw = True
+    fits_on_folds = True
 
     def __init__(
         self,
@@ -169,7 +170,10 @@ class TreesEnergy(Energy):
         held_out = None
         if len(folds):
             pairs = zip(stopped, folds, strict=True)
-            of_folds = [trees._outputs(columns[rows(test)]) for trees, (_, test) in pairs]
+            of_folds = [
+                trees._with_rounds(self.n_estimators_)._outputs(columns[rows(test)])
+                for trees, (_, test) in pairs
+            ]
             held_out = folds.samples, np.concatenate(of_folds)
         if len(outputs) < columns.shape[0]:
             outputs = self._outputs(columns)
@@ -192,12 +196,18 @@ class TreesEnergy(Energy):
         if not self.early_stopping or n < _FEWEST_TO_STOP:
             return Folds(())
         folds = training.folds
-        if folds is None and n < _ENOUGH_FOR_ONE_PART:
-            folds = training.default_folds()
-        elif folds is None:
-            test = training.hold_out(self.validation_fraction)
-            folds = [] if test is None else [(np.setdiff1d(np.arange(n), test), test)]
+        if folds is None:
+            few = n < _ENOUGH_FOR_ONE_PART
+            folds = training.default_folds() if few else self._part(training)
         return Folds(tuple((a, b) for a, b in folds if weights[a].any() and weights[b].any()))
+
+    def _part(self, training):
+        """One pair of samples, the first of folds that are shared."""
+        if training.shared_folds:
+            return training.shared_folds.first(1)
+        test = training.hold_out(self.validation_fraction)
+        samples = np.arange(len(training.answers))
+        return [] if test is None else [(np.setdiff1d(samples, test), test)]
 
     def _early_stopped(self, columns, training, train, test):
         """A copy grown on some samples for as long as the loss of others falls."""
@@ -304,6 +314,12 @@ class TreesEnergy(Energy):
         """As LightGBM reads them: sparse matrices, but no sparse arrays."""
         columns = self._encoder.transform(inputs)
         return sparse.csr_matrix(columns) if sparse.issparse(columns) else columns
+
+    def _with_rounds(self, n_rounds):
+        """A copy that predicts with so many of its rounds, if it has them."""
+        trees = copy(self)
+        trees.n_estimators_ = 0 if self.booster_ is None else n_rounds
+        return trees
 
     def _outputs(self, columns):
         raw = np.zeros((columns.shape[0], len(self.intercept_)))

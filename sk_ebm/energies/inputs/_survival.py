@@ -35,6 +35,7 @@ class SurvivalEnergy(Energy):
     answers = frozenset({"inputs"})
     anchored = True
     takes_offset = False
+    fits_on_folds = True
 
     def __init__(self, energy, without_outliers=False):
         self.energy = energy
@@ -64,11 +65,6 @@ class SurvivalEnergy(Energy):
             learned_from = objective, result.outputs_of(inputs)
         self._learn(*learned_from)
         return FitResult(self, (samples, self._surprisal(outputs)))
-
-    def held_out_outputs(self, result, inputs, training, folds):
-        if training.folds is folds:
-            return result.held_out
-        return super().held_out_outputs(result, inputs, training, folds)
 
     def _learn(self, objective, outputs):
         """The survival function of compatible rows' energies, and the level of the energies."""
