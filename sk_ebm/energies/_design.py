@@ -207,6 +207,8 @@ class DenseDesign(Design):
         """Orthonormal directions (q, o) of the outputs that change something."""
         if self.idle is None:
             return np.eye(curvature.diagonal.shape[1])
+        if self.idle.shape[1] == 1 and np.ptp(self.idle) == 0:
+            return _differences(len(self.idle))
         return linalg.qr(self.idle)[0][:, self.idle.shape[1] :].T
 
     def _coupled_inverse(self, curvature, l2, free):
@@ -352,6 +354,11 @@ class Preconditioner:
 
 
 @lru_cache(maxsize=8)
+def _differences(n):
+    """Orthonormal rows (n - 1, n) that are orthogonal to a constant one."""
+    return linalg.helmert(n)
+
+
 def _inverse(columns, curvature, l2):
     """(Z' diag(curvature) Z + diag(l2))^-1 for Z = [columns, 1], with a jitter against rounding.
 
