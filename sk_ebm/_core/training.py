@@ -99,6 +99,9 @@ class Training:
         Processes that fit folds, as in joblib.
     class_features : ndarray of shape (K, p), default=None
         What is known of the classes themselves.
+    leave_one_out : bool, default=False
+        Whether what is held out may be single rows in place of the folds' test samples, as
+        nobody said which rows belong together.
     """
 
     objective: Objective
@@ -112,6 +115,7 @@ class Training:
     report: Callable | None = None
     n_jobs: int | None = None
     class_features: np.ndarray | None = None
+    leave_one_out: bool = False
 
     def replace(self, **changes):
         """A copy with other fields."""
@@ -280,7 +284,9 @@ class Training:
         seeds = self.rng.randint(np.iinfo(np.int32).max, size=len(folds))
         for train, _ in folds:
             self.objective.check_fold(train)
-        settings = self.replace(folds=None, calibrates=False, report=None, n_jobs=None, rng=None)
+        settings = self.replace(
+            folds=None, calibrates=False, report=None, n_jobs=None, rng=None, leave_one_out=False
+        )
         rows = self.answers.rows
 
         def fit(k, train):
