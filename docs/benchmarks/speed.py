@@ -1,6 +1,8 @@
-"""The time and the memory of the four estimators beside their peers.
+"""The time and the memory of the estimators beside their peers.
 
     python docs/benchmarks/speed.py [--data DIR] [--part PART]
+
+Detectors, rankers and threads are in speed_detector.py.
 
 Every line is CPU time of one thread: the median of three runs or more of ours and of the peer, in
 turns in the same process, their ratio, and the ratio that is aimed at. Data are bundled with
@@ -22,7 +24,6 @@ from sklearn.ensemble import IsolationForest  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
 from speed_classifier import classifier, dense_of_many_classes, made  # noqa: E402
 from speed_density import GaussianAroundTrees, density  # noqa: E402
-from speed_detector import detector, ranker  # noqa: E402
 
 from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector  # noqa: E402
 from sk_ebm.energies import TreesEnergy  # noqa: E402
@@ -89,8 +90,6 @@ def memory(data=None):
 PARTS = {
     "classifier": classifier,
     "density": density,
-    "detector": detector,
-    "ranker": ranker,
     "one_row": one_row,
     "memory": memory,
 }

@@ -101,6 +101,9 @@ class Training:
         What is known of the classes themselves.
     shared_folds : Folds, default=None
         The default folds of all terms of a sum, so that their held-out rows are the same.
+    leave_one_out : bool, default=False
+        Whether what is held out may be single rows in place of the folds' test samples, as
+        nobody said which rows belong together.
     """
 
     objective: Objective
@@ -115,6 +118,7 @@ class Training:
     n_jobs: int | None = None
     class_features: np.ndarray | None = None
     shared_folds: Folds | None = None
+    leave_one_out: bool = False
 
     def replace(self, **changes):
         """A copy with other fields."""
@@ -286,7 +290,13 @@ class Training:
         for train, _ in folds:
             self.objective.check_fold(train)
         settings = self.replace(
-            folds=None, shared_folds=None, calibrates=False, report=None, n_jobs=None, rng=None
+            folds=None,
+            shared_folds=None,
+            calibrates=False,
+            report=None,
+            n_jobs=None,
+            rng=None,
+            leave_one_out=False,
         )
         rows = self.answers.rows
 

@@ -18,7 +18,7 @@ from sk_ebm._utils.threads import lightgbm_threads
 MIN_ROWS_NONLINEAR = 30  # below which only linear models are tried
 _MIN_ROWS_LINEAR = 10  # of a fold's training part, below which y is predicted by its mean
 _MAX_ROWS_LINEAR = 1000  # above which linear regression gets no weight
-_MIN_ROWS_LARGE = 8000  # from which forests stay small, boosted trees grow larger, on several cores
+_MIN_ROWS_LARGE = 8000  # from which forests stay small, and boosted trees grow larger
 # From so many columns on boosted trees are fewer, with longer steps. Of 120 or 400 rows with 500
 # columns that takes a quarter of the time and .02 of R^2; columns drawn for each tree take .5.
 _MIN_COLUMNS_WIDE = 100
@@ -74,6 +74,6 @@ def boosted_trees(
         subsample=0.8,
         subsample_freq=1,
         colsample_bytree=0.8,
-        n_jobs=lightgbm_threads(None if n >= _MIN_ROWS_LARGE else 1),
+        n_jobs=lightgbm_threads(None, n),
         verbose=-1,
     )

@@ -29,12 +29,12 @@ from sk_ebm._estimators.pairs import (
     pair_columns,
 )
 from sk_ebm._estimators.rejection import guarantee_of
-from sk_ebm._estimators.row_labels import RowLabels
+from sk_ebm._estimators.row_labels import RowLabels, enough_rows
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
 from sk_ebm._utils.validation import check_choice, check_flag, check_number
 from sk_ebm.energies import INPUT_ENERGIES, AnswerExpert, as_energy
-from sk_ebm.energies._fold_median import FoldMedian, fit_fold_median, is_wide, of_compatible
+from sk_ebm.energies._fold_median import FoldMedian, fit_fold_median, needs_median, of_compatible
 from sk_ebm.thresholds import TAILS, Reference, resolve_threshold
 
 # More rows than twice this are not cross-fitted: so many are held out once, where labels are none.
@@ -71,11 +71,11 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
     threshold : {"auto", "contamination", "false_alarm", "f_score", "cost", "mixture"}, Threshold \
             or callable, default="auto"
         What separates compatible from incompatible. "contamination" flags a tenth of the training
-        rows and guarantees nothing; "false_alarm" bounds the share of flagged rows among new
-        compatible ones by 0.05; "auto" is "false_alarm" with ``novelty=True``, else
-        "contamination". "f_score" and "cost" need ``labels="anomaly"``; "mixture"
-        estimates the share of anomalies. A callable computes a level from calibration energies
-        (n,). Components have parameters: ``FalseAlarm(0.01, confidence=0.9)``,
+        rows, counted on 20,000 of them, and guarantees nothing; "false_alarm" bounds the share of
+        flagged rows among new compatible ones by 0.05; "auto" is "false_alarm" with
+        ``novelty=True``, else "contamination". "f_score" and "cost" need ``labels="anomaly"``;
+        "mixture" estimates the share of anomalies. A callable computes a level from calibration
+        energies (n,). Components have parameters: ``FalseAlarm(0.01, confidence=0.9)``,
         ``Contamination(0.01)``; ``Level(3.5)`` is a fixed level of energy. A bare number, which
         could be either, is refused.
     labels : {None, "anomaly", "answer"}, default=None
@@ -84,12 +84,14 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
     novelty : bool, default=False
         Whether the training rows are known to be compatible; chooses what "auto" is.
     calibration : {"cv", "split"} or None, default="cv"
-        Which energies thresholds and p-values are learned from. "cv": those of all rows, each by
-        an energy fitted on the other folds (with more than 10,000 rows, those of 5,000 by an energy
-        fitted on the others); guarantees hold approximately. With more columns than half the rows,
-        the energy is the median of those of the folds. "split": those of 30 % of the rows,
-        which the energy is not fitted on; guarantees hold exactly if these are compatible. None:
-        no held-out energies, which allows "contamination" and fixed levels only.
+        Which energies thresholds and p-values are learned from. "cv": those of all rows, or of
+        5,000 if there are more than 10,000, as if each had not been in the fit; guarantees hold
+        approximately. A forest asks the trees that did not draw the row; Gaussians, mixtures and
+        neighbors subtract it in closed form. Others, and all where ``cv`` or ``groups`` are given,
+        are fitted on the other folds. With more columns than half the rows, where a row weighs
+        much in the fit, the energy is the median of those of the folds. "split": those of 30 % of
+        the rows, which the energy is not fitted on; guarantees hold exactly if these are
+        compatible. None: no held-out energies, which allows "contamination" and fixed levels only.
     beta : float or "auto", default="auto"
         Inverse temperature of `predict_proba`, > 0. "auto" learns it from labels, or is one over
         the mean excess of the highest tenth of the calibration energies over the rest: then
@@ -97,7 +99,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
     alpha, l1_ratio, solver, max_iter, tol
         As in `EnergyClassifier`, for terms that are trained with ``labels="anomaly"``.
     cv : int, splitter or iterable, default=None
-        Folds of calibration and of energies in nats; None means five shuffled ones.
+        Folds of calibration and of energies in nats; None means single rows, where an energy can
+        leave them out without a refit, and else five shuffled folds.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -220,7 +223,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             with self._reporting(*given) as report:
                 training = self._training(
                     loss, targets, weights[train], folds, report, calibrates=True, rng=rng
-                )
+                ).replace(leave_one_out=groups is None is self.cv)
                 result = self._fitted(energy, inputs, training)
                 self.energy_, self.n_iter_ = result.energy, result.n_iter
                 held_out, energies = self._held_out(
@@ -228,7 +231,9 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
                 )
                 rows, levels_of = held_out, energies
                 if threshold.in_sample:
-                    rows, levels_of = train, self._all_energies(inputs, targets)
+                    tested = enough_rows(threshold, len(train), self.labels, rng)
+                    rows = train[tested]
+                    levels_of = self._all_energies(take_rows(inputs, tested), targets.take(tested))
                 self._set_thresholds(threshold, levels_of, weights[rows], labels.take(rows))
                 self._set_reference(energies, weights[held_out], labels.take(held_out))
             exact = self.calibration == "split" and groups is None
@@ -407,8 +412,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
 
         Sums see to that for each of their terms.
         """
-        wide = is_wide(inputs, training.objective.weights)
-        if self.calibration != "cv" or not wide or energy not in energy.all_terms():
+        alone = energy in energy.all_terms()
+        if self.calibration != "cv" or not alone or not needs_median(energy, inputs, training):
             return energy.fit(inputs, training)
         return self._fit_fold_median(energy, inputs, training)
 

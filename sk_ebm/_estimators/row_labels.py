@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit
 
+# Of as many training rows that 2,000 exceed the level, which then is a quantile of all to 2 %.
+_IN_SAMPLE_ROWS, _FLAGGED_ROWS = 20_000, 2_000
 _HELD_OUT_FRACTION = 0.3  # of the rows, by calibration="split": false alarms of .05 need 19
 
 
@@ -69,3 +71,11 @@ class RowLabels(NamedTuple):
                 "of y. Use calibration='cv', or more rows with y = 1."
             )
         return train, held_out
+
+
+def enough_rows(threshold, n_rows, labels, rng):
+    """Rows of the fit whose energies tell where a share of them lies; all with labels."""
+    enough = max(_IN_SAMPLE_ROWS, int(_FLAGGED_ROWS / getattr(threshold, "rate", 1.0)))
+    if labels is not None or n_rows <= enough:
+        return np.arange(n_rows)
+    return np.sort(rng.choice(n_rows, enough, replace=False))

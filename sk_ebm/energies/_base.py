@@ -85,6 +85,11 @@ class Energy(BaseEstimator):
         """The energy as a detector uses it: of inputs alone, where it can be that."""
         return self
 
+    def can_leave_out(self, inputs, n_rows):
+        """Whether its fit to so many rows, counted by weight, gives their held-out energies, as if
+        each had been left out."""
+        return False
+
     def with_shares_of(self, objective, outputs):
         """Itself and held-out outputs of the objective's samples, with the shares of their answers
         where the energy was not fitted to these."""

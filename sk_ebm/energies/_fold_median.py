@@ -10,13 +10,26 @@ from sk_ebm.energies._base import Energy
 # Without the median, the default novelty detector flagged 3 to 5 % of new normal rows for 5 % at
 # 150 x 50, 100 x 100 and 300 x 100, but 26 % for 10 % at 100 x 1,000, and a one-class SVM none.
 _COLUMNS_PER_ROW = 0.5
-_FEWEST_ROWS = 10  # below, folds are too small to stand for all rows
+_FEWEST_ROWS = 10  # below, folds are too small to stand for all rows, and a row is a large part
 
 
-def is_wide(inputs, weights):
+def is_wide(inputs, n_rows):
     """Whether an energy fitted on all rows may differ from those of the folds in distribution."""
-    shape, n_rows = getattr(inputs, "shape", (0,)), weights.sum()
+    shape = getattr(inputs, "shape", (0,))
     return n_rows >= _FEWEST_ROWS and len(shape) == 2 and shape[1] > _COLUMNS_PER_ROW * n_rows
+
+
+def leaves_rows_out(energy, inputs, training):
+    """Whether the fit of an energy itself gives held-out energies, without folds."""
+    weights = training.objective.weights
+    enough = np.count_nonzero(weights) >= _FEWEST_ROWS
+    return training.leave_one_out and enough and energy.can_leave_out(inputs, weights.sum())
+
+
+def needs_median(energy, inputs, training):
+    """Whether held-out energies are those of new rows only if folds are the model, too."""
+    wide = is_wide(inputs, training.objective.weights.sum())
+    return wide and not leaves_rows_out(energy, inputs, training)
 
 
 def of_compatible(outputs):
@@ -90,7 +103,7 @@ def fit_fold_median(energy, inputs, training, folds, evaluate):
 
 def fit_with_held_out(energy, inputs, training, folds):
     """Fit a clone of an energy of inputs; if the table is wide, one for each of the folds."""
-    if not is_wide(inputs, training.objective.weights):
+    if not needs_median(energy, inputs, training):
         return clone(energy).fit(inputs, training)
 
     def outputs_of(fitted, test):

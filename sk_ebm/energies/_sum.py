@@ -179,7 +179,8 @@ class SumEnergy(NamedParts, Energy):
         outputs = aligned(outputs)
         weights, self.constant_, history = self._pool(training.objective.take(samples), outputs)
         self.weights_ = dict(zip(terms, weights.tolist(), strict=True))
-        total = np.tensordot(weights, outputs, 1) + self.constant_
+        total = self._total([w * o for w, o in zip(weights, outputs, strict=True)])  # as predicted
+        total = total + self.constant_
         return results, (samples, total), history
 
     def _pool(self, objective, outputs):

@@ -77,8 +77,8 @@ class TreesEnergy(Energy):
     patience : int, default=20
         Rounds without a lower held-out loss after which training stops.
     n_jobs : int, default=None
-        LightGBM's threads; None means all cores, or fewer where ``OMP_NUM_THREADS`` or a container
-        says so.
+        LightGBM's threads; None means one for every million values of the table, as far as there
+        are cores, of which ``OMP_NUM_THREADS`` or a container may allow fewer.
 
     Attributes
     ----------
@@ -278,7 +278,7 @@ class TreesEnergy(Energy):
             "lambda_l1": alpha * l1_ratio * total,
             "lambda_l2": alpha * (1 - l1_ratio) * total,
             "seed": int(training.rng.randint(np.iinfo(np.int32).max)),
-            "num_threads": lightgbm_threads(self.n_jobs),
+            "num_threads": lightgbm_threads(self.n_jobs, *columns.shape),
             "deterministic": True,
             "force_col_wise": True,
             "verbosity": -1,
@@ -328,7 +328,7 @@ class TreesEnergy(Energy):
                 columns,
                 num_iteration=self.n_estimators_,
                 raw_score=True,
-                num_threads=lightgbm_threads(self.n_jobs),
+                num_threads=lightgbm_threads(self.n_jobs, *columns.shape),
             )
         return _with_constant(raw, self.intercept_).astype(self._dtype, copy=False)
 

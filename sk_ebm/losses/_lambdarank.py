@@ -9,6 +9,7 @@ from sk_ebm._utils.ranks import ranges, ties
 from sk_ebm._utils.validation import check_number
 from sk_ebm.losses._base import Curvature
 from sk_ebm.losses._pairwise import GradedLoss, expit
+from sk_ebm.losses._truncated_pairs import truncated_sums, truncation_pays
 
 _NEAR = 0.01  # added to distances in energy, so that near items do not dominate: LightGBM's
 
@@ -39,28 +40,12 @@ class Lambda(GradedLoss):
         check_number("truncation of Lambda", self.truncation, 1, closed=True, kind=Integral)
 
     def expansion(self, gibbs, target):
-        ranks = _Ranks(gibbs.present_energies, self.truncation)
-        shape, dtype = gibbs.energies.shape, gibbs.energies.dtype
-        total, gradient, diagonal = (
-            np.zeros(shape[0]),
-            np.zeros(shape, dtype),
-            np.zeros(shape, dtype),
-        )
-        for pairs in target.pairs():  # in place: this is the hot loop of boosted trees
-            gap, first = ranks.compare(pairs)
-            first *= pairs.gain_like(gap)
-            p = expit(gap)
-            first *= p
-            distance = np.abs(gap)
-            distance += _NEAR
-            first /= distance
-            second = np.subtract(1, p, out=p)
-            second *= first
-            by_better, by_worse = pairs.sums(first)
-            total += by_better.sum(axis=1)
-            gradient += by_better
-            gradient -= by_worse
-            diagonal += np.add(*pairs.sums(second))
+        energies = gibbs.present_energies
+        ranks = _Ranks(energies, self.truncation)
+        if truncation_pays(target, self.truncation):
+            total, gradient, diagonal = truncated_sums(ranks, energies, target, _NEAR)
+        else:
+            total, gradient, diagonal = _sums(ranks, target, gibbs.energies)
         ideal = target.gains_in_order @ ranks.top_discounts
         ideal = np.maximum(ideal, np.finfo(float).tiny)
         ndcg = np.einsum("nk,nk->n", target.relative_gains, ranks.top_discount) / ideal
@@ -73,6 +58,28 @@ class Lambda(GradedLoss):
         return 1 - ndcg, gradient, Curvature(diagonal, lambda v: diagonal * v)
 
 
+def _sums(ranks, target, energies):
+    """The same as `truncated_sums`, of all pairs."""
+    total = np.zeros(len(energies))
+    gradient, diagonal = np.zeros_like(energies), np.zeros_like(energies)
+    for pairs in target.pairs():  # in place: this is the hot loop of boosted trees
+        gap, first = ranks.compare(pairs)
+        first *= pairs.gain_like(gap)
+        p = expit(gap)
+        first *= p
+        distance = np.abs(gap)
+        distance += _NEAR
+        first /= distance
+        second = np.subtract(1, p, out=p)
+        second *= first
+        by_better, by_worse = pairs.sums(first)
+        total += by_better.sum(axis=1)
+        gradient += by_better
+        gradient -= by_worse
+        diagonal += np.add(*pairs.sums(second))
+    return total, gradient, diagonal
+
+
 class _Ranks:
     """Discounts of the items of each query, in the order of their energies (n, k).
 
@@ -83,6 +90,7 @@ class _Ranks:
 
     def __init__(self, energies, truncation):
         n, k = energies.shape
+        self._truncation = truncation
         self._find_ties(energies)
         self._table, self._sums = _rank_table(k, truncation)
         self._means = (self._sums[:, self._ends] - self._sums[:, self._starts]) / self._sizes
@@ -115,8 +123,11 @@ class _Ranks:
         self._tied = self._order[ranges(starts, self._sizes)]
         query, self._starts = np.divmod(starts, k)
         self._ends = self._starts + self._sizes
-        n_present = np.count_nonzero(np.isfinite(energies), axis=1)
-        self.all_tied = query[self._sizes == n_present[query]]  # queries of one energy
+        self._query_of_ties, self._n_present = (
+            query,
+            np.count_nonzero(np.isfinite(energies), axis=1),
+        )
+        self.all_tied = query[self._sizes == self._n_present[query]]  # queries of one energy
 
     def _per_item(self, row):
         """The entry of the table for the rank of each item, (n k,); of equal energies the mean."""
@@ -142,6 +153,35 @@ class _Ranks:
             tied = np.flatnonzero(gap == 0)
             change[tied] = self._change_within[pairs.better[tied]]
         return gap, change
+
+    def first_items(self, query):
+        """The present items of a query in order: the first, those whose energy others across the
+        truncation share, and others."""
+        k, truncation = len(self.top_discounts), self._truncation
+        order = self._order[query * k :][: self._n_present[query]] - query * k
+        across = (self._starts < truncation) & (self._ends > truncation)
+        split = np.flatnonzero(across & (self._query_of_ties == query))
+        bounds = [min(truncation, len(order))] * 2
+        if len(split):
+            bounds = [self._starts[split[0]], self._ends[split[0]]]
+        return np.split(order, bounds)
+
+    def changes(self, first, items, tied):
+        """The same as of `compare`, of pairs of first items (a,) that come before others (b,)."""
+        change = np.abs(
+            self._flat_top_discount[first, None] - self._tops(first) * self._discount[items]
+        )
+        if tied.any():
+            change[tied] = np.broadcast_to(self._change_within[first, None], change.shape)[tied]
+        return change.astype(float)
+
+    def _tops(self, items):
+        """The share (a, 1) of orders in which an item is among the first."""
+        return 1.0 if self._split is None else self._top[items, None]
+
+    def change_within(self, item):
+        """The same of two items that have the energy of this one."""
+        return self._change_within[item]
 
     def _change_above(self, i, j):
         """The mean of (d_i - d_j) t_i for i above j; at most 0 for i below j."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from sk_ebm._utils.validation import check_number
 from sk_ebm.energies.inputs._normal_mixture import fit_robust_mixture
-from sk_ebm.energies.inputs._standardised import _Standardised
+from sk_ebm.energies.inputs._standardised import _Standardised, depends_little_on_a_row
 from sk_ebm.energies.inputs._subspace import _Subspace
 
 
@@ -34,11 +34,21 @@ class MixtureEnergy(_Standardised):
         check_number("n_components", self.n_components, 1, closed=True, kind=Integral)
         check_number("reg_covar", self.reg_covar, 0, closed=True)
 
+    def can_leave_out(self, inputs, n_rows):
+        return depends_little_on_a_row(inputs, n_rows, components=True)
+
     def fit_standardised(self, X, weights, rng):
         self._subspace = _Subspace(X, weights, rng)
-        X = self._subspace.transform(X)
-        size = int(np.clip(weights.sum() // (5 * X.shape[1]), 1, self.n_components))
-        self.mixture_ = fit_robust_mixture(X, weights, size, self.reg_covar)
+        inner = self._subspace.transform(X)
+        size = int(np.clip(weights.sum() // (5 * inner.shape[1]), 1, self.n_components))
+        self.mixture_, masses = fit_robust_mixture(inner, weights, size, self.reg_covar)
+
+        def left_out(index):
+            outside, shrinkage = self._subspace.outside_left_out(X, weights)
+            inside = self.mixture_.log_densities_left_out(inner, masses, shrinkage)
+            return (outside - inside)[index]
+
+        return left_out
 
     def energies(self, X):
         X = self.prepared(X)

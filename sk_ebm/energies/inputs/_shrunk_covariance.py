@@ -3,6 +3,7 @@
 import numpy as np
 
 _RIDGE = 1e-9  # of standardised columns: keeps it regular even if all rows are one
+_SMALLEST = 1e-12  # of divisors that only rounding errors bring near zero
 _RELATIVE_RANK = 1e-12  # eigenvalues below this share of the largest are rounding errors
 
 
@@ -22,6 +23,7 @@ class ShrunkCovariance:
 
     def __init__(self, X, weights):
         n, d = weights.sum(), X.shape[1]
+        self._total = n
         self._mean = weights @ X / n
         centered = X - self._mean
         variances, self._directions = principal_axes(np.sqrt(weights / n)[:, None] * centered)
@@ -31,6 +33,7 @@ class ShrunkCovariance:
         shrinkage = np.clip(noise / spread, 0, 1) if spread > 0 else 0.0
         self._outside = shrinkage * mean_variance + _RIDGE
         self._variances = (1 - shrinkage) * variances + self._outside
+        self._unshrunk = 1 - shrinkage
 
     @property
     def log_determinant(self):
@@ -42,6 +45,26 @@ class ShrunkCovariance:
         inside, rest = self._split(X)
         distances = (inside**2 / self._variances).sum(axis=1)
         return distances if rest is None else distances + (rest**2).sum(axis=1) / self._outside
+
+    def mahalanobis_left_out(self, X, weights):
+        """The same of rows that it was fitted on with these weights, as if each had been left out.
+
+        Its part is subtracted from mean and covariance; the shrinkage stays.
+        """
+        distances, rest = self.mahalanobis(X), np.maximum(self._total - weights, _SMALLEST)
+        kept = 1 - self._unshrunk * weights / rest * distances
+        return distances * (self._total / rest) / np.maximum(kept, _SMALLEST)
+
+    def distances_left_out(self, whitened, products, squares, weights):
+        """Distances (m, k) of whitened rows, as if each row (m, d) had not been in the fit.
+
+        Given are their products with the others, squared distances from them, and their weights.
+        """
+        rest = np.maximum(self._total - weights, _SMALLEST)
+        lengths, part = np.square(whitened).sum(axis=1), self._unshrunk * weights / rest
+        kept = np.maximum(1 - part * lengths, _SMALLEST)
+        squares = squares + (part / kept)[:, None] * np.square(lengths[:, None] - products)
+        return np.sqrt(squares * (rest / self._total)[:, None])
 
     def whiten(self, X, floor):
         """Rows whose distances are those of X in units of the covariance, at least ``floor``."""

@@ -10,6 +10,10 @@ from sk_ebm.energies.inputs._shrunk_covariance import principal_axes
 # the time of an estimate grows with the square of their number.
 _MAX_COLUMNS = 60
 _MAX_EXACT = 500  # rows or columns up to which principal components are exact, as in PCA
+_POWER_STEPS = 2  # of randomised components; 4 or 7 take twice the time of a whole fit
+_SPREAD_ROWS = 200  # whose products tell how much rows vary along each other
+_SMALLEST = 1e-12  # of divisors that only rounding errors bring near zero
+_BISECTIONS = 40
 
 
 class _Subspace:
@@ -36,10 +40,43 @@ class _Subspace:
 
     def outside(self, X):
         """-log density (n,) of what lies outside, of one variance in all directions."""
-        if self._directions is None:
-            return 0.0
+        return 0.0 if self._directions is None else self._energies(self._squares(X))
+
+    def _energies(self, squares):
         constant = self._n_outside / 2 * np.log(2 * np.pi * self._variance)
-        return self._squares(X) / (2 * self._variance) + constant
+        return squares / (2 * self._variance) + constant
+
+    def outside_left_out(self, X, weights):
+        """The same of rows as if each had been left out of the fit, and what is left of squared
+        distances within the components, which then lie farther from the row.
+
+        The components and the direction of the row outside of them span k + 1 directions. There,
+        the covariance of the others is D - p x x' with a diagonal D and the part p of the row. The
+        row lies outside along its eigenvector of least eigenvalue e, where
+        sum_j x_j^2 / (D_j - e) = 1 / p.
+        """
+        if self._directions is None:
+            return 0.0, np.ones(len(weights))
+        outside, total = self._squares(X), weights.sum()
+        squares = np.column_stack([np.square(self.transform(X)), outside])
+        diagonal = np.tile(weights @ squares / total, (len(weights), 1))
+        diagonal[:, -1] = self._spread(X) + weights * outside / total
+        part = weights / (total - weights)
+        least = _least_eigenvalues(diagonal, squares, part)
+        away = np.maximum(diagonal - least[:, None], _SMALLEST * diagonal)
+        outside = 1 / np.maximum(part**2 * (squares / away**2).sum(axis=1), _SMALLEST)
+        within = _left_out(squares, diagonal, part) - outside / np.maximum(least, _SMALLEST)
+        before = np.maximum(_left_out(squares[:, :-1], diagonal[:, :-1], part), _SMALLEST)
+        return self._energies(outside), np.clip(within / before, 0, 1)
+
+    def _spread(self, X):
+        """Mean square, of what lies outside of a row, along that of another."""
+        X = X[:: -(-X.shape[0] // _SPREAD_ROWS)]
+        outside = self._centered(X) - self.transform(X) @ self._directions.T
+        outside = np.asarray(outside)
+        lengths = np.maximum(np.linalg.norm(outside, axis=1), _SMALLEST)
+        squares = np.square(outside @ outside.T / lengths)
+        return (squares.sum() - np.trace(squares)) / (len(squares) * max(len(squares) - 1, 1))
 
     def _squares(self, X):
         """Squared lengths (n,) of what lies outside."""
@@ -50,13 +87,30 @@ class _Subspace:
         return np.square(self._centered(X) - inside @ self._directions.T).sum(axis=1)
 
 
+def _left_out(squares, diagonal, part):
+    """x' (D - p x x')^-1 x of each row."""
+    distances = (squares / np.maximum(diagonal, _SMALLEST)).sum(axis=1)
+    return distances / np.maximum(1 - part * distances, _SMALLEST)
+
+
+def _least_eigenvalues(diagonal, squares, part):
+    """Of D - p x x' for each row, by bisection; squares of x and diagonals D (n, k), parts (n,)."""
+    low, high = np.zeros(len(part)), diagonal.min(axis=1)
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        away = np.maximum(diagonal - middle[:, None], _SMALLEST)
+        below = part * (squares / away).sum(axis=1) < 1
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return low
+
+
 def _leading(X, weights, size, rng):
     """Directions (d, size) of the greatest weighted squares of centred rows."""
     roots = np.sqrt(weights)[:, None]
     X = sparse.csr_array(X).multiply(roots).tocsr() if sparse.issparse(X) else roots * X
     if min(X.shape) > _MAX_EXACT:
         seed = rng.randint(np.iinfo(np.int32).max)
-        return randomized_svd(X, size, random_state=seed)[2].T
+        return randomized_svd(X, size, n_iter=_POWER_STEPS, random_state=seed)[2].T
     squares, directions = principal_axes(X)
     size = max(min(size, np.count_nonzero(squares > 1e-12 * squares[-1:])), 1)
     if not directions.size:  # all rows are one
