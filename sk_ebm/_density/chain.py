@@ -30,7 +30,7 @@ def default_folds(weights, rng):
     Rows of positive weight are spread evenly over them.
     """
     rows = np.flatnonzero(weights)
-    n_splits = min(10 if 50 <= len(rows) < 1000 else 5, len(rows))
+    n_splits = min(10 if 50 <= len(rows) < 300 else 5, len(rows))
     fold = np.arange(len(weights)) % n_splits
     for k, (_, test) in enumerate(shuffled_folds(len(rows), n_splits, rng)):
         fold[rows[test]] = k
