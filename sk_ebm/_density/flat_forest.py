@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.utils import gen_batches
 
 _BLOCK_PATHS = (
     2**16
@@ -53,8 +52,9 @@ class FlatForest:
         """The leaf of each row in each tree, (n, n_trees)."""
         X, n_trees = np.ascontiguousarray(X, dtype=np.float32), len(self.roots)
         found = np.empty((len(X), n_trees), dtype=np.int32)
-        for rows in gen_batches(len(X), max(1, _BLOCK_PATHS // n_trees)):
-            found[rows] = self._leaves_of_block(X[rows])
+        n = max(1, _BLOCK_PATHS // n_trees)
+        for first in range(0, len(X), n):
+            found[first : first + n] = self._leaves_of_block(X[first : first + n])
         return found
 
     def _leaves_of_block(self, X):

@@ -6,7 +6,6 @@ from operator import itemgetter
 import numpy as np
 from scipy import linalg
 from scipy.optimize import minimize
-from sklearn.utils import gen_batches
 
 from sk_ebm._core.folds import Folds
 
@@ -192,8 +191,9 @@ class KernelRegressor:
     intercept: float
 
     def predict(self, X):
-        batches = gen_batches(len(X), max(1, _BLOCK_ENTRIES // len(self.landmarks)))
-        parts = [self.kernel(X[rows], self.landmarks) @ self.coef for rows in batches]
+        n = max(1, _BLOCK_ENTRIES // len(self.landmarks))
+        blocks = (X[first : first + n] for first in range(0, len(X), n))
+        parts = [self.kernel(block, self.landmarks) @ self.coef for block in blocks]
         return np.concatenate(parts) + self.intercept
 
 

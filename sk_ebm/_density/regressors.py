@@ -32,7 +32,7 @@ _ROWS_PER_LEAF = 250
 _MIN_COLUMNS_WIDE = 100
 _PENALTIES = 10.0 ** np.arange(-4, 2)  # of linear ridge regression, for each row
 _N_RANDOM_TREES = 80  # of all folds: with a fifth of the trees the error of a fold rises by 2 %
-_ROWS_PER_RANDOM_LEAF = 4000  # one row a leaf, and one more for so many
+_ROWS_PER_RANDOM_LEAF = 2500  # one row a leaf, and one more for so many
 _MIN_ROWS_RACE = 200  # tested, from which on regressors without weight there are not cross-fitted
 
 
@@ -156,7 +156,13 @@ def default_trees(n, n_columns):
 
 
 def boosted_trees(
-    n, n_estimators=400, num_leaves=15, learning_rate=0.05, min_child_samples=20, objective=None
+    n,
+    n_estimators=400,
+    num_leaves=15,
+    learning_rate=0.05,
+    min_child_samples=20,
+    objective=None,
+    column_share=0.8,
 ):
     """LightGBM's trees where it is installed, else scikit-learn's."""
     if find_spec("lightgbm") is None:
@@ -166,7 +172,7 @@ def boosted_trees(
             max_iter=n_estimators,
             max_leaf_nodes=num_leaves,
             min_samples_leaf=min_child_samples,
-            max_features=0.8,
+            max_features=column_share,
             early_stopping=False,
             **loss,
         )
@@ -180,7 +186,7 @@ def boosted_trees(
         objective=objective,
         subsample=0.8,
         subsample_freq=1,
-        colsample_bytree=0.8,
+        colsample_bytree=column_share,
         n_jobs=lightgbm_threads(None if n >= _MIN_ROWS_THREADS else 1),
         verbose=-1,
     )

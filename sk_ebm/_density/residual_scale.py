@@ -16,6 +16,8 @@ from sk_ebm._density.cross_fitted_regressor import cross_fit_regressor
 from sk_ebm._density.regressors import MIN_ROWS_NONLINEAR, boosted_trees
 from sk_ebm._utils.fit_arguments import fit_rows
 
+_MAX_COLUMNS_OF_A_TREE = 80  # of wide tables, where trees of all columns take most of the time
+
 
 @dataclass(frozen=True)
 class ResidualScale:
@@ -39,7 +41,10 @@ def fit_residual_scale(features, sizes, weights, folds, rng, n_jobs=None):
     """
     models, bounds = [DummyRegressor()], (sizes.min(), sizes.max())
     if len(sizes) >= MIN_ROWS_NONLINEAR:
-        trees = boosted_trees(len(sizes), n_estimators=60, num_leaves=6, objective="gamma")
+        share = min(0.8, _MAX_COLUMNS_OF_A_TREE / features.shape[1])
+        trees = boosted_trees(
+            len(sizes), n_estimators=60, num_leaves=6, objective="gamma", column_share=share
+        )
         models = [_linear_scale(features, sizes, weights, bounds), trees]
     crossed = [
         cross_fit_regressor(model, features, sizes, weights, folds, rng, n_jobs=n_jobs, refit=True)
@@ -66,7 +71,7 @@ def _linear_scale(features, sizes, weights, bounds):
     log_linear = partial(LogLinear, solver="newton-cholesky")
     rows = np.flatnonzero(weights)
     test, train, costs = rows[::5], np.delete(rows, np.s_[::5]), []
-    for alpha in 10.0 ** np.arange(-3, 1.5, 0.5):
+    for alpha in 10.0 ** np.arange(-3, 1.5):
         model = fit_rows(log_linear(alpha=alpha), features, sizes, weights, train)
         log_scale = ResidualScale([model], bounds).predict(features[test])
         costs.append((_cost(log_scale, sizes[test], weights[test]), alpha))
