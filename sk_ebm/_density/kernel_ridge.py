@@ -13,7 +13,10 @@ _MAX_ROWS_EVIDENCE = 300  # of which each evaluation takes a decomposition
 _LENGTH_SCALES = 4.0 ** np.arange(-1, 3)  # over the root of the number of columns
 _PENALTIES = 10.0 ** np.arange(-6, 2.25, 0.5)
 _LEAST_PENALTY, _GREATEST_PENALTY = 1e-7, 1e3
-_LEAST_GAIN = 2.0  # nats of the evidence for each length scale: one is Akaike's criterion
+# Nats of the evidence for each length scale (one is Akaike's criterion), where other rows judge and
+# where they do not: with two, the CRPS of 93 rows with 7 columns is 5 % higher, with 277 rows that
+# gain 34 each the error is halved.
+_LEAST_GAIN, _LEAST_GAIN_UNJUDGED = 2.0, 5.0
 _MAX_ROWS_JUDGED, _FEW_OTHERS = 1300, 50  # rows for both choices, and beside those of the evidence
 _MAX_STEPS = 25  # of L-BFGS, to length scales of the columns
 _SPREAD = 1.5  # of the logarithms of the length scales around their mean, a priori
@@ -79,8 +82,8 @@ def choose_kernel(table, y, others, y_of_others):
 
     The amplitude is the one of greatest evidence for each (Rasmussen and Williams, 2006, 5.4).
     Columns have length scales of their own (section 5.1) where these raise the logarithm of the
-    evidence by more than two each, and where other rows are then predicted better, if there are
-    enough.
+    evidence by more than two each, and other rows are then predicted better; five each, where there
+    are too few other rows.
     """
     d = table.shape[1]
     centre = y.mean()
@@ -91,9 +94,10 @@ def choose_kernel(table, y, others, y_of_others):
     if d == 1 or d > len(y) // 4:
         return common
     own_cost, *own = _own_scales(table, y, *common)
-    if own_cost > cost - 2 * _LEAST_GAIN * d:
+    is_judged = len(others) >= _FEW_OTHERS
+    if own_cost > cost - 2 * d * (_LEAST_GAIN if is_judged else _LEAST_GAIN_UNJUDGED):
         return common
-    if len(others) < _FEW_OTHERS:
+    if not is_judged:
         return own
     errors = [
         np.abs(_predicted(table, y, others, *choice) + centre - y_of_others).mean()
@@ -110,18 +114,27 @@ def _predicted(table, y, others, kernel, penalty):
 
 def _best_common_scale(table, y):
     """-2 log evidence, up to a constant, kernel and penalty of one scale for all columns."""
-    best, d = (np.inf, None, None), table.shape[1]
-    squares = _squares(table, table)
-    for scale in np.sqrt(d) * _LENGTH_SCALES:
+    best, squares = (np.inf, None, None), _squares(table, table)
+    for scale in np.sqrt(table.shape[1]) * _LENGTH_SCALES:
         for is_gaussian in (True, False):
-            kernel = Kernel(is_gaussian, np.full(d, scale))
-            values, vectors = linalg.eigh(kernel.of_squares(squares / scale**2))
-            variances = np.maximum(values, 0) + _PENALTIES[:, None]
-            amplitude = np.mean((y @ vectors) ** 2 / variances, axis=1)
-            cost = len(y) * np.log(amplitude) + np.sum(np.log(variances), axis=1)
-            least = np.argmin(cost)
-            best = min(best, (cost[least], kernel, _PENALTIES[least]), key=itemgetter(0))
+            best = min(
+                best, _best_penalty(squares, y, scale, is_gaussian, table), key=itemgetter(0)
+            )
+    _, kernel, _ = best
+    for factor in (0.5, 2.0):
+        finer = _best_penalty(squares, y, factor * kernel.scales[0], kernel.is_gaussian, table)
+        best = min(best, finer, key=itemgetter(0))
     return best
+
+
+def _best_penalty(squares, y, scale, is_gaussian, table):
+    kernel = Kernel(is_gaussian, np.full(table.shape[1], scale))
+    values, vectors = linalg.eigh(kernel.of_squares(squares / scale**2))
+    variances = np.maximum(values, 0) + _PENALTIES[:, None]
+    amplitude = np.mean((y @ vectors) ** 2 / variances, axis=1)
+    cost = len(y) * np.log(amplitude) + np.sum(np.log(variances), axis=1)
+    least = np.argmin(cost)
+    return cost[least], kernel, _PENALTIES[least]
 
 
 def _own_scales(table, y, kernel, penalty):
