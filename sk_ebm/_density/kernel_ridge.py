@@ -8,6 +8,7 @@ from scipy import linalg
 from scipy.optimize import minimize
 
 from sk_ebm._core.folds import Folds
+from sk_ebm._utils.distances import squared_distances
 
 _MAX_ROWS_EVIDENCE = 300  # of which each evaluation takes a decomposition
 _LENGTH_SCALES = 4.0 ** np.arange(-1, 3)  # over the root of the number of columns
@@ -44,7 +45,7 @@ class Kernel:
     scales: np.ndarray
 
     def __call__(self, X, Z):
-        return self.of_squares(_squares(X / self.scales, Z / self.scales))
+        return self.of_squares(squared_distances(X / self.scales, Z / self.scales))
 
     def of_squares(self, squares):
         if self.is_gaussian:
@@ -64,17 +65,6 @@ class Kernel:
             return np.exp(-0.5 * squares)
         r = np.sqrt(5 * squares)
         return 5 / 3 * (1 + r) * np.exp(-r)
-
-
-def _squares(X, Z):
-    """Squared distances of rows, without the checks of scikit-learn's, and zero of equal rows."""
-    squares = (-2 * X) @ Z.T
-    squares += np.einsum("nd,nd->n", X, X)[:, None]
-    squares += np.einsum("nd,nd->n", Z, Z)
-    np.maximum(squares, 0, out=squares)
-    if X is Z:
-        squares.flat[:: len(X) + 1] = 0
-    return squares
 
 
 def choose_kernel(table, y, others, y_of_others):
@@ -114,7 +104,7 @@ def _predicted(table, y, others, kernel, penalty):
 
 def _best_common_scale(table, y):
     """-2 log evidence, up to a constant, kernel and penalty of one scale for all columns."""
-    best, squares = (np.inf, None, None), _squares(table, table)
+    best, squares = (np.inf, None, None), squared_distances(table, table)
     for scale in np.sqrt(table.shape[1]) * _LENGTH_SCALES:
         for is_gaussian in (True, False):
             best = min(
@@ -160,7 +150,7 @@ def _evidence(table, y, kernel, log_penalty):
     """-2 log evidence, up to a constant, and its gradient by the logarithms of the scales and of
     the penalty."""
     u, penalty = table / kernel.scales, np.exp(log_penalty)
-    squares = _squares(u, u)
+    squares = squared_distances(u, u)
     derivative = kernel.derivative_of_squares(squares)
     matrix = kernel.of_squares(squares)
     matrix.flat[:: len(y) + 1] += penalty

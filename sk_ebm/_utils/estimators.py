@@ -3,7 +3,6 @@
 from contextlib import contextmanager
 
 from sklearn import get_config
-from sklearn.utils import gen_batches
 
 from sk_ebm._utils.sklearn_private import count_rows
 
@@ -11,7 +10,16 @@ from sk_ebm._utils.sklearn_private import count_rows
 def row_blocks(X, n_candidates):
     """Slices of rows whose energies fit into scikit-learn's ``working_memory``."""
     n_rows = int(get_config()["working_memory"] * 2**20 / (4 * 8 * max(n_candidates, 1)))
-    return gen_batches(count_rows(X), max(n_rows, 1))
+    return batches_of(count_rows(X), n_rows)
+
+
+def batches_of(n, size):
+    """Slices of at most that many of n rows, at least one.
+
+    Scikit-learn's `gen_batches` without the checks, which take long where there is one row.
+    """
+    size = max(size, 1)
+    return (slice(first, min(first + size, n)) for first in range(0, n, size))
 
 
 class KeepsFitted:

@@ -6,9 +6,10 @@ import numpy as np
 from scipy import linalg, sparse
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.metrics.pairwise import euclidean_distances
-from sklearn.utils import gen_batches
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from sk_ebm._utils.distances import squared_distances
+from sk_ebm._utils.estimators import batches_of
 from sk_ebm._utils.validation import check_choice, check_number, check_scales
 from sk_ebm.energies._design import column_variances
 from sk_ebm.energies._linear import LinearEnergy
@@ -109,7 +110,7 @@ class KernelEnergy(LinearEnergy):
 
     def _times(self, inputs, coef):
         """The kernel of rows and landmarks times coefficients of the latter, in blocks of rows."""
-        batches = gen_batches(inputs.shape[0], max(1, _BLOCK_ENTRIES // self.landmarks_.shape[0]))
+        batches = batches_of(inputs.shape[0], _BLOCK_ENTRIES // self.landmarks_.shape[0])
         kernels = (_gaussian(inputs[rows], self.landmarks_, self.gamma_) for rows in batches)
         return np.concatenate([kernel @ coef for kernel in kernels])
 
@@ -141,7 +142,7 @@ def _squares(rows, landmarks):
     """
     centre = landmarks.mean(axis=0)
     rows = np.clip(rows, -_FARTHEST, _FARTHEST) - centre
-    return euclidean_distances(rows, landmarks - centre, squared=True)
+    return squared_distances(rows, landmarks - centre)
 
 
 def _sparse_squares(rows, landmarks):
