@@ -68,7 +68,13 @@ class KernelEnergy(LinearEnergy):
             self.sampler_.fit(inputs)
         else:
             self._fit_landmarks(inputs, objective.row_weights, size, rng)
-        return super().fit(self._features(inputs), training)
+        result = super().fit(self._features(inputs), training)
+        if (
+            self.approximation == "nystroem"
+        ):  # smaller than the whitening, by landmarks over outputs
+            self.landmark_coef_ = self._coefficients_of_landmarks()
+            del self._whitening
+        return result
 
     def _fit_landmarks(self, inputs, weights, size, rng):
         rows = np.flatnonzero(weights)
@@ -78,12 +84,20 @@ class KernelEnergy(LinearEnergy):
             share = weights[rows] / weights[rows].sum()
             rows = np.sort(rng.choice(rows, size, replace=False, p=share))
         self.landmarks_ = inputs[rows]
-        double = self.landmarks_.astype(np.float64)
+        self._whitening = self._whitening_of_landmarks()
+        vars(self).pop("landmark_coef_", None)
+
+    def _whitening_of_landmarks(self):
+        double, n = self.landmarks_.astype(np.float64), self.landmarks_.shape[0]
         kernel = _gaussian(double, double, self.gamma_)
-        kernel.flat[:: len(rows) + 1] += self._rounding(inputs.dtype)
+        kernel.flat[:: n + 1] += self._rounding(self.landmarks_.dtype)
         factor = linalg.cholesky(kernel, check_finite=False)
-        whitening = linalg.solve_triangular(factor, np.eye(len(rows)), check_finite=False)
-        self.whitening_ = whitening.astype(inputs.dtype)
+        whitening = linalg.solve_triangular(factor, np.eye(n), check_finite=False)
+        return whitening.astype(self.landmarks_.dtype)
+
+    def _coefficients_of_landmarks(self):
+        """In double precision, in which sums hardly depend on the order of rows."""
+        return (self._whitening @ self.coef_).astype(np.float64)
 
     @staticmethod
     def _rounding(dtype):
@@ -99,7 +113,10 @@ class KernelEnergy(LinearEnergy):
     def _features(self, inputs):
         if self.approximation == "fourier":
             return self._waves(inputs)
-        return self._times(inputs, self.whitening_)
+        whitening = vars(self).get("_whitening")
+        return self._times(
+            inputs, self._whitening_of_landmarks() if whitening is None else whitening
+        )
 
     def _waves(self, inputs):
         """What `RBFSampler.transform` computes; zero, the mean, where phases are mere rounding."""
@@ -120,9 +137,8 @@ class KernelEnergy(LinearEnergy):
     def __call__(self, inputs):
         if self.approximation == "fourier":
             return super().__call__(self._features(inputs))
-        # One product with a large matrix less than by the features; in double precision, in which
-        # its sums hardly depend on the order of rows.
-        coef = (self.whitening_ @ self.coef_).astype(np.float64)
+        coef = vars(self).get("landmark_coef_")  # not while it is fitted
+        coef = self._coefficients_of_landmarks() if coef is None else coef
         return (self._times(inputs, coef) + self.intercept_).astype(inputs.dtype, copy=False)
 
 
