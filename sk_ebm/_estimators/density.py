@@ -71,8 +71,9 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     location : "auto", regressor, list of regressors or None, default="auto"
         Regressors whose average is the location of the base, cross-fitted. "auto" takes boosted
         trees (LightGBM where it is installed, else `HistGradientBoostingRegressor`), extremely
-        randomised trees, kernel ridge regression (exact up to 1,500 rows, above on a Nystroem map)
-        and, below 1,000 rows, linear ridge regression. None means a constant. The answers in the
+        randomised trees, kernel ridge regression (exact up to 1,500 rows, above on landmarks; with
+        a length scale for each column where that predicts better) and, below 1,000 rows, linear
+        ridge regression; of many rows, those that get a weight on the first fold. None means a constant. The answers in the
         leaves of a forest among them, as in a quantile forest [2]_, are blended with Student's t
         distribution where this has a higher held-out likelihood.
     base : estimator, default=None
