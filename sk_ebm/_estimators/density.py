@@ -73,9 +73,9 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         trees (LightGBM where it is installed, else `HistGradientBoostingRegressor`), extremely
         randomised trees, kernel ridge regression (exact up to 1,500 rows, above on landmarks; with
         a length scale for each column where that predicts better) and, below 1,000 rows, linear
-        ridge regression; of many rows, those that get a weight on the first fold. None means a constant. The answers in the
-        leaves of a forest among them, as in a quantile forest [2]_, are blended with Student's t
-        distribution where this has a higher held-out likelihood.
+        ridge regression; of many rows, those that get a weight on the first fold. None means a
+        constant. The answers in the leaves of a forest among them, as in a quantile forest [2]_,
+        are blended with Student's t distribution where this has a higher held-out likelihood.
     base : estimator, default=None
         Predicts distributions in place of the regressors: through ``pred_dist(X)``, as NGBoost;
         through ``predict(X, return_std=True)``, as `GaussianProcessRegressor`; or its
