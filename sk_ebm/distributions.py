@@ -21,6 +21,7 @@ _POINTS_PER_NODE = 2  # among which the search for the mode begins
 _MODE_STEPS = 13  # each quarters the interval: to 1e-7 of the normal score
 _N_INTERVALS = 101  # among which the shortest is chosen: the lower tails are 1/100 of them apart
 _LEAST_TAIL = 1e-9  # of these intervals, so that their ends are finite
+_MANY_VALUES = 200  # of a rounding grid, of which a distribution then covers many
 _LEAST_LEVEL, _GREATEST_LEVEL = 1e-300, 1 - 2**-53  # probabilities with finite quantiles
 
 
@@ -162,6 +163,8 @@ class CorrectedDistribution(Distribution):
         return self._between(self._ends)
 
     def mean(self):
+        if hasattr(self.base, "mean"):
+            return self.base.mean(self.tilted)
         if hasattr(self.base, "breaks"):
             _, values, masses = self._quadrature
             return np.sum(masses * values, axis=(1, 2))
@@ -334,7 +337,11 @@ class RoundedDistribution(Distribution):
         return self.rounding.nearest(self.unrounded.ppf(p))
 
     def mean(self):
-        return self.masses @ self._values
+        """Of many values, that of the rounded nodes of a quadrature."""
+        if len(self._values) <= _MANY_VALUES:
+            return self.masses @ self._values
+        nodes = self.rounding.nearest(self.unrounded.support)
+        return np.sum(self.unrounded.masses * nodes, axis=1)
 
     def mode(self):
         return self._values[np.argmax(self.masses, axis=1)]

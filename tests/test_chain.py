@@ -124,9 +124,10 @@ def test_intervals_of_each_of_several_targets_cover(rng, kind):
 
 def test_default_folds_are_ten_of_few_rows_and_five_of_many():
     n_folds = [
-        len(default_folds(np.ones(n), np.random.RandomState(0))) for n in (3, 49, 50, 999, 1000)
+        len(default_folds(np.ones(n), np.random.RandomState(0))) for n in (3, 49, 50, 299, 300)
     ]
     assert n_folds == [3, 5, 10, 10, 5]
+    assert len(default_folds(np.ones(100), np.random.RandomState(0), n_columns=100)) == 5
     weights = np.repeat([0.0, 1], [50, 10])
     folds = default_folds(weights, np.random.RandomState(0))
     folds.check_partition(60)

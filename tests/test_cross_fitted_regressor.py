@@ -50,7 +50,7 @@ def test_held_out_predictions_are_those_of_the_other_folds(data, rng, exponent):
     assert_allclose(crossed.regressor.predict(X), inverse(mean))
 
 
-@pytest.mark.parametrize(("refit", "n_models"), [(True, 1), (False, 5)])
+@pytest.mark.parametrize(("refit", "n_models"), [(None, 1), (True, 1), (False, 5)])
 def test_one_model_predicts_where_rows_are_many(data, rng, monkeypatch, refit, n_models):
     monkeypatch.setattr(cross_fitted_regressor, "MIN_ROWS_ONE_MODEL", 50)
     crossed = cross_fit_regressor(LinearRegression(), *data, FOLDS, rng, refit=refit)

@@ -30,6 +30,14 @@ def test_nystroem_on_all_rows_reproduces_the_kernel(gamma, rng, objective):
     assert_allclose(features @ features.T, rbf_kernel(X, gamma=energy.gamma_), atol=1e-7)
 
 
+def test_a_fitted_energy_holds_no_matrix_of_the_landmarks(X, objective, rng):
+    """But coefficients, which are of its features' weights."""
+    energy = fit(KernelEnergy(), X, objective, rng, alpha=0.01).energy
+    assert all(np.size(part) <= energy.landmarks_.size for part in vars(energy).values())
+    outputs = energy._features(X) @ energy.coef_ + energy.intercept_
+    assert_allclose(energy(X), outputs, atol=1e-6)
+
+
 @pytest.mark.parametrize("dtype, error", [(np.float64, 1e-9), (np.float32, 2e-7)])
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
 def test_kernels_are_those_of_scikit_learn(dtype, error, form, rng):

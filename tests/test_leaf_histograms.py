@@ -3,7 +3,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.ensemble import ExtraTreesRegressor
 
-from sk_ebm._density.leaf_histograms import LeafHistograms, bin_edges
+from sk_ebm._density.leaf_histograms import LeafHistograms, bin_edges, leaves_of
 
 
 @pytest.mark.parametrize(
@@ -20,10 +20,10 @@ def test_leaves_hold_the_answers_of_their_rows(rng, weights_of):
     bins = (X[:, 0] > 0.5).astype(int) + 2 * (X[:, 0] > 0.8)
     forest = ExtraTreesRegressor(20, max_leaf_nodes=3, random_state=0).fit(X, bins)
     weights = weights_of(rng)
-    leaves = LeafHistograms(forest, X, bins, weights, 4)
-    shares, means = leaves(X)
+    leaves, n_leaves = leaves_of(forest, X)
+    histograms = LeafHistograms(leaves, bins, weights, 4, n_leaves)
+    shares = histograms(leaves)
     assert_allclose(shares.sum(axis=1), 1, atol=4 * half_unit)
-    assert_allclose(means, forest.predict(X))
     expected = np.zeros(shares.shape)
     for tree in forest.estimators_:
         leaves_of_rows = tree.apply(X)
@@ -32,8 +32,11 @@ def test_leaves_hold_the_answers_of_their_rows(rng, weights_of):
             masses = np.bincount(bins[same], weights[same], minlength=4)
             expected[same] += masses / masses.sum() / 20
     assert_allclose(shares, expected, rtol=0, atol=1.001 * half_unit)
-    few, _ = leaves(X[:3])
-    assert_array_equal(few, shares[:3])
+    assert_array_equal(histograms(leaves[:3]), shares[:3])
+    other = LeafHistograms(leaves, 3 - bins, weights, 4, n_leaves)
+    together = LeafHistograms.together([histograms, other])
+    both = together(np.hstack([leaves, leaves + n_leaves]))
+    assert_allclose(both, (shares + other(leaves)) / 2)
 
 
 def test_edges_are_between_values():

@@ -9,10 +9,8 @@ from scipy import integrate
 from sklearn.dummy import DummyRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
-from sklearn.model_selection import PredefinedSplit
 
 from sk_ebm import EnergyDensityEstimator
-from sk_ebm._density import location_scale
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +42,6 @@ def test_auto_takes_a_power_where_held_out_rows_are_likelier(growing, on_auto):
 def test_auto_keeps_y_where_a_power_gains_nothing(rng):
     X = rng.standard_normal((200, 2))
     assert density().fit(X, X[:, 0] + 0.1 * rng.standard_normal(200)).exponents_ == [1]
-
-
-def test_a_subset_of_many_rows_chooses(growing, monkeypatch):
-    monkeypatch.setattr(location_scale, "_MAX_ROWS_BOTH_SCALES", 280)
-    fitted = density().fit(*growing[:2])
-    assert abs(fitted.exponents_[0]) < 0.3
-    assert len(fitted.chain_[0].base.regressors_) <= 4  # all of them of that power
-
-
-def test_a_subset_chooses_whatever_the_folds(growing, monkeypatch):
-    monkeypatch.setattr(location_scale, "_MAX_ROWS_BOTH_SCALES", 160)
-    halves = PredefinedSplit(np.arange(300) % 2)
-    base = density(cv=halves).fit(*growing[:2]).chain_[0].base
-    assert base.power._ends[1] == base.power._standardised(growing[1].max())  # of all rows
 
 
 def test_auto_leaves_y_to_given_regressors(growing):

@@ -1,38 +1,59 @@
 import numpy as np
 import pytest
+from sklearn.model_selection import KFold
 
-from sk_ebm._density.regressors import default_locations
+from sk_ebm._core.folds import Folds
+from sk_ebm._density.regressors import default_trees, fit_default_locations
+from sk_ebm._density.transforms import PowerTransform
 
 
-def names(n, forest=True):
+def fitted(n, target, powers=(1.0,)):
     rng = np.random.RandomState(0)
-    X, y = rng.standard_normal((n, 2)), rng.standard_normal(n)
-    regressors = default_locations(X, y, np.ones(n), n * 4 // 5, rng, forest=forest)
-    return [type(r[-1] if hasattr(r, "steps") else r).__name__ for r in regressors]
+    X, weights = rng.standard_normal((n, 2)), np.ones(n)
+    y = target(X, rng)
+    scales = [PowerTransform(power).fit(y, weights) for power in powers]
+    folds = Folds(tuple(KFold(5).split(X)))
+    return fit_default_locations(scales, X, y, weights, folds, rng)
+
+
+def noise(X, rng):
+    return rng.standard_normal(len(X))
 
 
 @pytest.mark.parametrize(
     ("n", "expected"),
     [
         (11, ["DummyRegressor"]),
-        (25, ["RidgeCV"]),
-        (300, ["LGBMRegressor", "CentredKernelRidge", "ExtraTreesRegressor", "RidgeCV"]),
-        (1600, ["LGBMRegressor", "NystroemRidge", "ExtraTreesRegressor"]),
+        (25, ["LinearRidge"]),
+        (100, ["LGBMRegressor", "KernelRegressor", "ExtraTreesRegressor", "LinearRidge"]),
     ],
 )
 def test_default_locations(n, expected):
     pytest.importorskip("lightgbm")
-    assert names(n) == expected
-    if "ExtraTreesRegressor" in expected:
-        assert names(n, forest=False) == [name for name in expected if "Extra" not in name]
+    assert [type(r.fold_models[0]).__name__ for r in fitted(n, noise)] == expected
 
 
-def test_boosted_trees_of_wide_tables_are_few(rng):
+def test_regressors_without_weight_on_the_first_fold_are_left_out():
+    (only,) = fitted(1200, lambda X, rng: np.sin(X[:, 0]) + X[:, 1])
+    assert type(only.fold_models[0]).__name__ == "KernelRegressor"
+
+
+def test_each_regressor_is_fitted_on_the_scale_that_predicts_best():
+    def target(X, rng):
+        return np.exp(3 * X[:, 0] + 0.3 * rng.standard_normal(len(X)))
+
+    kernel = fitted(200, target, (1.0, 0.0))[1]
+    assert kernel.regressor.power.exponent_ == 0
+
+
+def test_boosted_trees_of_wide_tables_are_few():
     pytest.importorskip("lightgbm")
-    y = rng.standard_normal(50)
-    narrow, wide = (
-        default_locations(rng.standard_normal((50, d)), y, np.ones(50), 40, rng)[0]
-        for d in (99, 100)
-    )
+    narrow, wide = (default_trees(50, d) for d in (99, 100))
     assert wide.n_estimators * wide.learning_rate <= narrow.n_estimators * narrow.learning_rate
     assert wide.n_estimators <= narrow.n_estimators / 4
+
+
+def test_boosted_trees_grow_steadily_with_rows():
+    pytest.importorskip("lightgbm")
+    leaves = [default_trees(n, 8).num_leaves for n in (1000, 4000, 8000, 16_000, 10**6)]
+    assert leaves == [15, 16, 32, 63, 63]

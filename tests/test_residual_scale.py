@@ -25,7 +25,7 @@ def test_the_true_scale_is_found(rng, log_scale):
     X = rng.standard_normal((1500, 2))
     scale, held_out = fit(X, np.exp(log_scale(X)) * rng.exponential(size=1500), rng)
     for found in (held_out, scale.predict(X)):
-        assert np.mean(np.abs(found - log_scale(X))) < 0.4
+        assert np.mean(np.abs(found - log_scale(X))) < 0.45
 
 
 def test_few_rows_have_the_mean_of_the_others(rng):

@@ -26,6 +26,7 @@ from sk_ebm._density import (
     chain,
     column_transform,
     gaussian_mixture,
+    kernel_ridge,
     leaf_density,
     location_scale,
     mixture_column,
@@ -34,15 +35,15 @@ from sk_ebm._density import (
     student_residuals,
 )
 
-default_locations = location_scale.default_locations
+fit_default_locations = location_scale.fit_default_locations
 
 
 def without(name):
-    """The default regressors but those whose class, or that of the last step, has this name."""
+    """The default regressors but those of this class, unless they are the only ones."""
 
     def locations(*args, **params):
-        kept = default_locations(*args, **params)
-        return [r for r in kept if type(r[-1] if hasattr(r, "steps") else r).__name__ != name]
+        fitted = fit_default_locations(*args, **params)
+        return [r for r in fitted if type(r.fold_models[0]).__name__ != name] or fitted
 
     return locations
 
@@ -63,8 +64,12 @@ def positive(gains, weights):
     return np.average(gains, weights=weights) > 0
 
 
-def five_folds(n_samples, rng):
-    return shuffled_folds(n_samples, min(5, n_samples), rng)
+def five_folds(weights, rng, n_columns):
+    return shuffled_folds(len(weights), min(5, len(weights)), rng)
+
+
+def no_scales(table, y, kernel, penalty):
+    return np.inf, kernel, penalty
 
 
 # What replaces a part: (module, name, value), or a parameter of the estimator.
@@ -79,12 +84,13 @@ CONDITIONAL = {
     ],
     "degrees of freedom, fitted (off: 6)": [(student_residuals, "_DF_RANGE", (6, 6.0001))],
     "weights of regressors": [(student_residuals, "pool_locations", equal_weights)],
-    "boosted trees": [(location_scale, "default_locations", without("LGBMRegressor"))],
-    "random trees": [(location_scale, "default_locations", without("ExtraTreesRegressor"))],
+    "boosted trees": [(location_scale, "fit_default_locations", without("LGBMRegressor"))],
+    "random trees": [(location_scale, "fit_default_locations", without("ExtraTreesRegressor"))],
     "kernel ridge": [
-        (location_scale, "default_locations", without("CentredKernelRidge")),
+        (location_scale, "fit_default_locations", without("KernelRegressor")),
     ],
-    "linear ridge": [(location_scale, "default_locations", without("RidgeCV"))],
+    "linear ridge": [(location_scale, "fit_default_locations", without("LinearRidge"))],
+    "length scales of columns": [(kernel_ridge, "_own_scales", no_scales)],
     "ten folds of few rows": [(chain, "default_folds", five_folds)],
     "two standard errors (off: 0)": [
         (location_scale, "significantly_positive", positive),

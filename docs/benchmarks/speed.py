@@ -2,7 +2,7 @@
 
     python docs/benchmarks/speed.py [--data DIR] [--part PART]
 
-Detectors, rankers and threads are in speed_detector.py.
+Detectors, rankers and threads are in speed_detector.py, densities in speed_density.py.
 
 Every line is CPU time of one thread: the median of three runs or more of ours and of the peer, in
 turns in the same process, their ratio, and the ratio that is aimed at. Data are bundled with
@@ -23,7 +23,7 @@ from sklearn.datasets import make_friedman1  # noqa: E402
 from sklearn.ensemble import IsolationForest  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
 from speed_classifier import classifier, dense_of_many_classes, made  # noqa: E402
-from speed_density import GaussianAroundTrees, density  # noqa: E402
+from speed_density import gaussian_around_lightgbm  # noqa: E402
 
 from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector  # noqa: E402
 from sk_ebm.energies import TreesEnergy  # noqa: E402
@@ -62,7 +62,7 @@ def _calls_on_one_row():
         yield Comparison(f"detector, {method}", *of_rows, 2)
     X, y = make_friedman1(1000, 8, random_state=0)
     density = EnergyDensityEstimator(random_state=0).fit(X, y)
-    peer = GaussianAroundTrees().fit(X, y).trees_
+    peer = gaussian_around_lightgbm(X, y)[1]
     yield Comparison("density, predict", calls(density.predict, X), calls(peer.predict, X), 2)
 
 
@@ -89,7 +89,6 @@ def memory(data=None):
 
 PARTS = {
     "classifier": classifier,
-    "density": density,
     "one_row": one_row,
     "memory": memory,
 }

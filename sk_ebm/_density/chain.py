@@ -18,19 +18,22 @@ from sk_ebm._utils.estimators import row_blocks
 from sk_ebm.distributions import SampledDistribution
 from sk_ebm.energies import Energy
 
+_MIN_COLUMNS_WIDE = 100
 _ARRAYS_PER_BLOCK = 60  # of the quadrature's size, that the distributions of a block hold at once
 
 N_MARGINAL_DRAWS = 200  # of the other targets, for the distribution of one of several
 _LEVELS = (np.arange(11) + 0.5) / 11  # of the quantiles that stand for each of these draws
 
 
-def default_folds(weights, rng):
-    """Ten folds of few rows, whose models then see nearly all of them; five of many.
+def default_folds(weights, rng, n_columns=1):
+    """Ten folds of few rows, whose models then see nearly all of them; five of many, and of wide
+    tables, each of whose models takes long.
 
     Rows of positive weight are spread evenly over them.
     """
     rows = np.flatnonzero(weights)
-    n_splits = min(10 if 50 <= len(rows) < 1000 else 5, len(rows))
+    few = 50 <= len(rows) < 300 and n_columns < _MIN_COLUMNS_WIDE
+    n_splits = min(10 if few else 5, len(rows))
     fold = np.arange(len(weights)) % n_splits
     for k, (_, test) in enumerate(shuffled_folds(len(rows), n_splits, rng)):
         fold[rows[test]] = k

@@ -9,6 +9,7 @@ from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from sklearn.frozen import FrozenEstimator
 
 from sk_ebm._core.cross_fit import cross_fit
+from sk_ebm._density.flat_forest import FlatForest
 from sk_ebm._density.transforms import PowerTransform
 from sk_ebm._utils.fit_arguments import fit_rows, naming, seeded
 
@@ -69,16 +70,33 @@ class CrossFittedRegressor:
         """Whether predictions are means of the leaves' y; a subclass may predict anything."""
         return type(self.fold_models[0]) in (RandomForestRegressor, ExtraTreesRegressor)
 
+    def flat_regressor(self, flat=None):
+        """The same predictions of a forest, faster, by its trees in one `FlatForest`."""
+        flat = FlatForest.of(self.regressor.models) if flat is None else flat
+        return AveragedRegressor([flat], self.regressor.power)
+
 
 def cross_fit_regressor(
-    regressor, X, y, weights, folds, rng, *, power=None, n_jobs=None, refit=True, own=True
+    regressor,
+    X,
+    y,
+    weights,
+    folds,
+    rng,
+    *,
+    power=None,
+    n_jobs=None,
+    refit=None,
+    own=True,
+    first_model=None,
 ):
     """Cross-fit a regressor, on the scale of a `PowerTransform` or of y.
 
     Regressors of our ``own`` get weights whether or not they request them by metadata routing.
 
-    New rows are predicted by the mean of the folds' models, or from 2,000 rows on, with ``refit``,
-    by one more model, fitted to all rows. A `FrozenEstimator` is neither fitted nor transformed.
+    New rows are predicted by the mean of the folds' models or, with ``refit``, by one more model,
+    fitted to all rows; None means so from 2,000 rows on. The first fold may have a ``first_model``
+    already. A `FrozenEstimator` is neither fitted nor transformed.
     """
     if isinstance(regressor, FrozenEstimator):
         frozen = AveragedRegressor([regressor])
@@ -86,20 +104,26 @@ def cross_fit_regressor(
     with config_context(
         enable_metadata_routing=get_config()["enable_metadata_routing"] and not own
     ):
-        return _cross_fit(regressor, X, y, weights, folds, rng, power, n_jobs, refit)
+        return _cross_fit(regressor, X, y, weights, folds, rng, power, n_jobs, refit, first_model)
 
 
-def _cross_fit(regressor, X, y, weights, folds, rng, power, n_jobs, refit):
+def _cross_fit(regressor, X, y, weights, folds, rng, power, n_jobs, refit, first_model):
     target = y if power is None else power(y)
-    unfitted = [seeded(clone(regressor), rng) for _ in folds]
+    models = [seeded(clone(regressor), rng) for _ in folds]
+
+    def fit(k, train):
+        if k == 0 and first_model is not None:
+            return first_model
+        return fit_rows(models[k], X, target, weights, train)
+
     crossed = cross_fit(
-        lambda k, train: fit_rows(unfitted[k], X, target, weights, train),
+        fit,
         lambda model, test: AveragedRegressor([model], power).predict(X[test]),
         folds,
         n_jobs=n_jobs,
     )
     models = crossed.models
-    if refit and len(y) >= MIN_ROWS_ONE_MODEL:
+    if len(y) >= MIN_ROWS_ONE_MODEL if refit is None else refit:
         model = seeded(clone(regressor), rng)
         models = [fit_rows(model, X, target, weights, np.arange(len(y)))]
     return CrossFittedRegressor(AveragedRegressor(models, power), crossed.models, crossed.in_order)

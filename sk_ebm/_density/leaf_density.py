@@ -10,8 +10,8 @@ from scipy.optimize import minimize_scalar
 
 from sk_ebm._core.cross_fit import cross_fit
 from sk_ebm._density.blended import BlendedDistribution
-from sk_ebm._density.cross_fitted_regressor import AveragedRegressor
-from sk_ebm._density.leaf_histograms import LeafHistograms, bin_edges
+from sk_ebm._density.flat_forest import FlatForest
+from sk_ebm._density.leaf_histograms import LeafHistograms, bin_edges, leaves_of
 from sk_ebm._utils.weighted import significantly_positive
 
 _MAX_WEIGHT = 0.95  # so that bins without training rows keep a probability
@@ -23,22 +23,22 @@ class LeafDensity:
 
     Attributes
     ----------
-    histograms : list of LeafHistograms
+    histograms : LeafHistograms
     edges : ndarray of shape (n_bins - 1,)
     weight : float
         That of the histograms, in [0, 0.95], of greatest held-out likelihood.
-    forest : AveragedRegressor
+    forest : FlatForest
     """
 
-    histograms: list
+    histograms: LeafHistograms
     edges: np.ndarray
     weight: float
-    forest: AveragedRegressor
+    forest: FlatForest
 
     def shares(self, X):
-        """Shares of the bins (n, n_bins), and the forest's predictions of y (n,)."""
-        shares, means = zip(*[histograms(X) for histograms in self.histograms], strict=True)
-        return np.mean(shares, axis=0), self.forest.to_y(np.mean(means, axis=0))
+        """Shares of the bins (n, n_bins), and the forest's predictions (n,)."""
+        leaves = self.forest.leaves(X)
+        return self.histograms(leaves), self.forest.mean(leaves)
 
     def blend(self, distribution, shares):
         return BlendedDistribution(distribution, self.edges, shares, self.weight)
@@ -64,16 +64,7 @@ def fit_leaf_density(forest, held_out, X, y, points, weights, folds):
     edges = bin_edges(y, weights)
     if forest is None or not len(edges):
         return None, _normal_scores(held_out, points)
-    bins = np.searchsorted(edges, y)
-
-    def fit(model, rows):
-        return LeafHistograms(model, X[rows], bins[rows], weights[rows], len(edges) + 1)
-
-    crossed = cross_fit(
-        lambda k, train: fit(forest.fold_models[k], train),
-        lambda histograms, test: histograms(X[test])[0],
-        folds,
-    )
+    crossed = _cross_fit_histograms(forest, edges, X, y, weights, folds)
     shares = crossed.in_order
     ratios = np.empty(len(y))
     for rows, distribution in held_out:
@@ -91,12 +82,32 @@ def fit_leaf_density(forest, held_out, X, y, points, weights, folds):
     # without this condition, see density_ablation.py) is not worth it.
     if not significantly_positive(gains(weight), weights):
         return None, _normal_scores(held_out, points)
-    models, histograms = forest.regressor.models, crossed.models
+    models, histograms = forest.regressor.models, [fitted for _, fitted in crossed.models]
     if len(models) == 1:
-        histograms = [fit(models[0], np.arange(len(y)))]
-    leaf_density = LeafDensity(histograms, edges, weight, forest.regressor)
+        histograms = [_histograms(models[0], edges, X, y, weights)]
+    together = LeafHistograms.together(histograms)
+    leaf_density = LeafDensity(together, edges, weight, FlatForest.of(models))
     blends = [(rows, leaf_density.blend(base, shares[rows])) for rows, base in held_out]
     return leaf_density, _normal_scores(blends, points)
+
+
+def _cross_fit_histograms(forest, edges, X, y, weights, folds):
+    """Pairs of the forest and the histograms of each fold, and held-out shares of the bins."""
+
+    def fit(k, train):
+        model = forest.fold_models[k]
+        return model, _histograms(model, edges, X[train], y[train], weights[train])
+
+    def shares(fitted, test):
+        model, histograms = fitted
+        return histograms(leaves_of(model, X[test])[0])
+
+    return cross_fit(fit, shares, folds)
+
+
+def _histograms(model, edges, X, y, weights):
+    leaves, n_leaves = leaves_of(model, X)
+    return LeafHistograms(leaves, np.searchsorted(edges, y), weights, len(edges) + 1, n_leaves)
 
 
 def _normal_scores(held_out, points):

@@ -1,50 +1,71 @@
 """Histograms of y in the leaves of a forest, as in a quantile forest (Meinshausen, 2006)."""
 
 import numpy as np
+from scipy import sparse
 
 _MAX_BINS = 32  # of about equal weight: a leaf of the default forests has few rows for each
-_UNITS = 2**16 - 1  # of shares in 16 bits, a quarter of the memory of floats
+_UNITS = 2**16 - 1  # of shares in 16 bits, half the memory of floats
 
 
 class LeafHistograms:
     """The share of each bin of y in the leaves of a forest, averaged over its trees.
 
-    Shares are stored as multiples of 1 / 65,535.
+    Most leaves hold few bins, and those alone are stored; shares are multiples of 1 / 65,535.
 
     Parameters
     ----------
-    forest : fitted ForestRegressor
-    X : ndarray of shape (n, d)
+    leaves : ndarray of int of shape (n, n_trees)
+        Of training rows, in each of the trees, numbered through.
     bins : ndarray of shape (n,)
         Bins of the answers.
     weights : ndarray of shape (n,)
-    n_bins : int
+    n_bins, n_leaves : int
     """
 
-    def __init__(self, forest, X, bins, weights, n_bins):
-        trees = [estimator.tree_ for estimator in forest.estimators_]
-        X, self._n_bins = X.astype(np.float32), n_bins
-        self._trees = [(tree, *_histograms(tree, X, bins, weights, n_bins)) for tree in trees]
+    def __init__(self, leaves, bins, weights, n_bins, n_leaves):
+        n_trees = leaves.shape[1]
+        entries = np.repeat(weights, n_trees), (leaves.ravel(), np.repeat(bins, n_trees))
+        table = sparse.csr_matrix(entries, shape=(n_leaves, n_bins))  # of sums
+        sums = np.maximum(np.asarray(table.sum(axis=1))[:, 0], 1e-300)
+        shares = table.data / np.repeat(sums, np.diff(table.indptr))
+        self.n_bins, self.starts = n_bins, table.indptr
+        self.bins = table.indices.astype(np.uint8)
+        self.shares = np.rint(shares * _UNITS).astype(np.uint16)
 
-    def __call__(self, X):
-        """Shares of the bins (n, n_bins), and the forest's predictions (n,)."""
-        X = X.astype(np.float32)
-        shares, means = np.zeros((len(X), self._n_bins), np.uint32), np.zeros(len(X))
-        for tree, leaf_of_node, histograms in self._trees:
-            nodes = tree.apply(X)
-            shares += histograms.take(leaf_of_node.take(nodes), axis=0)
-            means += tree.value[:, 0, 0].take(nodes)
-        return shares / (len(self._trees) * _UNITS), means / len(self._trees)
+    @classmethod
+    def together(cls, parts):
+        """The histograms of several forests, whose leaves are numbered through."""
+        whole = cls.__new__(cls)
+        whole.n_bins = parts[0].n_bins
+        offsets = np.cumsum([0] + [len(part.bins) for part in parts])
+        starts = [part.starts[:-1] + offset for part, offset in zip(parts, offsets, strict=False)]
+        whole.starts = np.append(np.concatenate(starts), offsets[-1]).astype(np.int32)
+        whole.bins = np.concatenate([part.bins for part in parts])
+        whole.shares = np.concatenate([part.shares for part in parts])
+        return whole
+
+    def __call__(self, leaves):
+        """Shares of the bins (n, n_bins) from the leaves of rows (n, n_trees)."""
+        n, n_trees = leaves.shape
+        lengths = (self.starts[leaves + 1] - self.starts[leaves]).ravel()
+        ends = np.cumsum(lengths)
+        entries = np.arange(ends[-1]) + np.repeat(
+            self.starts[leaves].ravel() - ends + lengths, lengths
+        )
+        rows = np.repeat(np.arange(n), lengths.reshape(n, n_trees).sum(axis=1))
+        cells = rows * self.n_bins + self.bins[entries]
+        sums = np.bincount(cells, self.shares[entries], minlength=n * self.n_bins)
+        return sums.reshape(n, self.n_bins) / (n_trees * _UNITS)
 
 
-def _histograms(tree, X, bins, weights, n_bins):
-    """The leaf of each node (n_nodes,), and shares of the bins (n_leaves, n_bins)."""
-    leaf_of_node = np.cumsum(tree.children_left < 0, dtype=np.int32) - 1
-    shape = tree.n_leaves, n_bins
-    entries = np.ravel_multi_index((leaf_of_node[tree.apply(X)], bins), shape)
-    masses = np.bincount(entries, weights, np.prod(shape)).reshape(shape)
-    shares = masses / np.maximum(masses.sum(axis=1, keepdims=True), 1e-300)
-    return leaf_of_node, np.rint(shares * _UNITS).astype(np.uint16)
+def leaves_of(forest, X):
+    """The leaves of rows in the trees of a forest (n, n_trees), numbered through, and how many."""
+    trees, X, numbers, n_leaves = [e.tree_ for e in forest.estimators_], X.astype(np.float32), [], 0
+    for tree in trees:
+        number = np.cumsum(tree.children_left < 0, dtype=np.int32) - 1 + n_leaves
+        numbers.append(number[tree.apply(X)])
+        n_leaves += tree.n_leaves
+    return np.stack(numbers, axis=1), n_leaves
 
 
 def bin_edges(y, weights):

@@ -61,6 +61,7 @@ class MixtureColumn:
         self.leaf_density_, scores = fit_leaf_density(
             forest, held_out, X, y, points, weights, folds
         )
+        self.fold_mixtures = []  # needed no more
         return BaseFit(self, scores, _features(X, *conditional_components(self.mixture_, X)))
 
     def _fit_forest(self, X, y, weights, folds, rng):

@@ -21,9 +21,10 @@ class InputScaler:
         self._units = np.ldexp(
             1.0, np.frexp(largest)[1]
         )  # variances in these are neither 0 nor inf
-        self._scaler = standard_scaler(X / self._units, weights)
+        scaler = standard_scaler(X / self._units, weights)
+        self._means, self._scales = scaler.mean_, scaler.scale_
 
     def __call__(self, X):
         with np.errstate(over="ignore"):
-            table = np.nan_to_num(self._scaler.transform(X / self._units), copy=False)
+            table = np.nan_to_num((X / self._units - self._means) / self._scales, copy=False)
         return np.clip(table, -FARTHEST, FARTHEST, out=table)

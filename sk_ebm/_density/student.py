@@ -1,9 +1,13 @@
 """Student's t distributions around locations."""
 
+from functools import lru_cache
+
 import numpy as np
 from scipy import special
+from scipy.interpolate import CubicSpline
 
 _FARTHEST = 1e300  # in scales from the location: so that logarithms are finite
+_N_KNOTS, _LARGEST_SCORE = 2049, 8.0  # of tables, which are accurate to 1e-10
 
 
 class StudentDistribution:
@@ -33,10 +37,34 @@ class StudentDistribution:
 
     def normal_score(self, y):
         t = self._standardised(y)
-        with np.errstate(divide="ignore"):
-            log_tail = np.log(special.stdtr(self.df, -np.abs(t)))
-        return np.copysign(special.ndtri_exp(log_tail), t)
+        size = np.arcsinh(np.abs(t))
+        scores, inside = _tables(self.df)[0], size <= _tables(self.df)[0].x[-1]
+        found = scores(size)
+        if not inside.all():
+            found[~inside] = _exact_score(np.abs(t[~inside]), self.df)
+        return np.copysign(found, t)
 
     def from_normal_score(self, z):
-        t = -np.sign(z) * special.stdtrit(self.df, special.ndtr(-np.abs(z)))
-        return self.loc[:, None] + self.scale[:, None] * t
+        size = np.abs(z)
+        t = np.sinh(_tables(self.df)[1](size))
+        far = size > _LARGEST_SCORE
+        if far.any():
+            t[far] = -special.stdtrit(self.df, special.ndtr(-size[far]))
+        return self.loc[:, None] + self.scale[:, None] * np.copysign(t, z)
+
+
+def _exact_score(t, df):
+    """The normal scores of t >= 0."""
+    with np.errstate(divide="ignore"):
+        log_tail = np.log(special.stdtr(df, -t))
+    return -special.ndtri_exp(log_tail)
+
+
+@lru_cache(maxsize=64)
+def _tables(df):
+    """Splines of the normal score by arcsinh(t), and of arcsinh(t) by the normal score: a tenth of
+    the time of the special functions."""
+    z = np.linspace(0, _LARGEST_SCORE, _N_KNOTS)
+    sizes = np.arcsinh(-special.stdtrit(df, special.ndtr(-z)))
+    even = np.linspace(0, sizes[-1], _N_KNOTS)
+    return CubicSpline(even, _exact_score(np.sinh(even), df)), CubicSpline(z, sizes)

@@ -6,7 +6,7 @@ from numbers import Integral
 from operator import methodcaller
 
 import numpy as np
-from sklearn.base import DensityMixin, clone
+from sklearn.base import BaseEstimator, DensityMixin, clone
 from sklearn.callback import with_callbacks
 from sklearn.utils import RegressorTags, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
@@ -37,6 +37,7 @@ from sk_ebm._utils.sklearn_private import check_sample_weight
 from sk_ebm._utils.validation import check_array, check_choice, check_flag, check_number
 from sk_ebm.thresholds import FalseAlarm
 
+_MAX_ROWS_CORRECTION = 10_000  # of kernels, whose time grows with n sqrt(n)
 _MAX_SEED = np.iinfo(np.int32).max  # numpy takes up to 2**32 - 1, other libraries only this
 
 
@@ -70,10 +71,11 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     location : "auto", regressor, list of regressors or None, default="auto"
         Regressors whose average is the location of the base, cross-fitted. "auto" takes boosted
         trees (LightGBM where it is installed, else `HistGradientBoostingRegressor`), extremely
-        randomised trees, kernel ridge regression (exact up to 1,500 rows, above on a Nystroem map)
-        and, below 1,000 rows, linear ridge regression. None means a constant. The answers in the
-        leaves of a forest among them, as in a quantile forest [2]_, are blended with Student's t
-        distribution where this has a higher held-out likelihood.
+        randomised trees, kernel ridge regression (exact up to 1,500 rows, above on landmarks; with
+        a length scale for each column where that predicts better) and, below 1,000 rows, linear
+        ridge regression; of many rows, those that get a weight on the first fold. None means a
+        constant. The answers in the leaves of a forest among them, as in a quantile forest [2]_,
+        are blended with Student's t distribution where this has a higher held-out likelihood.
     base : estimator, default=None
         Predicts distributions in place of the regressors: through ``pred_dist(X)``, as NGBoost;
         through ``predict(X, return_std=True)``, as `GaussianProcessRegressor`; or its
@@ -111,7 +113,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     alpha, l1_ratio, solver, max_iter, tol, n_jobs
         As in `EnergyClassifier`, for the energy function.
     cv : int, splitter or iterable, default=None
-        Folds of the cross-fitting. None means five shuffled ones, ten from 50 to 1,000 rows.
+        Folds of the cross-fitting. None means five shuffled ones, ten from 50 to 300 rows with
+        fewer than 100 columns.
     random_state : int, RandomState instance or None, default=None
         Draws folds, regressors' seeds, landmarks and samples.
 
@@ -240,7 +243,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             self._start(X[used], roundings, rng)
             user_folds = self._folds(X, targets[:, 0], groups)
             with self._reporting(*given) as report:
-                fit = self._chain_fit(components, weights, user_folds, rng, report)
+                fit = self._chain_fit(components, X, weights, user_folds, rng, report)
                 if self.conditional:
                     options = self.base, self.location, self.power, self.n_jobs
                     bases = make_bases(targets.shape[1], *options)
@@ -284,14 +287,17 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         is_seed = isinstance(self.random_state, Integral)  # else drawn from a copy: rng stays
         self._predict_seed = self.random_state if is_seed else deepcopy(rng).randint(_MAX_SEED)
 
-    def _chain_fit(self, components, weights, user_folds, rng, report=report_nothing):
+    def _chain_fit(self, components, X, weights, user_folds, rng, report=report_nothing):
         """The settings of a fit of a chain, with the parameters of this estimator."""
         energy, loss = components
-        folds = user_folds or default_folds(weights, rng)
+        folds = user_folds or default_folds(weights, rng, X.shape[1])
         folds.check_partition(len(weights))
 
         def fit_energy(features, answers, weights, report):
-            fresh = clone(energy)
+            fresh, rows = clone(energy), np.flatnonzero(weights)
+            if self.energy == "kernel" and user_folds is None and len(rows) > _MAX_ROWS_CORRECTION:
+                rows = np.sort(rng.permutation(rows)[:_MAX_ROWS_CORRECTION])
+                features, answers, weights = features[rows], answers.take(rows), weights[rows]
             return self._fit_component(fresh, loss, features, answers, weights, user_folds, report)
 
         splines, has_masses = NormalSplines(self.n_basis), self.atoms == "auto"
@@ -304,7 +310,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         for seed in rng.randint(_MAX_SEED, size=len(orders)).tolist():
             model, own_rng = type(self)(**params | {"random_state": seed}), check_random_state(seed)
             components = model._resolved_components()
-            fits.append(model._chain_fit(components, weights, user_folds, own_rng))
+            fits.append(model._chain_fit(components, X, weights, user_folds, own_rng))
         return fit_joint_chains(fits, orders, X, self.rounding_, self.n_jobs)
 
     def _finish(self, names):
@@ -320,8 +326,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             self._warn_unconverged(n_iter, of)
 
     def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = False
+        tags = BaseEstimator.__sklearn_tags__(self)  # of numbers alone, whatever the energy reads
         given = self._given_estimators
         tags.input_tags.allow_nan = bool(given) and all(
             get_tags(estimator).input_tags.allow_nan for estimator in given

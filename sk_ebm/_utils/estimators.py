@@ -10,8 +10,16 @@ from sk_ebm._utils.sklearn_private import count_rows
 def row_blocks(X, n_candidates):
     """Slices of rows whose energies fit into scikit-learn's ``working_memory``."""
     n_rows = int(get_config()["working_memory"] * 2**20 / (4 * 8 * max(n_candidates, 1)))
-    n, size = count_rows(X), max(n_rows, 1)
-    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+    return batches_of(count_rows(X), n_rows)
+
+
+def batches_of(n, size):
+    """Slices of at most that many of n rows, at least one.
+
+    Scikit-learn's `gen_batches` without the checks, which take long where there is one row.
+    """
+    size = max(size, 1)
+    return [slice(first, min(first + size, n)) for first in range(0, n, size)]
 
 
 class KeepsFitted:

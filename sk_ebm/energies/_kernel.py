@@ -6,9 +6,10 @@ import numpy as np
 from scipy import linalg, sparse
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.metrics.pairwise import euclidean_distances
-from sklearn.utils import gen_batches
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from sk_ebm._utils.distances import squared_distances
+from sk_ebm._utils.estimators import batches_of
 from sk_ebm._utils.validation import check_choice, check_number, check_scales
 from sk_ebm.energies._design import column_variances
 from sk_ebm.energies._linear import LinearEnergy
@@ -72,7 +73,13 @@ class KernelEnergy(LinearEnergy):
             self.sampler_.fit(inputs)
         else:
             self._fit_landmarks(inputs, objective.row_weights, size, rng)
-        return super().fit(self._features(inputs), training)
+        result = super().fit(self._features(inputs), training)
+        if (
+            self.approximation == "nystroem"
+        ):  # smaller than the whitening, by landmarks over outputs
+            self.landmark_coef_ = self._coefficients_of_landmarks()
+            del self._whitening
+        return result
 
     def _fit_landmarks(self, inputs, weights, size, rng):
         rows = np.flatnonzero(weights)
@@ -82,12 +89,20 @@ class KernelEnergy(LinearEnergy):
             share = weights[rows] / weights[rows].sum()
             rows = np.sort(rng.choice(rows, size, replace=False, p=share))
         self.landmarks_ = inputs[rows]
-        double = self.landmarks_.astype(np.float64)
+        self._whitening = self._whitening_of_landmarks()
+        vars(self).pop("landmark_coef_", None)
+
+    def _whitening_of_landmarks(self):
+        double, n = self.landmarks_.astype(np.float64), self.landmarks_.shape[0]
         kernel = _gaussian(double, double, self.gamma_)
-        kernel.flat[:: len(rows) + 1] += self._rounding(inputs.dtype)
+        kernel.flat[:: n + 1] += self._rounding(self.landmarks_.dtype)
         factor = linalg.cholesky(kernel, check_finite=False)
-        whitening = linalg.solve_triangular(factor, np.eye(len(rows)), check_finite=False)
-        self.whitening_ = whitening.astype(inputs.dtype)
+        whitening = linalg.solve_triangular(factor, np.eye(n), check_finite=False)
+        return whitening.astype(self.landmarks_.dtype)
+
+    def _coefficients_of_landmarks(self):
+        """In double precision, in which sums hardly depend on the order of rows."""
+        return (self._whitening @ self.coef_).astype(np.float64)
 
     @staticmethod
     def _rounding(dtype):
@@ -103,7 +118,10 @@ class KernelEnergy(LinearEnergy):
     def _features(self, inputs):
         if self.approximation == "fourier":
             return self._waves(inputs)
-        return self._times(inputs, self.whitening_)
+        whitening = vars(self).get("_whitening")
+        return self._times(
+            inputs, self._whitening_of_landmarks() if whitening is None else whitening
+        )
 
     def _waves(self, inputs):
         """What `RBFSampler.transform` computes; zero, the mean, where phases are mere rounding."""
@@ -114,7 +132,7 @@ class KernelEnergy(LinearEnergy):
 
     def _times(self, inputs, coef):
         """The kernel of rows and landmarks times coefficients of the latter, in blocks of rows."""
-        batches = gen_batches(inputs.shape[0], max(1, _BLOCK_ENTRIES // self.landmarks_.shape[0]))
+        batches = batches_of(inputs.shape[0], _BLOCK_ENTRIES // self.landmarks_.shape[0])
         kernels = (_gaussian(inputs[rows], self.landmarks_, self.gamma_) for rows in batches)
         return np.concatenate([kernel @ coef for kernel in kernels])
 
@@ -124,9 +142,8 @@ class KernelEnergy(LinearEnergy):
     def __call__(self, inputs):
         if self.approximation == "fourier":
             return super().__call__(self._features(inputs))
-        # One product with a large matrix less than by the features; in double precision, in which
-        # its sums hardly depend on the order of rows.
-        coef = (self.whitening_ @ self.coef_).astype(np.float64)
+        coef = vars(self).get("landmark_coef_")  # not while it is fitted
+        coef = self._coefficients_of_landmarks() if coef is None else coef
         return (self._times(inputs, coef) + self.intercept_).astype(inputs.dtype, copy=False)
 
 
@@ -146,7 +163,7 @@ def _squares(rows, landmarks):
     """
     centre = landmarks.mean(axis=0)
     rows = np.clip(rows, -_FARTHEST, _FARTHEST) - centre
-    return euclidean_distances(rows, landmarks - centre, squared=True)
+    return squared_distances(rows, landmarks - centre)
 
 
 def _sparse_squares(rows, landmarks):
