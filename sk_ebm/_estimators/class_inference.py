@@ -164,8 +164,7 @@ class ClassInference:
         -------
         energies : ndarray of shape (n_samples,)
         """
-        X, y = self._validated_pairs(X, y)
-        target = positions(self.classes_, y)
+        target = positions(self.classes_, self._validated_pairs(X, y)[1])
         rows = HeldOut.of_blocks(self._distributions(X), np.maximum(target, 0), self.energy_)
         return np.where(target >= 0, rows.surprisals, np.inf)
 

@@ -317,6 +317,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             If the data or a parameter are out of range. A fitted estimator stays as it was.
         """
         with self._keeping_fitted():
+            check_same_form(X, None)
             nested = has_sequences(X, sequences)
             sets = not nested and is_indicator(y)
             energy, loss = self._checked_components(parts=sets or self.parents is not None)

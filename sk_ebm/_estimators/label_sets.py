@@ -40,9 +40,15 @@ class TopSets(NamedTuple):
 
 def is_indicator(y):
     """Whether y (n, L) says of each row and label whether the label is in the set: an array, sparse
-    matrix or frame of two columns or more; lists of lists are labels of sequences."""
+    matrix or frame of two columns or more, or a list of as long lists of 0 and 1."""
+    if issparse(y):
+        return True
+    if isinstance(y, (list, tuple)):
+        rows = [row if isinstance(row, (list, tuple, np.ndarray)) else () for row in y]
+        equal = len({len(row) for row in rows}) == 1 and len(rows[0]) > 1
+        return equal and all(label in (0, 1) for row in rows for label in row)
     shape = getattr(y, "shape", ())
-    return issparse(y) or (len(shape) == 2 and shape[1] > 1)
+    return len(shape) == 2 and shape[1] > 1
 
 
 def indicator_of(y, n_labels=None):

@@ -74,11 +74,10 @@ class KernelEnergy(LinearEnergy):
         else:
             self._fit_landmarks(inputs, objective.row_weights, size, rng)
         result = super().fit(self._features(inputs), training)
-        if (
-            self.approximation == "nystroem"
-        ):  # smaller than the whitening, by landmarks over outputs
-            self.landmark_coef_ = self._coefficients_of_landmarks()
-            del self._whitening
+        if self.approximation == "nystroem":
+            fitted = result.energy
+            fitted.landmark_coef_ = fitted._coefficients_of_landmarks()
+            del fitted._whitening  # larger, by landmarks over outputs
         return result
 
     def _fit_landmarks(self, inputs, weights, size, rng):
@@ -118,10 +117,7 @@ class KernelEnergy(LinearEnergy):
     def _features(self, inputs):
         if self.approximation == "fourier":
             return self._waves(inputs)
-        whitening = vars(self).get("_whitening")
-        return self._times(
-            inputs, self._whitening_of_landmarks() if whitening is None else whitening
-        )
+        return self._times(inputs, self._whitening)
 
     def _waves(self, inputs):
         """What `RBFSampler.transform` computes; zero, the mean, where phases are mere rounding."""
@@ -137,7 +133,15 @@ class KernelEnergy(LinearEnergy):
         return np.concatenate([kernel @ coef for kernel in kernels])
 
     def features(self, inputs):
-        return super().features(self._features(inputs))
+        """Fourier features, or the kernel of rows and landmarks."""
+        if self.approximation == "fourier":
+            return super().features(self._features(inputs))
+        return _gaussian(inputs, self.landmarks_, self.gamma_)
+
+    def class_vectors(self):
+        if self.approximation == "fourier":
+            return super().class_vectors()
+        return self.landmark_coef_.T, self.intercept_
 
     def __call__(self, inputs):
         if self.approximation == "fourier":
