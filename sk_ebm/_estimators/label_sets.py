@@ -44,11 +44,15 @@ def is_indicator(y):
     if issparse(y):
         return True
     if isinstance(y, (list, tuple)):
-        rows = [row if isinstance(row, (list, tuple, np.ndarray)) else () for row in y]
-        equal = len({len(row) for row in rows}) == 1 and len(rows[0]) > 1
-        return equal and all(label in (0, 1) for row in rows for label in row)
+        return _are_rows_of_bits(y)
     shape = getattr(y, "shape", ())
     return len(shape) == 2 and shape[1] > 1
+
+
+def _are_rows_of_bits(y):
+    rows = [row if isinstance(row, (list, tuple, np.ndarray)) else () for row in y]
+    equal = len({len(row) for row in rows}) == 1 and len(rows[0]) > 1
+    return equal and all(label in (0, 1) for row in rows for label in row)
 
 
 def indicator_of(y, n_labels=None):

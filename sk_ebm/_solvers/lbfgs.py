@@ -3,7 +3,6 @@
 from collections import deque
 
 import numpy as np
-from scipy.linalg.blas import daxpy
 from scipy.optimize import minimize
 
 from sk_ebm._solvers.result import Result, ridge
@@ -114,17 +113,18 @@ def _descend(value_and_gradient, x, tol, max_iter, follow, enough):
 
 def _direction(gradient, pairs):
     """Minus the inverse of the second derivatives that the pairs tell of, times the gradient."""
-    direction, factors = -gradient, []
+    direction, factors, part = -gradient, [], np.empty_like(gradient)
     for moved, change, curvature in reversed(pairs):
         factors.append(float(moved @ direction) / curvature)
-        daxpy(change, direction, a=-factors[-1])
+        direction -= np.multiply(change, factors[-1], out=part)
     if pairs:
         _, change, curvature = pairs[-1]
         direction *= curvature / float(change @ change)
     else:
         direction /= max(1.0, float(np.linalg.norm(gradient)))
     for moved, change, curvature in pairs:
-        daxpy(moved, direction, a=factors.pop() - float(change @ direction) / curvature)
+        factor = factors.pop() - float(change @ direction) / curvature
+        direction += np.multiply(moved, factor, out=part)
     return direction
 
 

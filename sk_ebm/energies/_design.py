@@ -91,6 +91,12 @@ class Design:
         design.columns = self.columns[rows]
         return design
 
+    def with_idle(self, idle):
+        """A copy in which other directions of the outputs change nothing."""
+        design = copy(self)
+        design.idle = idle
+        return design
+
     def with_biases(self, fitted):
         """A copy in which biases are fitted, or not, where that changes nothing."""
         design = copy(self)

@@ -19,6 +19,7 @@ from sk_ebm.energies._starts import least_scale
 from sk_ebm.losses import EnergyLoss
 
 _LONGEST_PATH = 40  # penalties: bounds the fits where columns differ by many orders of magnitude
+_FEW_PRODUCTS = 1e5  # of an evaluation: Newton's method then solves to rounding
 _FAR = 1e3  # standard deviations: outputs then lose three digits
 _DEFAULT_STEP = 4  # of the path, a hundredth of its start, where nothing can be held out
 
@@ -45,14 +46,15 @@ class LinearEnergy(Energy):
     solvers = ("newton", "lbfgs", "adam")
     samples_classes = True
     fits_chains = True
-    _tol = 0.0  # least relative accuracy of the objective
+    _tol = 0.0  # least relative accuracy of the objective, where products are not few
     _path_factor = 10**-0.5  # from one penalty of the path to the next
     _path_start = 0.1  # the first penalty over the total variance of the columns
 
     def fit(self, inputs, training):
         check_scales(inputs)
-        training = training.replace(tol=max(training.tol, self._tol))
         answers = training.answers
+        if inputs.shape[0] * inputs.shape[1] * answers.n_outputs > _FEW_PRODUCTS:
+            training = training.replace(tol=max(training.tol, self._tol))
         check_fits_in_memory(
             8 * inputs.shape[1] * answers.n_outputs,
             f"Weights of {inputs.shape[1]} columns for {answers.n_outputs} outputs",
@@ -66,7 +68,10 @@ class LinearEnergy(Energy):
         init = np.zeros((design.shape[1] + 1, answers.n_outputs))
         if training.objective.loss.second_derivatives != "continuous":
             likelihood = training.as_likelihood()
-            params, alpha = self._optimum(design, likelihood, init)[:2]
+            shifted = design.with_idle(
+                answers.idle_outputs(likelihood.objective.loss.shift_invariant)
+            )
+            params, alpha = self._optimum(shifted, likelihood, init)[:2]
             init = _start(design, training.objective, params)
             training = training.with_alpha(alpha)
         params, alpha, held_out, minimum = self._optimum(design, training, init)
