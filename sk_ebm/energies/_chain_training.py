@@ -211,10 +211,22 @@ class _Joint:
         return vjp
 
     def minimize(self, training, init, fitted=None, design=None):
+        """The minimum, in coordinates of about equal second derivatives: Adam takes equal steps."""
         scale = np.concatenate([self.design.scale, np.ones((self.n_extra, 1))])
-        curvature = _CURVATURE * (1 + _typical_variance(self.design) * np.square(scale))
+        unit = 1 / np.sqrt(1 + _typical_variance(self.design) * np.square(scale))
         vjp = self.vjp_of(self.design if design is None else design)
-        return training.minimize(init, vjp, scale, fitted, curvature=curvature)
+
+        def scaled_vjp(params, rows=None):
+            outputs, pullback = vjp(unit * params, rows)
+            return outputs, lambda gradient: unit * pullback(gradient)
+
+        def scaled_fitted(params):
+            return fitted(unit * params)
+
+        minimum = training.minimize(
+            init / unit, scaled_vjp, unit * scale, scaled_fitted, curvature=_CURVATURE
+        )
+        return minimum._replace(params=unit * minimum.params)
 
 
 class _Trial(NamedTuple):
