@@ -22,8 +22,8 @@ _ENOUGH = 1000  # held-out positions, on which alpha and beta are then chosen
 _PRODUCTS, _SEQUENCES_OF_A_PARAMETER, _LARGEST_FACTOR, _COARSER = 1e6, 100, 30, 3
 _GAIN = 1e-3  # relative gain of held-out loss below which the path ends
 _FACTOR, _LONGEST_PATH = 0.1, 8  # from one penalty of the path to the next, and their number
-# Of the loss by the weights of a standardised column of typical variance; by those of rarer ones it
-# falls with the variance. L-BFGS then takes half the iterations (sequences.py, both sets).
+# Second derivatives of the loss by the weights, in `_units`: with these, L-BFGS takes half the
+# iterations on both sets of sequences.py.
 _CURVATURE = 0.1
 _START = 60.0  # the first penalty times the weight of all sequences, over a column's variance
 
@@ -117,7 +117,7 @@ def fit_design(design, training, fitted):
     minimum = joint.minimize(training, init, lambda p: fitted(joint.weights(p), trial.alpha))
     parts = trial.parts
     if not smooth:  # nor is the scale determined, or found in a few iterations
-        parts = _at_scale_of(minimum.params, trial, design)
+        parts = _at_scale_of(minimum.params, trial, joint)
     return ChainFit(
         fitted(joint.weights(minimum.params), trial.alpha),
         alpha=trial.alpha,
@@ -128,10 +128,11 @@ def fit_design(design, training, fitted):
     )
 
 
-def _at_scale_of(params, trial, design):
+def _at_scale_of(params, trial, joint):
     """Held-out sequences with energies of the scale of the final parameters."""
-    spread = np.std(design.vjp(params[: design.shape[1] + 1])[0])
-    of_folds = [np.std(design.vjp(p[: design.shape[1] + 1])[0]) for p in trial.params]
+    spread, *of_folds = (
+        np.std(joint.design.vjp(joint.of_design(p))[0]) for p in (params, *trial.params)
+    )
     return [
         part._replace(gibbs=part.gibbs.scaled(spread / of_fold if of_fold > 0 else 1.0))
         for part, of_fold in zip(trial.parts, of_folds, strict=True)
@@ -167,11 +168,22 @@ def _typical_variance(design):
     return np.square(variances).sum() / max(variances.sum(), 1e-300)
 
 
+def _units(design):
+    """Factors (d + 1, 1) of the parameters that make second derivatives of the loss about equal.
+
+    Those of standardised columns are, where columns are not rare; those of rarer ones fall with
+    their variance, and Adam's equal steps would be far too large for them.
+    """
+    return 1 / np.sqrt(1 + _typical_variance(design) * np.square(design.scale))
+
+
 class _Joint:
-    """Parameters of a design above those of constant transitions, if the answers have such."""
+    """Parameters of a design, in units of its own, above those of constant transitions, if the
+    answers have such."""
 
     def __init__(self, design, answers):
-        self.design, self.answers = design, answers
+        self.unit = _units(design)
+        self.design, self.answers = design.rescaled(self.unit[:-1, 0]), answers
         constant = answers.transitions is None and not answers.by_input
         self.n_extra = answers.n_labels if constant else 0
 
@@ -187,9 +199,13 @@ class _Joint:
     def init(self):
         return np.zeros((self.design.shape[1] + 1 + self.n_extra, self.answers.n_outputs))
 
-    def weights(self, params):
+    def of_design(self, params):
         """Those of the design."""
         return params[: len(params) - self.n_extra]
+
+    def weights(self, params):
+        """The same, in the units of the design as given."""
+        return self.unit * self.of_design(params)
 
     def transitions(self, params):
         """Those of the parameters, or those given; None where they depend on the inputs."""
@@ -197,7 +213,7 @@ class _Joint:
 
     def vjp_of(self, design):
         def vjp(params, rows=None):
-            outputs, pullback = design.vjp(self.weights(params), rows)
+            outputs, pullback = design.vjp(self.of_design(params), rows)
             if not self.n_extra:
                 return outputs, pullback
             outputs = np.concatenate([outputs, params[-self.n_extra :]])
@@ -211,22 +227,9 @@ class _Joint:
         return vjp
 
     def minimize(self, training, init, fitted=None, design=None):
-        """The minimum, in coordinates of about equal second derivatives: Adam takes equal steps."""
         scale = np.concatenate([self.design.scale, np.ones((self.n_extra, 1))])
-        unit = 1 / np.sqrt(1 + _typical_variance(self.design) * np.square(scale))
         vjp = self.vjp_of(self.design if design is None else design)
-
-        def scaled_vjp(params, rows=None):
-            outputs, pullback = vjp(unit * params, rows)
-            return outputs, lambda gradient: unit * pullback(gradient)
-
-        def scaled_fitted(params):
-            return fitted(unit * params)
-
-        minimum = training.minimize(
-            init / unit, scaled_vjp, unit * scale, scaled_fitted, curvature=_CURVATURE
-        )
-        return minimum._replace(params=unit * minimum.params)
+        return training.minimize(init, vjp, scale, fitted, curvature=_CURVATURE)
 
 
 class _Trial(NamedTuple):

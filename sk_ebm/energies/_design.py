@@ -91,6 +91,20 @@ class Design:
         design.columns = self.columns[rows]
         return design
 
+    def rescaled(self, factors):
+        """The same outputs of parameters in other units: columns times factors (d,)."""
+        design = copy(self)
+        design.columns = self._times(factors)
+        design.scale = self.scale * np.append(factors, 1.0)[:, None]
+        design.shifts = None if self.shifts is None else self.shifts * factors[:, None]
+        return design
+
+    def _times(self, factors):
+        factors = factors.astype(self.dtype)
+        if sparse.issparse(self.columns):
+            return (self.columns @ sparse.diags_array(factors)).tocsr()
+        return self.columns * factors
+
     def with_idle(self, idle):
         """A copy in which other directions of the outputs change nothing."""
         design = copy(self)
