@@ -94,7 +94,10 @@ def test_early_stopping_ends_before_the_loss_of_unseen_rows_rises(n, rng):
     y = X[:, 0] + 2 * rng.logistic(size=n) > 0
     classifier = EnergyClassifier("trees", random_state=0).fit(X, y)
     assert classifier.n_iter_ == classifier.energy_.n_estimators_ < 50
-    assert classifier.beta_ > 0.25  # the best on new rows is about a half
+    new, target = rng.standard_normal((20_000, 5)), 2 * rng.logistic(size=20_000)
+    target = (new[:, 0] + target > 0).astype(int)
+    best = learn_beta(classifier.energies(new), target, np.ones(20_000))
+    assert 0.5 < classifier.beta_ / best < 2
     X, noise = rng.standard_normal((2000, 5)), 2 * rng.logistic(size=2000)
     full = EnergyClassifier(TreesEnergy(early_stopping=False), beta=1).fit(X, X[:, 0] + noise > 0)
     y = X[:, 0] + 2 * rng.logistic(size=2000) > 0

@@ -18,9 +18,10 @@ from sk_ebm._density.pooling import pool_locations
 from sk_ebm._utils.fit_arguments import fit_rows, seeded
 from sk_ebm._utils.threads import lightgbm_threads
 
-# density_ablation.py: CRPS rises by 3.3 +- 1.2 % without boosted trees, 4.9 +- 2.8 % without kernel
-# ridge, 1.8 +- 1.4 % without random trees, 1.0 +- .9 % without linear ridge, and by 20 +- 12 %
-# with boosted trees alone (18 sets). Sizes of trees: 33 columns of 11 tables, 2.8 % of the error.
+# density_ablation.py, before regressors competed on the first fold: CRPS rises by 3.3 +- 1.2 %
+# without boosted trees, 4.9 +- 2.8 % without kernel ridge, 1.8 +- 1.4 % without random trees, 1.0
+# +- .9 % without linear ridge, and by 20 +- 12 % with boosted trees alone (18 sets). Sizes of
+# trees: 33 columns of 11 tables, 2.8 % of the error.
 MIN_ROWS_NONLINEAR = 30  # below which only linear models are tried
 _MIN_ROWS_LINEAR = 10  # of a fold's training part, below which y is predicted by its mean
 _MAX_ROWS_LINEAR = 1000  # above which linear regression gets no weight

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.metrics import accuracy_score
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
@@ -142,8 +143,7 @@ def _folds(classifier, read, groups):
     """The user's folds of sequences, or None."""
     if groups is not None:
         groups = read.per_sequence(groups, "groups")
-    rows = np.zeros((len(read.lengths), 1))
-    rng = np.random.RandomState(0) if classifier.random_state is None else classifier.random_state
+    rows, rng = np.zeros((len(read.lengths), 1)), check_random_state(classifier.random_state)
     return user_folds(classifier.cv, rows, np.zeros(len(rows)), groups, rng, classifier=False)
 
 
