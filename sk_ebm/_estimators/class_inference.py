@@ -243,7 +243,8 @@ class ClassInference:
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
         y : default=None
-            Answers whose energies are asked for, where these are not classes: label sequences.
+            Answers whose energies are asked for, where these are not classes: sets of labels or
+            label sequences, whose energies are returned, one for each.
         sequences : array-like of shape (n_samples,), default=None
             The sequence of each row, for label sequences.
 

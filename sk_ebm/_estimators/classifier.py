@@ -66,6 +66,13 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     odds; `energies` and `predict_joint_proba` take sets as a second argument, and `top_k` returns
     sets (n_samples, k, n_labels), energies and probabilities. Inference over all sets is exact.
 
+    Where X is a list of sequences, or `fit` is told the sequence of each row, answers are label
+    sequences, whose energy is the sum of those of the labels and of the transitions between
+    neighbours. `predict` then finds the sequence of least energy by Viterbi's algorithm,
+    `predict_proba` the probabilities of the labels of each position, `predict_sequence_proba` that
+    of whole sequences, and `energies` takes label sequences as a second argument. Methods return a
+    list with an array for each sequence, or flat rows, as X is given. Inference is exact.
+
     Parameters
     ----------
     energy : {"linear", "kernel", "mlp", "prototype", "trees", "embedding"}, Energy, estimator or \
@@ -176,9 +183,9 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         Its ``nodes``, the classes before the inner nodes, and ``paths``, a CSR array (n_classes,
         n_nodes) with a one for each node on the path of a class; with ``parents``. Nodes that all
         classes share, or that have the same classes below them as a child, are left out.
-    structure_ : LabelSetStructure
-        Of label sets: ``edges``, pairs of linked labels (n_labels - 1, 2), and their
-        ``link_energies``, those of having both labels.
+    structure_ : object
+        What label sets and label sequences are predicted with. Of label sets: ``edges``, pairs of
+        linked labels (n_labels - 1, 2), and their ``link_energies``, those of having both labels.
     transitions_ : ndarray of shape (n_classes, n_classes)
         Negative energies of a label and the next, of label sequences.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)

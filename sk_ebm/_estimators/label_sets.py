@@ -58,7 +58,9 @@ def _are_rows_of_bits(y):
 def indicator_of(y, n_labels=None):
     """The indicator (n, L) of int of label sets y, with an error unless it is one."""
     if issparse(y):
-        check_fits_in_memory(8 * np.prod(y.shape), f"Label sets of shape {y.shape}", "")
+        check_fits_in_memory(
+            8 * np.prod(y.shape), f"Label sets of shape {y.shape}", "Use fewer rows."
+        )
         y = y.toarray()
     y = np.asarray(y)
     if y.ndim != 2 or y.shape[1] < 2 or n_labels not in (None, y.shape[1]):

@@ -87,7 +87,7 @@ def fit_sequences(classifier, energy, loss, X, y, sample_weight, groups, sequenc
     folds = _folds(classifier, read, groups)
     calibrates = classifier.beta == "auto" or classifier.calibrate
     training = classifier._training(loss, answers, weights, folds, None, calibrates=calibrates)
-    training = training.replace(report=None)
+    training = training.replace(report=None)  # an energy without transitions is no classifier
     fitted = fit_chains(energy, X, training)
     beta = fitted.learn_beta() if classifier.beta == "auto" else float(classifier.beta)
     structure.scale = fitted.scale
@@ -218,16 +218,14 @@ class SequenceStructure(Structure):
         """`Chains`, whose transitions are these, or as the parameter says."""
         if self.transitions == "none":
             transitions = np.zeros((n_labels, n_labels))
-        by_input = self.transitions == "input"
-        allowed = self.allowed
         return Chains(
             target,
             starts,
             n_labels,
             loss or NLL(),
             transitions=transitions,
-            by_input=by_input,
-            allowed=allowed,
+            by_input=self.transitions == "input",
+            allowed=self.allowed,
         )
 
     def _read(self, classifier, X, y, sequences):
