@@ -12,6 +12,8 @@ class Answers:
 
     A member of the family offers
 
+    - ``kind``: "classes", "items" of a query, or "values", whose energies can have any number of
+      outputs, as in `Energy.answers`;
     - ``target``: index (n,) of the correct candidate, or a `RelevanceTarget` if there are several;
     - ``log_measure``: None, or an array broadcastable to (n, k), -inf for absent candidates;
     - ``n_outputs``: how many outputs (m, o) an energy function computes for it;
@@ -43,6 +45,7 @@ class Answers:
       each row among those of the blocks, one after another. None: all samples are one block.
     """
 
+    kind = "values"
     log_measure = None
     shift_axis: int | None = None
     columns = None

@@ -48,6 +48,7 @@ class Labels(Answers):
         Of which the classes are nodes.
     """
 
+    kind = "classes"
     n_negatives, proposal = "all", None
     can_be_drawn = True
     hierarchy = None

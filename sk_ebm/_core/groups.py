@@ -29,6 +29,7 @@ class Groups(Answers):
         matter.
     """
 
+    kind = "items"
     n_outputs = 1
     shift_axis = 0
 

@@ -118,6 +118,7 @@ class HierarchyLabels(Labels):
     There is one output for each node of the `Hierarchy`.
     """
 
+    kind = "values"
     shift_axis = None  # type: ignore[assignment]
     can_be_drawn = False
 

@@ -18,7 +18,20 @@ from sk_ebm.energies.experts._item_expert import ItemExpertEnergy, ranks_items
 from sk_ebm.energies.inputs._survival import SurvivalEnergy
 
 
-class SumEnergy(NamedParts, Energy):
+class WeightedSum(Energy):
+    """Base class of energies that are a weighted sum of fitted terms and a constant."""
+
+    def _total(self, outputs):
+        return np.sum(aligned(outputs), axis=0) if outputs else None
+
+    def __call__(self, inputs):
+        weights = self.weights_.values()
+        terms = zip(weights, self.terms_.values(), strict=True)
+        total = self._total([weight * energy(inputs) for weight, energy in terms])
+        return total + np.asarray(self.constant_, dtype=total.dtype)
+
+
+class SumEnergy(NamedParts, WeightedSum):
     """A weighted sum of energies, E(x, y) = sum_k w_k E_k(x, y): a product of experts.
 
     - *pooled*: the terms are fitted independently on all rows; their weights w_k >= 0 minimise the
@@ -172,9 +185,9 @@ class SumEnergy(NamedParts, Energy):
             folds = folds.first_with(self._enough_held_out, training.objective.weights)
         results, outputs = {}, []
         for name, energy in terms.items():
-            settings = _of_term(training, energy)
+            settings = for_term(training, energy)
             results[name] = energy.fit(inputs, settings)
-            samples, held_out = _held_out(results[name], inputs, settings, folds)
+            samples, held_out = held_out_on(results[name], inputs, settings, folds)
             outputs.append(held_out)
         outputs = aligned(outputs)
         weights, self.constant_, history = self._pool(training.objective.take(samples), outputs)
@@ -192,7 +205,7 @@ class SumEnergy(NamedParts, Energy):
         offsets, results = [] if offset is None else [offset], {}
         earlier = []  # outputs of the earlier terms, held-out where the folds test a row
         for name, energy in terms.items():
-            settings = _of_term(training, energy, self._total(offsets + earlier))
+            settings = for_term(training, energy, self._total(offsets + earlier))
             results[name] = energy.fit(inputs, settings)
             if len(results) < len(terms):
                 samples, held_out = settings.cross_fit(results[name], inputs, folds)
@@ -205,15 +218,6 @@ class SumEnergy(NamedParts, Energy):
             total = self._total([*(term[rows(samples)] for term in earlier), outputs])
             held_out = samples, total
         return results, held_out, final.history
-
-    def _total(self, outputs):
-        return np.sum(aligned(outputs), axis=0) if outputs else None
-
-    def __call__(self, inputs):
-        weights = self.weights_.values()
-        terms = zip(weights, self.terms_.values(), strict=True)
-        total = self._total([weight * energy(inputs) for weight, energy in terms])
-        return total + np.asarray(self.constant_, dtype=total.dtype)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -288,7 +292,7 @@ def add(first, second):
     return SumEnergy(terms)
 
 
-def _held_out(result, inputs, training, folds):
+def held_out_on(result, inputs, training, folds):
     """The test samples of the folds, and held-out outputs: those of the fit itself where it was one
     on these folds, and of clones."""
     if result.held_out is None or not result.energy.fits_on_folds:
@@ -304,7 +308,7 @@ def _held_out(result, inputs, training, folds):
     return samples, outputs[rows(samples)]
 
 
-def _of_term(training, energy, offset=None):
+def for_term(training, energy, offset=None):
     """The settings with which a term is fitted, with the outputs of other terms as offset."""
     solvers = [name for term in energy.all_terms() for name in term.solvers]
     solver = training.solver if training.solver in solvers else "auto"

@@ -14,6 +14,7 @@ from sk_ebm._utils.threads import lightgbm_threads
 from sk_ebm._utils.validation import check_flag, check_n_jobs, check_number
 from sk_ebm._utils.warnings import warn_user
 from sk_ebm.energies._base import Energy
+from sk_ebm.energies._constant import constant_outputs
 from sk_ebm.exceptions import NothingLearnedWarning
 
 _FEWEST_TO_STOP = 20  # samples, two for each class and fold at least: below, no early stopping
@@ -231,7 +232,7 @@ class TreesEnergy(Energy):
         self._dtype = columns.dtype
         columns, training = _with_weight(columns, training)
         objective = training.objective
-        self.intercept_ = _constant_outputs(training)
+        self.intercept_ = constant_outputs(training)
         self.n_estimators_ = 0
         self.booster_ = booster = self._booster(columns, training, evaluation)
         if booster is None:
@@ -398,18 +399,3 @@ def _with_weight(columns, training):
     weights = objective.weights / objective.weights.max()  # so that the mean is finite
     objective = objective.replace(weights=weights / weights.mean())
     return columns, training.replace(objective=objective)
-
-
-def _constant_outputs(training):
-    """Outputs (o,), the same for all rows, of least objective, or likelihood if that is safer."""
-    loss = training.objective.loss
-    if not (loss.second_derivatives and loss.exact):
-        training = training.as_likelihood()
-    objective = training.objective
-    shape = len(objective.row_weights), objective.answers.n_outputs
-
-    def vjp(params):
-        return np.broadcast_to(params, shape), lambda gradient: gradient.sum(axis=0, keepdims=True)
-
-    constant = training.replace(solver="lbfgs", report=None)
-    return constant.minimize(np.zeros((1, shape[1])), vjp, np.zeros((1, 1))).params[0]
