@@ -145,15 +145,19 @@ class ExpertEnergy(Expert):
             scores = np.nan_to_num(np.stack(scores, axis=1), nan=-np.inf)
             return self._among_all(np.maximum(scores + self._log_shares, -_OF_ZERO_DENSITY))
         if self.normalised:
-            shares = self._shares(inputs)
-            p = np.full((len(shares), self._n_classes), self._smoothing / self._n_classes)
-            p[:, self._members] += (1 - self._smoothing) * shares
-            return np.log(p)
+            return self._outputs_of(self.estimator_.predict_proba(inputs))
         return self._among_all(decision_columns(self.estimator_, inputs)[:, self._columns])
 
-    def _shares(self, inputs):
+    def _outputs_of(self, probabilities):
+        """Outputs (m, K) of the expert's probabilities."""
+        shares = self._shares(probabilities)
+        p = np.full((len(shares), self._n_classes), self._smoothing / self._n_classes)
+        p[:, self._members] += (1 - self._smoothing) * shares
+        return np.log(p)
+
+    def _shares(self, probabilities):
         """Probabilities (m, k) of the classes that it shares, equal where it gives none."""
-        p = np.asarray(self.estimator_.predict_proba(inputs), dtype=float)[:, self._columns]
+        p = np.asarray(probabilities, dtype=float)[:, self._columns]
         p = np.clip(np.nan_to_num(p, nan=0.0), 0, 1)
         total = p.sum(axis=1, keepdims=True)
         return np.divide(p, total, out=np.full_like(p, 1 / p.shape[1]), where=total > 0)
