@@ -38,6 +38,7 @@ SMALL_TREES = TreesEnergy(10, early_stopping=False)
 CLASSIFIERS = [
     EnergyClassifier(),
     EnergyClassifier("kernel"),
+    EnergyClassifier("auto"),
     *(
         EnergyClassifier(loss=loss, alpha=0.1, beta=1)
         for loss in LOSSES
@@ -70,6 +71,7 @@ CLASSIFIERS = [
 RANKERS = [
     EnergyRanker(),
     EnergyRanker("kernel"),
+    EnergyRanker("auto"),
     EnergyRanker(MLPEnergy((4,), n_epochs=5, early_stopping=False)),
     EnergyRanker(SMALL_TREES),
     *(
@@ -156,6 +158,8 @@ def expected_failures(estimator):
     text = " ".join(repr(estimator).split())
     reasons = (reason for what, reason in WEIGHTS.items() if re.search(what, text))
     expected = dict.fromkeys(EQUIVALENCES, next(reasons, None))
+    if "EnergyClassifier(energy='auto'" in text:
+        expected = {EQUIVALENCES[0]: "its trees and forests count rows, not weights"}
     if "base=" in text:
         expected = dict.fromkeys(
             [EQUIVALENCES[0], "check_sample_weights_not_overwritten"], NO_WEIGHTS

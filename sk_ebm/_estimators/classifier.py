@@ -16,6 +16,7 @@ from sk_ebm._core.hierarchy import check_parents, labels_of
 from sk_ebm._core.label_schemes import check_constraints
 from sk_ebm._core.sampled import candidates_of, check_candidates
 from sk_ebm._estimators import new_classes
+from sk_ebm._estimators.automatic import TakesAuto
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.class_inference import ClassInference
 from sk_ebm._estimators.class_weights import unbalanced, weights_of
@@ -50,7 +51,7 @@ from sk_ebm.thresholds import resolve_threshold
 _FEWEST_HELD_OUT = 20
 
 
-class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
+class EnergyClassifier(TakesAuto, ClassInference, ClassifierMixin, EnergyEstimator):
     """Classifier that predicts the class of least energy E(x, y).
 
     An energy function is fitted to minimise the mean loss of the energies of all classes plus a
@@ -75,12 +76,14 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
 
     Parameters
     ----------
-    energy : {"linear", "kernel", "mlp", "prototype", "trees", "embedding"}, Energy, estimator or \
-            list, default="linear"
+    energy : {"linear", "kernel", "mlp", "prototype", "trees", "embedding", "auto"}, Energy, \
+            estimator or list, default="linear"
         The energy function, by name or as a component such as
         ``MLPEnergy(hidden_layer_sizes=(50,))``, whose parameters a grid search reaches as
         ``energy__hidden_layer_sizes``. A scikit-learn classifier or density is wrapped in an
         `ExpertEnergy`, and a list of any of these, or of (name, energy) pairs, in a `SumEnergy`.
+        "auto" pools those that stand a chance and earn their place on held-out rows, with learned
+        weights (`AutoEnergy`).
     loss : {"nll", "hinge", "log", "perceptron", "lvq2", "mce", "mee", "square_square", \
             "square_exponential", "energy"} or Loss, default="nll"
         Table 1 of [1]_. "energy" needs an energy function that cannot collapse: "prototype".
@@ -150,6 +153,12 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     constraints : {"bio", "iobes"}, list of pairs or None, default=None
         Of label sequences: which transitions cannot be. "bio" and "iobes" are those of tags of
         entities, such as "I-PER" after "O"; pairs are (label, next label).
+    effort : {"low", "medium", "high"}, default="medium"
+        Of energy="auto": "low" takes the linear and the kernel energy, "medium" what fits in about
+        three times the time of LightGBM's default fit, "high" all that may pay.
+    max_seconds : float, default=None
+        Of energy="auto": energies that would probably end later are left out, but for the
+        cheapest; > 0. None: the fit depends on the data and ``random_state`` alone.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -186,6 +195,10 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     structure_ : object
         What label sets and label sequences are predicted with. Of label sets: ``edges``, pairs of
         linked labels (n_labels - 1, 2), and their ``link_energies``, those of having both labels.
+    selection_ : dict of str to ndarray of shape (n_candidates,)
+        With energy="auto": ``term``, the candidates in the order in which they were tried;
+        ``loss_alone`` and ``loss_in_pool``, the held-out loss in nats of each alone and of its pool
+        with those before it; ``seconds`` and ``kept``. See `AutoEnergy`.
     transitions_ : ndarray of shape (n_classes, n_classes)
         Negative energies of a label and the next, of label sequences.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
@@ -261,6 +274,8 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         parents=None,
         transitions="constant",
         constraints=None,
+        effort="medium",
+        max_seconds=None,
         n_jobs=None,
         random_state=None,
     ):
@@ -283,6 +298,8 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         self.parents = parents
         self.transitions = transitions
         self.constraints = constraints
+        self.effort = effort
+        self.max_seconds = max_seconds
         self.n_jobs = n_jobs
         self.random_state = random_state
 

@@ -15,6 +15,7 @@ from sk_ebm._core.folds import Folds
 from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._core.groups import Groups
 from sk_ebm._core.queries import check_relevance, gains_of, query_codes, warn_without_queries
+from sk_ebm._estimators.automatic import TakesAuto
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._tables.columns import split_column
 from sk_ebm._utils.estimators import row_blocks
@@ -37,7 +38,7 @@ TopK = namedtuple("TopK", ["queries", "rows", "energies"])
 k, and their energies (n, k), inf there."""
 
 
-class EnergyRanker(EnergyEstimator):
+class EnergyRanker(TakesAuto, EnergyEstimator):
     """Ranker that orders the items of each query by their energies E(x, y), the least first.
 
     An energy function is fitted to minimise the mean loss of the energies of a query's items, plus
@@ -47,10 +48,12 @@ class EnergyRanker(EnergyEstimator):
 
     Parameters
     ----------
-    energy : {"linear", "kernel", "mlp", "trees"}, Energy, estimator or list, default="linear"
+    energy : {"linear", "kernel", "mlp", "trees", "auto"}, Energy, estimator or list, \
+            default="linear"
         The energy function. A ranker of LightGBM, XGBoost or CatBoost, or a regressor on
         relevance, can be given as it is; a list of any of these is their sum, with weights learned
-        on held-out queries.
+        on held-out queries. "auto" pools those that stand a chance and earn their place on held-out
+        queries (`AutoEnergy`).
     loss : {"nll", "pairwise_log", "pairwise_hinge", "lambda", "xendcg", "hinge", "log", \
             "perceptron", "lvq2", "mce", "mee", "square_square", "square_exponential"} or Loss, \
             default="nll"
@@ -86,6 +89,11 @@ class EnergyRanker(EnergyEstimator):
         Bound on the iterations of the final fit (epochs, for "adam").
     tol : float, default=1e-7
         Relative gap of the objective to its minimum at which iterations stop.
+    effort : {"low", "medium", "high"}, default="medium"
+        Of energy="auto", as in `EnergyClassifier`.
+    max_seconds : float, default=None
+        Of energy="auto": energies that would probably end later are left out, but for the
+        cheapest; > 0. None: the fit depends on the data and ``random_state`` alone.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -101,6 +109,8 @@ class EnergyRanker(EnergyEstimator):
         Energy at which an item is as likely relevant as not.
     level_beta_ : float
         Inverse temperature of relevant against not relevant.
+    selection_ : dict of str to ndarray of shape (n_candidates,)
+        With energy="auto": which energies were tried, as in `EnergyClassifier`.
     n_iter_ : int
         Iterations of the final fit; of a sum, of the term with most of them.
     loss_curve_ : list of float
@@ -151,6 +161,8 @@ class EnergyRanker(EnergyEstimator):
         solver="auto",
         max_iter=1000,
         tol=1e-7,
+        effort="medium",
+        max_seconds=None,
         n_jobs=None,
         random_state=None,
     ):
@@ -168,6 +180,8 @@ class EnergyRanker(EnergyEstimator):
         self.solver = solver
         self.max_iter = max_iter
         self.tol = tol
+        self.effort = effort
+        self.max_seconds = max_seconds
         self.n_jobs = n_jobs
         self.random_state = random_state
 

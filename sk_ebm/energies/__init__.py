@@ -1,6 +1,7 @@
 """Energy functions, by name."""
 
 from sk_ebm._core.training import FitResult
+from sk_ebm.energies._auto import AutoEnergy
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._bilinear import BilinearEnergy
 from sk_ebm.energies._embedding import EmbeddingEnergy
@@ -29,6 +30,7 @@ __all__ = [
     "ENERGIES",
     "INPUT_ENERGIES",
     "AnswerExpert",
+    "AutoEnergy",
     "BilinearEnergy",
     "EmbeddingEnergy",
     "Energy",
