@@ -222,14 +222,19 @@ class Race:
         """Losses of the candidate alone and in the pool, of its sketch if that adds nothing."""
         settings = for_term(self._training, candidate.energy)
         if candidate.sketch is not None and self.outputs:
-            losses, promises = self._sketched(candidate.sketch, settings)
+            losses, promises = self._sketched(self._as_read(candidate.sketch), settings)
             if not promises:
                 return losses
-        result = clone(candidate.energy).fit(self._inputs, settings)
+        result = clone(self._as_read(candidate.energy)).fit(self._inputs, settings)
         _, outputs = held_out_on(result, self._inputs, settings, self._folds)
         self.results[candidate.name], self.outputs[candidate.name] = result, outputs
         pooled = loss_in_pool(self.objective, list(self.outputs.values()))
         return loss_alone(self.objective, outputs), pooled
+
+    def _as_read(self, energy):
+        """The energy as it reads the inputs: a table has no single type of its entries."""
+        is_table = not hasattr(self._inputs, "dtype")
+        return energy.on_tables() if is_table else energy
 
     def _sketched(self, sketch, settings):
         """Losses of a sketch on the first fold, and whether it adds to the terms so far."""

@@ -21,6 +21,7 @@ class OutOfBagEnergy(ExpertEnergy):
         With ``bootstrap=True`` and ``oob_score=True``.
     """
 
+    raw = False  # numbers, as the other terms
     fits_on_folds = True
 
     def fit(self, inputs, training):
