@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from sk_ebm.losses import NLL, Curvature, Loss
 from sk_ebm.losses._base import shares_of
 
 _GRADIENT_SAMPLES = 50  # on which the gradient of a user's loss is checked
+_FEW_OUTPUTS = 300_000  # of which a fit holds the distributions from one step to the next: 7 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +67,19 @@ class Objective:
         joined, positions = np.concatenate(per_block), self.answers.positions_in_blocks
         return joined if positions is None else joined.take(positions, axis=0)
 
-    def value_and_gradient(self, outputs):
-        """The objective and its gradient by the outputs, (m, o)."""
+    def expand(self, outputs):
+        """The objective, its gradient (m, o) by the outputs and ``curvature(damping=0.0)`` there.
+
+        Few outputs have their Gibbs distribution computed once for all.
+        """
+        blocks = list(self._blocks(outputs)) if outputs.size <= _FEW_OUTPUTS else None
+        value, gradient = self.value_and_gradient(outputs, blocks)
+        return value, gradient, partial(self.curvature, outputs, blocks=blocks)
+
+    def value_and_gradient(self, outputs, blocks=None):
+        """The objective and its gradient by the outputs, (m, o), of which there may be blocks."""
         total, gradients = 0.0, []
-        for samples, _, answers, gibbs, pullback in self._blocks(outputs):
+        for samples, _, answers, gibbs, pullback in blocks or self._blocks(outputs):
             values, gradient = self.loss(gibbs, answers.target)
             gradient *= self._shares[samples].astype(gradient.dtype, copy=False)[:, None]
             total += float(self._shares[samples] @ values)
@@ -108,14 +118,14 @@ class Objective:
             np.add.at(values, samples, self.loss(gibbs, answers.target)[0])
         return values
 
-    def curvature(self, outputs, damping=0.0):
+    def curvature(self, outputs, damping=0.0, blocks=None):
         """Second derivatives by the outputs: their diagonal, and products with them, (m, o).
 
         ``damping`` over m is added to the diagonal.
         """
         damping = damping / len(outputs)
         diagonals, products = [], []
-        for samples, rows, answers, gibbs, pullback in self._blocks(outputs):
+        for samples, rows, answers, gibbs, pullback in blocks or self._blocks(outputs):
             curvature = self.loss.curvature(gibbs, answers.target)
             shares = self._shares[samples].astype(outputs.dtype, copy=False)
             curvature = answers.curvature(_weighted(curvature, shares), outputs[rows], pullback)

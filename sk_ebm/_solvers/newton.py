@@ -24,7 +24,7 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
     """
     params = init
     outputs, pullback = vjp(params)
-    loss, by_outputs = objective.value_and_gradient(outputs)
+    loss, by_outputs, curvature_at = objective.expand(outputs)
     value = loss + ridge(l2, params)
     solve, cg_steps, damping, gap = None, 0, 0.0, np.inf
     smooth = objective.loss.second_derivatives == "continuous"
@@ -34,7 +34,7 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
     tol = rounding**1.5 if cheap else asked
     for _ in range(max_iter):
         gradient = pullback(by_outputs) + l2 * params
-        curvature = objective.curvature(outputs, damping)
+        curvature = curvature_at(damping)
         if solve is None or cg_steps > preconditioner.patience:
             solve = preconditioner(curvature, cg_steps)
         hessian = _hessian(vjp, curvature, l2)
@@ -47,7 +47,7 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
             objective, outputs, step_outputs, params, step, l2, value, decrement
         )
         if length > 0:
-            outputs, by_outputs, new_value = found
+            outputs, by_outputs, curvature_at, new_value = found
             params = params + length * step
         else:
             new_value, solve = value, None
@@ -131,12 +131,12 @@ def _search(objective, outputs, step_outputs, params, step, l2, value, decrement
     length = 1.0
     for _ in range(40):
         trial = outputs + length * step_outputs
-        loss, by_outputs = objective.value_and_gradient(trial)
+        loss, *derivatives = objective.expand(trial)
         new_value = loss + ridge(l2, params + length * step)
         if new_value <= value - 2e-4 * length * decrement + noise:
-            return length, trial, by_outputs, new_value
+            return length, trial, *derivatives, new_value
         length *= 0.5
-    return 0.0, None, None, None
+    return 0.0, None, None, None, None
 
 
 def _noise(outputs, value):
