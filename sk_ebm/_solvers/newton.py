@@ -34,23 +34,24 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
     tol = rounding**1.5 if cheap else asked
     for _ in range(max_iter):
         gradient = pullback(by_outputs) + l2 * params
+        del by_outputs  # all that is of the outputs' shape may be large
         curvature = curvature_at(damping)
         if solve is None or cg_steps > preconditioner.patience:
             solve = preconditioner(curvature, cg_steps)
         hessian = _hessian(vjp, curvature, l2)
+        del curvature
         step, cg_steps, unsolved = _conjugate_gradients(
             hessian, gradient, solve, abs(value), 0.0 if cheap else tol
         )
-        step_outputs = vjp(step)[0]
+        del hessian
         decrement = -0.5 * float(np.vdot(gradient, step))
-        length, *found = _search(
-            objective, outputs, step_outputs, params, step, l2, value, decrement
+        length, new_value, outputs, by_outputs, curvature_at = _search(
+            objective, outputs, vjp, params, step, l2, value, decrement
         )
         if length > 0:
-            outputs, by_outputs, curvature_at, new_value = found
             params = params + length * step
         else:
-            new_value, solve = value, None
+            solve = None
         damping = _damping(damping, length)
         gain, value = value - new_value, new_value
         noise = _noise(outputs, value)
@@ -125,18 +126,22 @@ def _conjugate_gradients(hessian, gradient, solve, size, tol, max_steps=400):
     return step, count, 0.5 * rho
 
 
-def _search(objective, outputs, step_outputs, params, step, l2, value, decrement):
-    """Backtracking along the step until the objective falls enough (Armijo); length 0 if never."""
+def _search(objective, outputs, vjp, params, step, l2, value, decrement):
+    """Backtracking along the step until the objective falls enough (Armijo): length, value, outputs
+    and derivatives there; length 0 if it never does."""
     noise = _noise(outputs, value)
     length = 1.0
     for _ in range(40):
-        trial = outputs + length * step_outputs
+        trial = vjp(step)[0]  # again, as it is not held: most often the first length is the last
+        trial *= length
+        trial += outputs
         loss, *derivatives = objective.expand(trial)
         new_value = loss + ridge(l2, params + length * step)
         if new_value <= value - 2e-4 * length * decrement + noise:
-            return length, trial, *derivatives, new_value
+            return length, new_value, trial, *derivatives
         length *= 0.5
-    return 0.0, None, None, None, None
+        del trial, derivatives  # of the outputs' shape, too
+    return 0.0, value, outputs, *objective.expand(outputs)[1:]
 
 
 def _noise(outputs, value):
