@@ -34,7 +34,7 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
     tol = rounding**1.5 if cheap else asked
     for _ in range(max_iter):
         gradient = pullback(by_outputs) + l2 * params
-        del by_outputs  # all that is of the outputs' shape may be large
+        by_outputs = None  # all that is of the outputs' shape may be large
         curvature = curvature_at(damping)
         if solve is None or cg_steps > preconditioner.patience:
             solve = preconditioner(curvature, cg_steps)
@@ -100,14 +100,16 @@ def _conjugate_gradients(hessian, gradient, solve, size, tol, max_steps=400):
     """An inexact Newton step: (step, steps taken, unsolved part of the decrement).
 
     The residual is asked to fall with the decrement, which makes the outer steps converge
-    faster than linearly.
+    faster than linearly; quadratically where they are to be solved to rounding, ``tol`` = 0.
     """
     step, residual = np.zeros_like(gradient), -gradient
     direction = solved = solve(residual)
     first = rho = float(np.vdot(residual, solved))
     if first <= 0:
         return step, 0, 0.0
-    goal = max(first * min(0.05, first / (size or 1.0)), 0.02 * tol * size)
+    # Of order 1.5 rather than 2, steps take a quarter fewer products on text (speed.py).
+    fall = (first / (size or 1.0)) ** (0.5 if tol else 1.0)
+    goal = max(first * min(0.2, fall), 0.1 * tol * size)
     count = 0
     while count < max_steps:
         count += 1
