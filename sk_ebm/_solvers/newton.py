@@ -38,12 +38,10 @@ def newton(objective, init, vjp, *, l2, l1, tol, max_iter, report, preconditione
         curvature = curvature_at(damping)
         if solve is None or cg_steps > preconditioner.patience:
             solve = preconditioner(curvature, cg_steps)
-        hessian = _hessian(vjp, curvature, l2)
-        del curvature
         step, cg_steps, unsolved = _conjugate_gradients(
-            hessian, gradient, solve, abs(value), 0.0 if cheap else tol
+            _hessian(vjp, curvature, l2), gradient, solve, abs(value), 0.0 if cheap else tol
         )
-        del hessian
+        del curvature
         decrement = -0.5 * float(np.vdot(gradient, step))
         length, new_value, outputs, by_outputs, curvature_at = _search(
             objective, outputs, vjp, params, step, l2, value, decrement
