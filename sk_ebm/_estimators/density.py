@@ -254,6 +254,7 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
                     joint = fit_joint_chain(fit, X, self.rounding_, self.n_jobs)
                     self.chain_ = joint.conditionals
                     self.reordered_chains_ = self._fit_other_orders(X, weights, user_folds, rng)
+                    self.rounding_ = [r.without_single_values() for r in self.rounding_]
             self._finish(names)
             return self
 
