@@ -4,6 +4,7 @@ from sk_ebm._estimators.classifier import EnergyClassifier
 from sk_ebm._estimators.density import EnergyDensityEstimator
 from sk_ebm._estimators.detector import EnergyDetector
 from sk_ebm._estimators.ranker import EnergyRanker
+from sk_ebm._utils.through import through
 
 __version__ = "0.1.0"
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "EnergyDetector",
     "EnergyRanker",
     "__version__",
+    "through",
 ]

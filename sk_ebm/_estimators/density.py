@@ -162,6 +162,9 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
            [100., 300.]])
     """
 
+    # Requested by default where metadata is routed, so that pipelines pass them on.
+    __metadata_request__predict = {"return_std": True, "quantiles": True, "coverage": True}
+
     loss = "nll"
     _answer_kind = "values"
 

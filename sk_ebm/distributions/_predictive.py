@@ -47,11 +47,11 @@ class PredictiveDistribution:
     >>> density = EnergyDensityEstimator("linear", location=Ridge(), random_state=0)
     >>> distribution = density.fit(X[:300], y[:300]).predict_distribution(X[300:302])
     >>> distribution.cdf([[100, 150, 200]]).round(1)
-    array([[0.1, 0.2, 0.5],
-           [0.3, 0.7, 0.9]])
+    array([[0.1, 0.2, 0.4],
+           [0.4, 0.7, 0.9]])
     >>> distribution.interval(0.8).round(-1)
-    array([[120., 270.],
-           [ 60., 190.]])
+    array([[110., 310.],
+           [ 50., 220.]])
     """
 
     def __init__(self, chain, X, *, seed=None, index=None):
