@@ -336,8 +336,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             get_tags(estimator).input_tags.allow_nan for estimator in given
         )
         tags.target_tags.required = tags.target_tags.multi_output = self.conditional
+        tags.estimator_type = "regressor" if self.conditional else "density_estimator"
         if self.conditional:
-            tags.estimator_type = "regressor"
             tags.regressor_tags = RegressorTags(poor_score=True)  # a log-likelihood, not R^2
         return tags
 
