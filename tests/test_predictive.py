@@ -232,6 +232,11 @@ def test_it_is_kept_as_it_was(fitted, rng):
     assert isinstance(copied, PredictiveDistribution)
 
 
+def test_what_is_of_skpro_needs_one_target(two):
+    distribution = two[2].predict_distribution(two[0])
+    assert not hasattr(distribution, "loc") and not hasattr(distribution, "columns")
+
+
 def test_frames_keep_their_index(two, rng):
     pd = pytest.importorskip("pandas")
     X = pd.DataFrame(rng.standard_normal((60, 2)), columns=["a", "b"]).set_axis(range(100, 160))
@@ -249,6 +254,16 @@ def test_frames_keep_their_index(two, rng):
 def test_a_picture_has_a_curve_for_each_row(distribution):
     pytest.importorskip("matplotlib").use("Agg")
     assert len(distribution.plot(n_rows=3).lines) == 3
+
+
+def test_metrics_of_skpro_take_it(fitted):
+    skpro = pytest.importorskip("skpro.metrics")
+    for X, density in fitted.values():
+        distribution, y = density.predict_distribution(X), np.linspace(-2, 2, 7)
+        assert_allclose(skpro.CRPS()(y, distribution), distribution.crps(y).mean(), rtol=1e-6)
+        assert_allclose(skpro.LogLoss()(y, distribution), -distribution.logpdf(y).mean(), rtol=1e-6)
+        assert 0 <= skpro.AUCalibration()(y, distribution) <= 1
+        assert_allclose(distribution.to_skpro().ppf(0.3).to_numpy()[:, 0], distribution.ppf(0.3))
 
 
 class Gamma(RegressorMixin, BaseEstimator):

@@ -71,8 +71,10 @@ class ConditionalChain:
         hypercubes that are the same for every row, and 11 quantiles of each are taken.
         """
         first, *others = self.conditionals
-        distributions, rng = [first.distribution(X)], np.random.RandomState(seed)
-        table = np.repeat(X, N_MARGINAL_DRAWS, axis=0) if others else X
+        distributions = [first.distribution(X)]
+        if not others:
+            return distributions
+        table, rng = np.repeat(X, N_MARGINAL_DRAWS, axis=0), np.random.RandomState(seed)
         for earlier, conditional in zip(self.conditionals, others, strict=False):
             levels = (rng.permutation(N_MARGINAL_DRAWS) + 0.5) / N_MARGINAL_DRAWS
             drawn = earlier.distribution(table).ppf(np.tile(levels, len(X)))

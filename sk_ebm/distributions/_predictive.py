@@ -326,6 +326,38 @@ class PredictiveDistribution:
         """
         return frame_of(self, quantiles, self._index)
 
+    def to_skpro(self):
+        """The distribution as one of skpro, where that is installed, of a single target.
+
+        Metrics of skpro also take the distribution itself: they read its `columns` and `loc`.
+
+        Returns
+        -------
+        distribution : skpro.distributions.base.BaseDistribution
+            With one column, and the index of X where X was a frame.
+        """
+        self._chain.single("to_skpro")
+        from sk_ebm.distributions._skpro import SkproDistribution
+
+        return SkproDistribution(self, index=self._index)
+
+    @property
+    def columns(self):
+        """The column of the distribution as one of skpro (`to_skpro`)."""
+        return self._of_skpro().columns
+
+    @property
+    def loc(self):
+        """Columns and rows of the distribution as one of skpro (`to_skpro`)."""
+        return self._of_skpro().loc
+
+    def _of_skpro(self):
+        """`to_skpro`, with an AttributeError where there is none."""
+        try:
+            return self.to_skpro()
+        except (ImportError, ValueError) as error:
+            raise AttributeError(f"columns and loc are those of skpro: {error}") from error
+
     def plot(self, ax=None, n_rows=10):
         """The densities of the first rows, with matplotlib (extra ``plot``).
 
