@@ -110,6 +110,11 @@ def test_shapes_of_the_rest(distribution):
     assert len(regions) == 7 and all(region.shape[1] == 2 for region in regions)
 
 
+def test_all_mass_lies_below_infinity(distribution):
+    assert_allclose(distribution.cdf([[-np.inf, np.inf]]), [[0, 1]] * 7, atol=1e-15)
+    assert_allclose(distribution.sf(-np.inf), 1)
+
+
 def test_moments_are_those_of_draws(distribution):
     draws = distribution.rvs(20_000, random_state=0)
     assert_allclose(distribution.mean(), draws.mean(axis=1), atol=0.05)
@@ -280,7 +285,9 @@ class Gamma(RegressorMixin, BaseEstimator):
 def test_the_support_is_that_of_a_given_distribution(rng):
     X, y = rng.standard_normal((100, 1)), rng.gamma(3, size=100)
     density = EnergyDensityEstimator("linear", base=Gamma(), alpha=0.1, random_state=0).fit(X, y)
-    assert_array_equal(density.predict_distribution(X[:2]).support(), [[0, np.inf]] * 2)
+    distribution = density.predict_distribution(X[:2])
+    assert_array_equal(distribution.support(), [[0, np.inf]] * 2)
+    assert_array_equal(distribution.cdf([[-np.inf, np.inf]]), [[0, 1]] * 2)
 
 
 @pytest.mark.parametrize(

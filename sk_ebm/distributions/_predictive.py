@@ -9,7 +9,12 @@ from sklearn.utils import check_random_state
 
 from sk_ebm._utils.validation import check_number
 from sk_ebm.distributions._display import frame_of, plot_densities
-from sk_ebm.distributions._values import as_levels, per_row, per_row_and_target
+from sk_ebm.distributions._values import (
+    as_levels,
+    per_row,
+    per_row_and_target,
+    without_infinity,
+)
 
 
 class PredictiveDistribution:
@@ -182,8 +187,8 @@ class PredictiveDistribution:
         return self._at(lambda d, y: d.pmf(y), y)
 
     def cdf(self, y):
-        """P(Y <= y)."""
-        return self._at(lambda d, y: d.cdf(y), y)
+        """P(Y <= y); y may be infinite."""
+        return self._at(lambda d, y: d.cdf(y), without_infinity(y))
 
     def sf(self, y):
         """P(Y > y), the survival function."""
@@ -207,7 +212,7 @@ class PredictiveDistribution:
 
     def cdf_below(self, y):
         """P(Y < y), which differs from `cdf` at point masses."""
-        return self._at(lambda d, y: d.cdf_below(y), y)
+        return self._at(lambda d, y: d.cdf_below(y), without_infinity(y))
 
     def crps(self, y):
         """Continuous ranked probability score, in the unit of y: low is good."""

@@ -4,6 +4,7 @@ import numpy as np
 
 from sk_ebm._tables.refusals import check_target
 
+_FARTHEST = 1e300  # answers are at most 1e150
 _SHAPES = "a number, ({n},) with one for each row, ({n}, k) with k for each, or (1, k) for all rows"
 
 
@@ -56,6 +57,12 @@ def as_numbers(name, values):
     if not np.isfinite(values).all():
         raise ValueError(f"{name} must hold finite numbers only, got {values!r:.100}.")
     return values
+
+
+def without_infinity(values):
+    """Values beyond which there is no mass in place of infinite ones."""
+    array = np.asarray(values)
+    return np.clip(array, -_FARTHEST, _FARTHEST) if array.dtype.kind == "f" else values
 
 
 def as_levels(name, values):
