@@ -187,6 +187,8 @@ def test_a_default_fit_keeps_no_more_than_it_needs(rng):
     for calibrate, n_kept in (("auto", 10_000), (True, 10_200)):
         classifier = EnergyClassifier(alpha=1e-3, calibrate=calibrate, random_state=0).fit(X, y)
         assert len(classifier.calibration_energies_) == n_kept
+    rejecting = EnergyClassifier(alpha=1e-3, beta=1.0, reject="contamination").fit(X, y)
+    assert rejecting.predict(X[:3], coverage=0.9).shape == (3, 2)
     fixed = EnergyClassifier(alpha=1e-3, beta=1.0).fit(X, y)
     with pytest.raises(ValueError, match="calibrate='auto' with beta=1.0 has kept none"):
         fixed.predict(X, coverage=0.9)

@@ -115,8 +115,8 @@ class EnergyClassifier(Explains, ClassInference, ClassifierMixin, EnergyEstimato
         Relative gap of the objective to its minimum at which iterations stop.
     calibrate : "auto" or bool, default="auto"
         Whether to keep held-out energies of the correct answers, for `predict_set` [3]_. "auto"
-        keeps those of up to 10,000 rows that ``beta="auto"`` is learned from; True computes them
-        for all rows, and where beta is a number.
+        keeps those of up to 10,000 rows that ``beta="auto"`` is learned from, or those of
+        ``reject``; True computes them for all rows, and where beta is a number.
     reject : {"contamination", "false_alarm", "mixture"}, Threshold or callable, default=None
         A threshold on `input_energies`, learned on held-out samples: `predict` returns
         ``reject_label`` for inputs above it, which no class fits. ``Level(3.5)`` is a fixed level,

@@ -119,7 +119,7 @@ def check_calibrate(value):
 def keeps_energies(classifier, enough=True):
     """Whether held-out energies are kept for sets: where there are any anyway, by default."""
     if isinstance(classifier.calibrate, str):
-        return enough and classifier.beta == "auto"
+        return enough and (classifier.beta == "auto" or classifier.reject is not None)
     return bool(classifier.calibrate)
 
 
