@@ -150,6 +150,9 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     constraints : {"bio", "iobes"}, list of pairs or None, default=None
         Of label sequences: which transitions cannot be. "bio" and "iobes" are those of tags of
         entities, such as "I-PER" after "O"; pairs are (label, next label).
+    categorical_features : "auto", "from_dtype" or list, default="auto"
+        Columns of categories, by name or index or as a mask. "auto", or "from_dtype": those that
+        hold text or categories.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -261,6 +264,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         parents=None,
         transitions="constant",
         constraints=None,
+        categorical_features="auto",
         n_jobs=None,
         random_state=None,
     ):
@@ -283,6 +287,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
         self.parents = parents
         self.transitions = transitions
         self.constraints = constraints
+        self.categorical_features = categorical_features
         self.n_jobs = n_jobs
         self.random_state = random_state
 

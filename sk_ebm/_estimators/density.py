@@ -33,6 +33,7 @@ from sk_ebm._density.joint import (
 from sk_ebm._density.rounding import Rounding
 from sk_ebm._density.splines import NormalSplines
 from sk_ebm._estimators.base import EnergyEstimator
+from sk_ebm._estimators.conditional_tables import ConditionalTables
 from sk_ebm._utils.sklearn_private import check_sample_weight
 from sk_ebm._utils.validation import check_array, check_choice, check_flag, check_number
 from sk_ebm.thresholds import FalseAlarm
@@ -41,7 +42,7 @@ _MAX_ROWS_CORRECTION = 10_000  # of kernels, whose time grows with n sqrt(n)
 _MAX_SEED = np.iinfo(np.int32).max  # numpy takes up to 2**32 - 1, other libraries only this
 
 
-class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
+class EnergyDensityEstimator(ConditionalTables, DensityMixin, EnergyEstimator):
     """Predictive densities p(y given x), or the joint density p(x) of a table, from energies.
 
     A base density q with a known cdf F is corrected by an energy of the normal score z =
@@ -110,6 +111,9 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         What `predict` returns.
     beta : float or "auto", default="auto"
         Inverse temperature of the correction, > 0; "auto" learns it on held-out rows.
+    categorical_features : "auto", "from_dtype" or list, default="auto"
+        Columns of categories, by name or index or as a mask. "auto", or "from_dtype": those that
+        hold text or categories.
     alpha, l1_ratio, solver, max_iter, tol, n_jobs
         As in `EnergyClassifier`, for the energy function.
     cv : int, splitter or iterable, default=None
@@ -184,6 +188,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         solver="auto",
         max_iter=1000,
         tol=1e-6,
+        categorical_features="auto",
         n_jobs=None,
         random_state=None,
     ):
@@ -199,11 +204,10 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         self.point = point
         self.beta = beta
         self.alpha, self.l1_ratio = alpha, l1_ratio
-        self.cv = cv
-        self.solver = solver
+        self.cv, self.solver = cv, solver
         self.max_iter, self.tol = max_iter, tol
-        self.n_jobs = n_jobs
-        self.random_state = random_state
+        self.categorical_features = categorical_features
+        self.n_jobs, self.random_state = n_jobs, random_state
 
     @with_callbacks
     def fit(self, X, y=None, sample_weight=None, groups=None):
@@ -234,8 +238,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             components = self._checked_components()
             names = list(getattr(y if self.conditional else X, "columns", ()))
             given = X, y
-            X, targets = self._validated_data(X, y)
-            weights = check_sample_weight(sample_weight, X)
+            X, targets, weights = self._read(X, y, sample_weight)
             checks.check_data(X, targets, weights, self.conditional, self.point)
             rng = check_random_state(self.random_state)
             used = weights > 0
@@ -268,10 +271,12 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     def _validated_data(self, X, y):
         """X and what the densities are of, (n, n_targets)."""
         least = 2 if self.conditional else checks.MIN_ROWS_JOINT
-        how = {"dtype": np.float64, "ensure_min_samples": least}
+        how, self._schema = {"dtype": np.float64, "ensure_min_samples": least}, None
         if not self.conditional:
             return (self._validated_numbers(X, **how),) * 2
         how |= {"y_numeric": True, "multi_output": True, "takes_nan": bool(self._given_estimators)}
+        if self._reads_table(X):
+            return self._read_new_table(X, y)
         X, y = self._validated_numbers(X, y=y, **how)
         return X, np.asarray(y, dtype=np.float64).reshape(len(y), -1)
 
@@ -346,6 +351,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
     def _validated_X(self, X):
         check_is_fitted(self)
+        if self._schema is not None:
+            return self._numbers.transform(self._read_table(X, reset=False))
         takes_nan = bool(self._given_estimators)
         return self._validated_numbers(X, dtype=np.float64, reset=False, takes_nan=takes_nan)
 

@@ -86,6 +86,9 @@ class EnergyRanker(EnergyEstimator):
         Bound on the iterations of the final fit (epochs, for "adam").
     tol : float, default=1e-7
         Relative gap of the objective to its minimum at which iterations stop.
+    categorical_features : "auto", "from_dtype" or list, default="auto"
+        Columns of categories, by name or index or as a mask. "auto", or "from_dtype": those that
+        hold text or categories.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -151,6 +154,7 @@ class EnergyRanker(EnergyEstimator):
         solver="auto",
         max_iter=1000,
         tol=1e-7,
+        categorical_features="auto",
         n_jobs=None,
         random_state=None,
     ):
@@ -168,6 +172,7 @@ class EnergyRanker(EnergyEstimator):
         self.solver = solver
         self.max_iter = max_iter
         self.tol = tol
+        self.categorical_features = categorical_features
         self.n_jobs = n_jobs
         self.random_state = random_state
 

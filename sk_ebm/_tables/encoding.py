@@ -8,6 +8,7 @@ from scipy import sparse
 from sk_ebm._tables.columns import column_index
 from sk_ebm._tables.reading import is_missing, with_nan
 from sk_ebm._tables.refusals import saying_why
+from sk_ebm._tables.schema import NUMERIC_KINDS, Table
 from sk_ebm._utils.sklearn_private import take_columns
 from sk_ebm._utils.validation import check_array
 
@@ -28,13 +29,31 @@ class TableEncoder:
         self.categorical_features = categorical_features
 
     def fit(self, X):
+        self._table_columns = None
+        if isinstance(X, Table) and not self._has_own_columns:
+            return self._fit_table(X.schema)
+        X = X.given if isinstance(X, Table) else X
         self._columns = self._categorical_columns(X)
         self.n_categorical = len(self._columns)
         names = list(getattr(X, "columns", range(X.shape[1])))
         self._codes = [_codes_of(take_columns(X, i), names[i]) for i in self._columns]
         return self
 
+    @property
+    def _has_own_columns(self):
+        return not isinstance(self.categorical_features, str)
+
+    def _fit_table(self, schema):
+        """The columns of a table, those of categories first."""
+        categories = schema.indices("category")
+        self.n_categorical = len(categories)
+        self._table_columns = categories + schema.indices(*NUMERIC_KINDS)
+        return self
+
     def transform(self, X):
+        if self._table_columns is not None:
+            return X.values[:, self._table_columns]
+        X = X.given if isinstance(X, Table) else X
         with saying_why(X, {}):
             return self._transformed(X)
 

@@ -97,6 +97,7 @@ class TreesEnergy(Energy):
     """
 
     raw = True
+    reads_tables = True
     fits_on_folds = True
 
     def __init__(
@@ -156,6 +157,9 @@ class TreesEnergy(Energy):
             raise ValueError(
                 f"categorical_features must be 'from_dtype' or a list of columns, got {columns!r}."
             )
+
+    def on_tables(self):
+        return self
 
     def fit(self, inputs, training):
         training = training.with_default_alpha(0.0)

@@ -1,0 +1,176 @@
+"""The schema of a table: what each column holds, learned once, and rows that it reads."""
+
+from functools import cached_property
+
+import numpy as np
+
+from sk_ebm._tables.columns import column_index, in_columns
+from sk_ebm._tables.kinds import categories_of, codes_of, kind_of, named_values, numbers_of
+from sk_ebm._utils.sklearn_private import take_columns, take_rows
+
+NUMERIC_KINDS = "numeric", "boolean", "date", "duration"
+FEW_CATEGORIES = 30  # up to which each has a column of its own
+
+
+class Schema:
+    """What the columns of a table hold.
+
+    Attributes
+    ----------
+    names : list
+        Of the columns in the order of `fit`; their indices where they have no names.
+    kinds : list of str
+        "numeric", "boolean", "category", "date", "duration" or, for one value only, "constant".
+    categories : list
+        Of each column those that `fit` has seen, the most frequent first; None for other kinds.
+    named : bool
+        Whether the columns have names.
+    is_complete : bool
+        Whether all columns are numbers, and none was missing in `fit`.
+    """
+
+    def __init__(self, names, kinds, categories, named):
+        self.names = names
+        self.kinds = kinds
+        self.categories = categories
+        self.named = named
+        self.is_complete = False
+
+    @classmethod
+    def of(cls, X, categorical_features="auto"):
+        """Learn what the columns of X hold."""
+        columns = named_values(X)
+        forced = _forced(X, categorical_features)
+        names, kinds, categories = [name for name, _ in columns], [], []
+        for index, (name, values) in enumerate(columns):
+            kind = "category" if forced[index] else kind_of(values, name)
+            levels = categories_of(values) if kind == "category" else None
+            kinds.append(kind)
+            categories.append(levels)
+        schema = cls(names, kinds, categories, hasattr(X, "columns"))
+        schema.is_complete = schema.is_numeric and not np.isnan(schema.values_of(X)).any()
+        return schema
+
+    @property
+    def is_numeric(self):
+        """Whether all columns are numbers, which then keep their order."""
+        return set(self.kinds) <= {"numeric", "boolean"}
+
+    def indices(self, *kinds):
+        """Indices of the columns of some kinds; those of a frame by name, whatever their order."""
+        found = [i for i, kind in enumerate(self.kinds) if kind in kinds]
+        by_name = self.named and not self.is_numeric
+        return sorted(found, key=lambda i: str(self.names[i])) if by_name else found
+
+    def categorical(self, few):
+        """Indices of columns of few categories, or of many."""
+        columns = self.indices("category")
+        return [i for i in columns if (len(self.categories[i]) <= FEW_CATEGORIES) == few]
+
+    @property
+    def width(self):
+        """About how many columns the energies of numbers read."""
+        few = sum(len(self.categories[i]) for i in self.categorical(few=True))
+        return max(few + len(self.names), 1)
+
+    def in_order(self, X):
+        """X with its columns in the order of `fit`; a frame may have them in another, unless all of
+        them are numbers, which scikit-learn wants as they were."""
+        names = list(X.columns) if hasattr(X, "columns") else None
+        if self.is_numeric or not self.named or names is None or names == self.names:
+            return X
+        if set(names) != set(self.names):
+            return X  # for validation to refuse
+        return take_columns(X, [names.index(name) for name in self.names])
+
+    def values_of(self, X):
+        """The columns (n, d) as numbers: codes of categories, days of dates, NaN where missing."""
+        columns = []
+        for index, (name, values) in enumerate(named_values(X)):
+            kind, categories = self.kinds[index], self.categories[index]
+            is_category = categories is not None
+            columns.append(
+                codes_of(values, categories) if is_category else numbers_of(values, kind, name)
+            )
+        values = np.column_stack(columns)
+        return values if values.dtype == np.float32 else values.astype(np.float64, copy=False)
+
+
+class Table:
+    """Rows of a table, as given and as numbers.
+
+    Parameters
+    ----------
+    source : frame, or array of shape (n_source, d)
+    rows : ndarray of int or None
+        Those that are meant, or all.
+    schema : Schema
+    values : ndarray of shape (n, d), default=None
+        The rows as numbers, if these are known; else they are read when they are needed.
+    """
+
+    def __init__(self, source, rows, schema, values=None):
+        self.source = source
+        self.rows = rows
+        self.schema = schema
+        if values is not None:
+            self.values = values
+
+    @cached_property
+    def values(self):
+        """Columns (n, d) as numbers, see `Schema.values_of`."""
+        values = self.schema.values_of(self.given)
+        infinite = np.isinf(values).any(axis=0)
+        if infinite.any():
+            names = [self.schema.names[i] for i in np.flatnonzero(infinite)]
+            raise ValueError(
+                f"X holds infinite values (inf){in_columns(names)}: replace them, or leave these "
+                "rows out."
+            )
+        return values
+
+    @property
+    def complete_values(self):
+        """The same, where the fit had no missing values."""
+        missing = np.isnan(self.values).any(axis=0)
+        if missing.any():
+            names = [self.schema.names[i] for i in np.flatnonzero(missing)]
+            raise ValueError(
+                f"X holds missing values (NaN){in_columns(names)}: the fit had none, so fill them, "
+                "or fit again with rows that have some."
+            )
+        return self.values
+
+    @cached_property
+    def given(self):
+        """The rows as the user gave them."""
+        return self.source if self.rows is None else take_rows(self.source, self.rows)
+
+    @property
+    def shape(self):
+        return len(self), self.schema.width
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, key):
+        """Some rows; scikit-learn asks for them with an ellipsis."""
+        rows = key[0] if isinstance(key, tuple) else key
+        index = np.arange(len(self))[rows]
+        source_rows = index if self.rows is None else np.asarray(self.rows)[index]
+        return Table(self.source, source_rows, self.schema, self.values[index])
+
+
+def _forced(X, categorical_features):
+    """Which columns (d,) are categories because the user says so."""
+    n_columns = X.shape[1] if hasattr(X, "shape") else len(X[0])
+    forced = np.zeros(n_columns, dtype=bool)
+    if isinstance(categorical_features, str):
+        return forced
+    named = np.asarray(categorical_features)
+    if named.dtype == bool:
+        forced[:] = named
+        return forced
+    for column in categorical_features:
+        forced[column_index(X, "categorical_features", column)] = True
+    return forced
