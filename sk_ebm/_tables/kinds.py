@@ -157,6 +157,19 @@ def _days(values):
     return days / _DAY
 
 
+N_PARTS = 3
+
+
+def parts_of(days):
+    """Day of the week, day of the year and hour (n, 3) of days since 1970, NaN where missing."""
+    whole = np.floor(days)
+    dates = np.where(np.isnan(whole), 0, whole).astype("datetime64[D]")
+    day_of_year = (dates - dates.astype("datetime64[Y]")).astype(float)
+    parts = np.column_stack([(whole + 3) % 7, day_of_year, 24 * (days - whole)])  # 1970: Thursday
+    parts[np.isnan(days)] = np.nan
+    return parts
+
+
 def _plain(value):
     """A moment without its zone, or a duration."""
     if type(value).__name__ == "Period":

@@ -77,7 +77,7 @@ class TableNumbers:
 
     def get_feature_names_out(self):
         """Names of the columns (p,)."""
-        names = np.asarray([str(name) for name in self.schema.names], dtype=object)
+        names = self.schema.value_names()
         if self.schema.is_complete:
             return names
         return self.columns_.get_feature_names_out(names)
@@ -114,6 +114,7 @@ def _columns(schema, target):
         ("numbers", scaled, numbers),
         ("dates", circles, dates),
         ("categories", one_hot, few),
+        ("texts", "passthrough", schema.text_columns()),
         ("levels", make_pipeline(_of_many(target), StandardScaler()), many),
     ]
     used = [part for part in parts if part[2]]

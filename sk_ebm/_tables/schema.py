@@ -5,7 +5,17 @@ from functools import cached_property
 import numpy as np
 
 from sk_ebm._tables.columns import column_index, in_columns
-from sk_ebm._tables.kinds import categories_of, codes_of, kind_of, named_values, numbers_of
+from sk_ebm._tables.kinds import (
+    N_PARTS,
+    categories_of,
+    codes_of,
+    kind_of,
+    named_values,
+    numbers_of,
+    objects_of,
+    parts_of,
+)
+from sk_ebm._tables.texts import TextVectors, is_text
 from sk_ebm._utils.sklearn_private import take_columns, take_rows
 
 NUMERIC_KINDS = "numeric", "boolean", "date", "duration"
@@ -20,7 +30,8 @@ class Schema:
     names : list
         Of the columns in the order of `fit`; their indices where they have no names.
     kinds : list of str
-        "numeric", "boolean", "category", "date", "duration" or, for one value only, "constant".
+        "numeric", "boolean", "category", "text", "date", "duration" or, for one value only,
+        "constant". A column of text has more than 30 distinct strings, most of them with letters.
     categories : list
         Of each column those that `fit` has seen, the most frequent first; None for other kinds.
     named : bool
@@ -35,6 +46,8 @@ class Schema:
         self.categories = categories
         self.named = named
         self.is_complete = False
+        texts = [i for i, kind in enumerate(kinds) if kind == "text"]
+        self.vectors = {str(i): TextVectors(categories[i]) for i in texts}
 
     @classmethod
     def of(cls, X, categorical_features="auto"):
@@ -45,8 +58,12 @@ class Schema:
         for index, (name, values) in enumerate(columns):
             kind = "category" if forced[index] else kind_of(values, name)
             levels = categories_of(values) if kind == "category" else None
-            kinds.append(kind)
+            if kind == "category" and not forced[index] and _is_text(levels):
+                kind = "text"
+            kinds.append("constant" if _is_constant(values, levels) else kind)
             categories.append(levels)
+        if set(kinds) <= {"constant", "numeric", "boolean"}:
+            kinds = ["numeric" if kind == "constant" else kind for kind in kinds]
         schema = cls(names, kinds, categories, hasattr(X, "columns"))
         schema.is_complete = schema.is_numeric and not np.isnan(schema.values_of(X)).any()
         return schema
@@ -62,16 +79,41 @@ class Schema:
         by_name = self.named and not self.is_numeric
         return sorted(found, key=lambda i: str(self.names[i])) if by_name else found
 
+    def text_columns(self):
+        """Indices of the columns of `values_of` that are of vectors of texts."""
+        start = len(self.names)
+        places = {}
+        for i, vectors in self.vectors.items():
+            places[int(i)] = range(start, start + vectors.n_columns)
+            start += vectors.n_columns
+        return [column for i in self.indices("text") for column in places[i]]
+
+    def calendar_columns(self):
+        """Indices of the columns of `values_of` that say when in the week, year and day dates are."""
+        start = len(self.names) + sum(v.n_columns for v in self.vectors.values())
+        dates = [i for i, kind in enumerate(self.kinds) if kind == "date"]
+        places = {i: range(start + k * N_PARTS, start + (k + 1) * N_PARTS) for k, i in enumerate(dates)}
+        return [column for i in self.indices("date") for column in places[i]]
+
+    def value_names(self):
+        """Names of the columns of `values_of`."""
+        names = [str(name) for name in self.names]
+        for i, vectors in self.vectors.items():
+            names += [f"{self.names[int(i)]}_text{k}" for k in range(vectors.n_columns)]
+        for i in [i for i, kind in enumerate(self.kinds) if kind == "date"]:
+            names += [f"{self.names[i]}_{part}" for part in ("weekday", "yearday", "hour")]
+        return np.asarray(names, dtype=object)
+
     def categorical(self, few):
-        """Indices of columns of few categories, or of many."""
-        columns = self.indices("category")
+        """Indices of columns of few categories, or of many, texts among them."""
+        columns = self.indices("category", "text")
         return [i for i in columns if (len(self.categories[i]) <= FEW_CATEGORIES) == few]
 
     @property
     def width(self):
         """About how many columns the energies of numbers read."""
         few = sum(len(self.categories[i]) for i in self.categorical(few=True))
-        return max(few + len(self.names), 1)
+        return max(few + len(self.names) + len(self.text_columns()), 1)
 
     def in_order(self, X):
         """X with its columns in the order of `fit`; a frame may have them in another, unless all of
@@ -84,16 +126,33 @@ class Schema:
         return take_columns(X, [names.index(name) for name in self.names])
 
     def values_of(self, X):
-        """The columns (n, d) as numbers: codes of categories, days of dates, NaN where missing."""
-        columns = []
+        """The columns as numbers: codes of categories, days of dates, NaN where missing; then the
+        vectors of texts, and the parts of dates."""
+        columns, vectors, calendar = [], [], []
         for index, (name, values) in enumerate(named_values(X)):
             kind, categories = self.kinds[index], self.categories[index]
             is_category = categories is not None
             columns.append(
                 codes_of(values, categories) if is_category else numbers_of(values, kind, name)
             )
-        values = np.column_stack(columns)
+            if kind == "text":
+                vectors.append(self.vectors[str(index)](objects_of(values)[0]))
+            if kind == "date":
+                calendar.append(parts_of(columns[-1]))
+        values = np.column_stack([*columns, *vectors, *calendar])
         return values if values.dtype == np.float32 else values.astype(np.float64, copy=False)
+
+
+def _is_text(categories):
+    return len(categories) > FEW_CATEGORIES and is_text(categories)
+
+
+def _is_constant(values, categories):
+    """Whether a column has one value only, and none is missing."""
+    if categories is not None:
+        return len(categories) < 2 and not objects_of(values)[1].any()
+    listed, missing = objects_of(values)
+    return len(listed) > 0 and not missing.any() and all(value == listed[0] for value in listed)
 
 
 class Table:
