@@ -58,7 +58,8 @@ class EncodedEnergy(Energy):
         return self.energy.can_leave_out(inputs, n_rows)
 
     def fit(self, inputs, training):
-        self.encoder_ = AsGiven() if self.energy.raw else TableNumbers()
+        of_inputs = "inputs" in self.energy.answers
+        self.encoder_ = AsGiven() if self.energy.raw else TableNumbers(of_inputs)
         columns = self.encoder_.fit_transform(inputs, *_learned_from(self.energy, training))
         result = self.energy.fit(columns, self._inside(training))
         self.energy_ = result.energy
