@@ -55,7 +55,9 @@ def fifths(x):
 def shop(n=1500):
     """A generated table with names, dates, truth values and text: its classes and its amounts."""
     rng = np.random.default_rng(0)
-    city = rng.choice(["Berlin", "Rome", "Vienna", "Bern", "Oslo"], n, p=[0.4, 0.3, 0.15, 0.1, 0.05])
+    city = rng.choice(
+        ["Berlin", "Rome", "Vienna", "Bern", "Oslo"], n, p=[0.4, 0.3, 0.15, 0.1, 0.05]
+    )
     day = np.datetime64("2024-01-01") + rng.integers(0, 700, n).astype("timedelta64[D]")
     weekend = ((day - np.datetime64("2024-01-01")).astype(int) % 7) >= 5
     makers = np.array(["Northwind", "Contoso", "Fabrikam", "Tailspin"])[rng.integers(0, 4, n)]
@@ -64,8 +66,13 @@ def shop(n=1500):
     text = [f"{g} {m} model {s}" for g, m, s in zip(goods, makers, sizes, strict=True)]
     member, price = rng.random(n) < 0.4, np.exp(rng.normal(3, 1, n))
     value = (
-        np.log(price) + (city == "Berlin") - (city == "Oslo") + weekend + 1.5 * (goods == "bicycle")
-        - (makers == "Tailspin") + 0.5 * member * (goods == "lamp")
+        np.log(price)
+        + (city == "Berlin")
+        - (city == "Oslo")
+        + weekend
+        + 1.5 * (goods == "bicycle")
+        - (makers == "Tailspin")
+        + 0.5 * member * (goods == "lamp")
     )
     amount = value + (0.3 + 0.5 * (city == "Rome")) * rng.standard_normal(n)
     bought = (value + rng.logistic(size=n) > 4).astype(int)

@@ -92,7 +92,9 @@ class Schema:
         """Indices of the columns of `values_of` that say when in the week, year and day dates are."""
         start = len(self.names) + sum(v.n_columns for v in self.vectors.values())
         dates = [i for i, kind in enumerate(self.kinds) if kind == "date"]
-        places = {i: range(start + k * N_PARTS, start + (k + 1) * N_PARTS) for k, i in enumerate(dates)}
+        places = {
+            i: range(start + k * N_PARTS, start + (k + 1) * N_PARTS) for k, i in enumerate(dates)
+        }
         return [column for i in self.indices("date") for column in places[i]]
 
     def value_names(self):
