@@ -89,7 +89,7 @@ class Schema:
         return [column for i in self.indices("text") for column in places[i]]
 
     def calendar_columns(self):
-        """Indices of the columns of `values_of` that say when in the week, year and day dates are."""
+        """Indices of the columns of `values_of` that say when in week, year and day dates are."""
         start = len(self.names) + sum(v.n_columns for v in self.vectors.values())
         dates = [i for i, kind in enumerate(self.kinds) if kind == "date"]
         places = {
@@ -209,7 +209,11 @@ class Table:
 
     @property
     def shape(self):
-        return len(self), self.schema.width
+        return len(self), self._width
+
+    @cached_property
+    def _width(self):
+        return self.schema.width
 
     def __len__(self):
         return len(self.values)
