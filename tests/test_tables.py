@@ -23,7 +23,7 @@ from skops import io as skops
 from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector, EnergyRanker
 from sk_ebm._tables.numbers import Circles, Surprisals
 from sk_ebm._tables.schema import Schema
-from sk_ebm.energies import MLPEnergy
+from sk_ebm.energies import MLPEnergy, TreesEnergy
 
 N = 200
 RNG = np.random.default_rng(0)
@@ -46,6 +46,7 @@ def mixed():
 
 
 FRAME = mixed()
+TREES = TreesEnergy(20, early_stopping=False)
 
 
 def by_name(last):
@@ -137,7 +138,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("energy", ["linear", "trees"])
+@pytest.mark.parametrize("energy", ["linear", TREES], ids=["linear", "trees"])
 def test_forms_of_one_table_give_equal_answers(energy, form):
     wanted = EnergyClassifier(energy, beta=1.0, random_state=0).fit(FRAME, Y).predict_proba(FRAME)
     X = FORMS[form](FRAME)
@@ -145,7 +146,7 @@ def test_forms_of_one_table_give_equal_answers(energy, form):
     assert_allclose(found, wanted, atol=1e-6)
 
 
-@pytest.mark.parametrize("energy", ["linear", "kernel", "trees"])
+@pytest.mark.parametrize("energy", ["linear", "kernel", TREES], ids=["linear", "kernel", "trees"])
 def test_what_says_nothing_changes_nothing(energy):
     """The order of columns, names of categories, a constant column, levels that do not occur."""
     model = EnergyClassifier(energy, beta=1.0, random_state=0)
@@ -223,7 +224,7 @@ def test_missing_numbers_of_arrays():
     pipeline = make_pipeline(SimpleImputer(), LogisticRegression())
     for energy in ("linear", "kernel", ["linear", pipeline], pipeline):
         assert EnergyClassifier(energy, random_state=0).fit(X, Y).score(X, Y) > 0.6
-    density = EnergyDensityEstimator("linear", random_state=0).fit(X, AMOUNT)
+    density = EnergyDensityEstimator("linear", location=None).fit(X, AMOUNT)
     assert np.isfinite(density.crps(X, AMOUNT)).all()
     with pytest.raises(ValueError, match="NaN.*in the columns 0, 1, 2"):
         EnergyDensityEstimator(conditional=False).fit(X)
@@ -304,3 +305,16 @@ def test_sunday_is_next_to_monday():
     assert_allclose(week[:7], week[7:], atol=1e-9)
     steps = np.linalg.norm(np.diff(week, axis=0), axis=1)
     assert_allclose(steps, steps[0])
+
+
+def test_contributions_are_those_of_the_columns_of_the_table():
+    for energy in ("linear", TREES, ["linear", TREES]):
+        model = EnergyClassifier(energy, beta=1.0, random_state=0).fit(FRAME, Y)
+        found = model.explain(FRAME[:9])
+        assert list(found.feature_names) == list(FRAME.columns)
+        total = found.base + found.values.sum(axis=1)
+        assert_allclose(total, model.energies(FRAME[:9]), atol=1e-6)
+        assert model.feature_importances_.shape == (5,)
+    density = EnergyDensityEstimator("linear", location=None).fit(FRAME, AMOUNT)
+    with pytest.raises(ValueError, match="fitted on a table.*fit it on numbers"):
+        density.explain(FRAME[:3], AMOUNT[:3])

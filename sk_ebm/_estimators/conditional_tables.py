@@ -31,6 +31,7 @@ class ConditionalTables:
 
     def _learn_numbers(self, X, targets, weights):
         """The columns of a table as numbers, whose many categories the first target encodes."""
+        self._numbers = None
         if not isinstance(X, Table):
             return X
         self._numbers = TableNumbers()

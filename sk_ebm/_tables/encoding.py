@@ -35,6 +35,9 @@ class TableEncoder:
         X = X.given if isinstance(X, Table) else X
         self._columns = self._categorical_columns(X)
         self.n_categorical = len(self._columns)
+        others = np.delete(np.arange(X.shape[1]), self._columns)
+        self.order = np.append(np.array(self._columns, dtype=int), others)
+        self.n_columns = X.shape[1]
         names = list(getattr(X, "columns", range(X.shape[1])))
         self._codes = [_codes_of(take_columns(X, i), names[i]) for i in self._columns]
         return self
@@ -51,6 +54,9 @@ class TableEncoder:
         numbers = schema.indices(*NUMERIC_KINDS)
         parts = schema.text_columns() + schema.calendar_columns()
         self._table_columns = categories + numbers + parts
+        each = [i for i in self._few for _ in schema.categories[i]]
+        sources = schema.sources()[self._table_columns]
+        self.order, self.n_columns = np.array([*sources, *each, *self._few]), len(schema.names)
         return self
 
     def _of_table(self, table):

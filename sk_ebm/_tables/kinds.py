@@ -52,7 +52,7 @@ def _kind_of_dtype(dtype):
 
 def _kind_of_objects(values, missing, name, in_frame):
     """The kind of a list of values; numbers written as text in an array of objects are numbers."""
-    types = {type(value) for value, gone in zip(values, missing, strict=True) if not gone}
+    types = set(map(type, _present(values, missing)))
     kind = next((kind for kind, of in _TYPES.items() if all(of(t) for t in types)), None)
     if kind is None:
         kinds = ", ".join(sorted(t.__name__ for t in types))
@@ -60,8 +60,8 @@ def _kind_of_objects(values, missing, name, in_frame):
             f"The column {name!r} holds values of the types {kinds}: each category of an argument "
             "must be a string or a number."
         )
-    is_text = kind == "category" and (in_frame or not _are_numbers(values, missing))
-    return "numeric" if not types or (kind == "category" and not is_text) else kind
+    written = kind == "category" and not in_frame and _are_numbers(values, missing)
+    return "numeric" if not types or written else kind
 
 
 def _is_truth(t):
@@ -93,9 +93,13 @@ _TYPES = {  # in this order: what holds truth values alone is no column of numbe
 }
 
 
+def _present(values, missing):
+    return [value for value, gone in zip(values, missing, strict=True) if not gone]
+
+
 def _are_numbers(values, missing):
     try:
-        [float(value) for value, gone in zip(values, missing, strict=True) if not gone]
+        list(map(float, _present(values, missing)))
     except ValueError:
         return False
     return True
@@ -116,8 +120,7 @@ def _objects(listed):
 def categories_of(values):
     """The distinct values of a column, the most frequent first, ties as they come."""
     listed, missing = objects_of(values)
-    present = (value for value, gone in zip(listed, missing, strict=True) if not gone)
-    return [value for value, _ in Counter(present).most_common()]
+    return [value for value, _ in Counter(_present(listed, missing)).most_common()]
 
 
 def codes_of(values, categories):

@@ -54,14 +54,9 @@ class Schema:
         """Learn what the columns of X hold."""
         columns = named_values(X)
         forced = _forced(X, categorical_features)
-        names, kinds, categories = [name for name, _ in columns], [], []
-        for index, (name, values) in enumerate(columns):
-            kind = "category" if forced[index] else kind_of(values, name)
-            levels = categories_of(values) if kind == "category" else None
-            if kind == "category" and not forced[index] and _is_text(levels):
-                kind = "text"
-            kinds.append("constant" if _is_constant(values, levels) else kind)
-            categories.append(levels)
+        names = [name for name, _ in columns]
+        found = [_kind_and_categories(*c, f) for c, f in zip(columns, forced, strict=True)]
+        kinds, categories = [kind for kind, _ in found], [levels for _, levels in found]
         if set(kinds) <= {"constant", "numeric", "boolean"}:
             kinds = ["numeric" if kind == "constant" else kind for kind in kinds]
         schema = cls(names, kinds, categories, hasattr(X, "columns"))
@@ -96,6 +91,14 @@ class Schema:
             i: range(start + k * N_PARTS, start + (k + 1) * N_PARTS) for k, i in enumerate(dates)
         }
         return [column for i in self.indices("date") for column in places[i]]
+
+    def sources(self):
+        """Of each column of `values_of`, the index of the column that it is made of."""
+        found = list(range(len(self.names)))
+        for i, vectors in self.vectors.items():
+            found += [int(i)] * vectors.n_columns
+        dates = [i for i, kind in enumerate(self.kinds) if kind == "date"]
+        return np.array(found + [i for i in dates for _ in range(N_PARTS)])
 
     def value_names(self):
         """Names of the columns of `values_of`."""
@@ -145,8 +148,14 @@ class Schema:
         return values if values.dtype == np.float32 else values.astype(np.float64, copy=False)
 
 
-def _is_text(categories):
-    return len(categories) > FEW_CATEGORIES and is_text(categories)
+def _kind_and_categories(name, values, is_category):
+    """The kind of a column, and its categories or None."""
+    kind = "category" if is_category else kind_of(values, name)
+    levels = categories_of(values) if kind == "category" else None
+    if _is_constant(values, levels):
+        return "constant", levels
+    many = kind == "category" and not is_category and len(levels) > FEW_CATEGORIES
+    return "text" if many and is_text(levels) else kind, levels
 
 
 def _is_constant(values, categories):
@@ -201,6 +210,10 @@ class Table:
                 "or fit again with rows that have some."
             )
         return self.values
+
+    def without_source(self):
+        """The same rows, as numbers alone."""
+        return Table(None, None, self.schema, self.values)
 
     @cached_property
     def given(self):

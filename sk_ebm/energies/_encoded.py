@@ -101,6 +101,31 @@ class EncodedEnergy(Energy):
     def clone_with_choices(self):
         return EncodedEnergy(self.energy_.clone_with_choices())
 
+    @property
+    def additive(self):
+        return self.energy_.additive
+
+    def contributions(self, inputs, background):
+        """Those of the encoded columns, summed over the column that they are made of."""
+        if self.energy.raw:
+            raise ValueError(
+                f"{self.energy!r} reads rows as they are given, so that its energies of a table "
+                "cannot be explained by columns: use explain_terms, or encode the table before."
+            )
+        encode, sources = self.encoder_.transform, self.encoder_.sources()
+        found = self.energy_.contributions(encode(inputs), encode(background))
+
+        def by_source(values):
+            summed = np.zeros((len(values), len(inputs.schema.names), values.shape[2]))
+            np.add.at(summed, (slice(None), sources), values)
+            return summed
+
+        errors = None if found.errors is None else by_source(found.errors)
+        return found._replace(values=by_source(found.values), errors=errors)
+
+    def outputs_of_terms(self, inputs):
+        return self.energy_.outputs_of_terms(self.encoder_.transform(inputs))
+
     def get_feature_names_out(self):
         """Names of the encoded columns that the inner energy reads."""
         return self.encoder_.get_feature_names_out()
