@@ -296,7 +296,8 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
         check_names(X)
         if not reads_dates:
             check_no_times(X)
-        X, has_y = with_nan(X), not isinstance(y, str)
+        has_y = not isinstance(y, str)
+        X = with_nan(X) if self._schema is None else X  # else where rows are given as they are
         if has_y:
             check_target(y, numeric=self._answer_kind == "items")
             y = validate_data(self, y=y)

@@ -53,14 +53,23 @@ class TableNumbers:
         Whether they are for an energy of inputs, to which few categories are surprisals, too:
         tables.py --part detector: AUC .660 -> .700 on 8 sets.
 
+    takes_nan : bool, default=False
+        Whether numbers alone may be missing.
+
     Attributes
     ----------
     columns_ : ColumnTransformer
         Of the columns as numbers, see `Schema.values_of`.
     """
 
-    def __init__(self, of_inputs=False):
+    def __init__(self, of_inputs=False, takes_nan=False):
         self.of_inputs = of_inputs
+        self.takes_nan = takes_nan
+
+    @property
+    def _unchanged(self):
+        """Whether columns are numbers that need no encoding."""
+        return self.schema.is_complete or (self.takes_nan and self.schema.is_numeric)
 
     def fit_transform(self, table, target=None, rows=None):
         """The columns (n, p) of the rows, encoded by a `Target` of theirs, or None.
@@ -68,7 +77,7 @@ class TableNumbers:
         ``rows`` are those that it learns from, if not all; targets of these are cross-fitted.
         """
         self.schema = table.schema
-        if self.schema.is_complete:
+        if self._unchanged:
             return table.values
         self.columns_ = _columns(table.schema, target, self.of_inputs)
         learned_from = table.values if rows is None else table.values[rows]
@@ -82,8 +91,8 @@ class TableNumbers:
 
     def transform(self, table):
         """The columns (m, p) of other rows."""
-        if self.schema.is_complete:
-            return table.complete_values
+        if self._unchanged:
+            return table.values if self.takes_nan else table.complete_values
         with config_context(assume_finite=True, skip_parameter_validation=True):
             return _plain(self._transformed(table.values), table)
 
@@ -100,7 +109,7 @@ class TableNumbers:
     def sources(self):
         """The index of the column of the table that each column (p,) is made of."""
         of_values = self.schema.sources()
-        if self.schema.is_complete:
+        if self._unchanged:
             return of_values
         parts = [of_values[_sources_of(*part)] for part in self._parts]
         return np.concatenate(parts)
@@ -108,7 +117,7 @@ class TableNumbers:
     def get_feature_names_out(self):
         """Names of the columns (p,)."""
         names = self.schema.value_names()
-        if self.schema.is_complete:
+        if self._unchanged:
             return names
         return self.columns_.get_feature_names_out(names)
 
@@ -119,7 +128,7 @@ def _sources_of(name, part, columns):
         names = part.get_feature_names_out([f"{i}:" for i in range(len(columns))])
         return [columns[int(name.partition(":")[0])] for name in names]
     if name == "dates":
-        return np.repeat(columns, [2 * len(periods) for periods in part[-1].periods_])
+        return np.repeat(columns, [2 * len(periods) for periods in part.periods_])
     if name == "numbers":
         missing = getattr(part[0].indicator_, "features_", ())
         return [*columns, *(columns[i] for i in missing)]
@@ -147,7 +156,6 @@ def _columns(schema, target, of_inputs):
     few, many = schema.categorical(few=True), schema.categorical(few=False)
     dates = schema.indices("date")
     numbers = [*schema.indices("numeric", "boolean", "duration"), *dates]
-    circles = make_pipeline(SimpleImputer(keep_empty_features=True), Circles())
     imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     scaled = make_pipeline(imputer, StandardScaler())
     one_hot = OneHotEncoder(
@@ -157,7 +165,7 @@ def _columns(schema, target, of_inputs):
     )
     parts = [
         ("numbers", scaled, numbers),
-        ("dates", circles, dates),
+        ("dates", Circles(), dates),
         ("categories", Surprisals() if of_inputs else one_hot, few),
         ("texts", "passthrough", schema.text_columns()),
         ("levels", make_pipeline(_of_many(target), StandardScaler()), many),
@@ -214,17 +222,18 @@ def _looked_up(column, categories, surprisals):
 
 class Circles(TransformerMixin, BaseEstimator):
     """Where days since 1970 lie in the week, the year and, if they have times, in the day: on
-    circles, so that the last day of a week is next to the first."""
+    circles, so that the last day of a week is next to the first. Missing dates are at the centre."""
 
     def fit(self, X, y=None):
         self.n_features_in_ = X.shape[1]
-        self.periods_ = [list(_PERIODS)[: 3 if timed else 2] for timed in (X % 1 != 0).any(axis=0)]
+        self.periods_ = [list(_PERIODS)[: 3 if timed else 2] for timed in (X % 1 > 0).any(axis=0)]
         return self
 
     def transform(self, X):
         columns = zip(X.T, self.periods_, strict=True)
         angles = [2 * np.pi * days / _PERIODS[p] for days, periods in columns for p in periods]
-        return np.column_stack([f(angle) for angle in angles for f in (np.cos, np.sin)])
+        places = np.column_stack([f(angle) for angle in angles for f in (np.cos, np.sin)])
+        return np.nan_to_num(places, copy=False)
 
     def get_feature_names_out(self, names):
         columns = zip(names, self.periods_, strict=True)

@@ -35,7 +35,8 @@ def needs_schema(X, categorical_features, takes_nan, keeps_frames):
     if not isinstance(categorical_features, str):
         return True
     if hasattr(X, "columns"):
-        return keeps_frames or _holds_more(X, takes_nan)
+        is_arrow = hasattr(X, "column_names")  # which only the schema reads
+        return keeps_frames or is_arrow or _holds_more(X, takes_nan)
     table = X if hasattr(X, "dtype") else np.asarray(X)
     if table.dtype.kind in "biufc":
         return not takes_nan and bool(np.isnan(np.min(table, initial=0)))

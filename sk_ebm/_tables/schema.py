@@ -15,6 +15,7 @@ from sk_ebm._tables.kinds import (
     objects_of,
     parts_of,
 )
+from sk_ebm._tables.reading import column_names, with_nan
 from sk_ebm._tables.texts import TextVectors, is_text
 from sk_ebm._utils.sklearn_private import take_columns, take_rows
 
@@ -123,8 +124,8 @@ class Schema:
     def in_order(self, X):
         """X with its columns in the order of `fit`; a frame may have them in another, unless all of
         them are numbers, which scikit-learn wants as they were."""
-        names = list(X.columns) if hasattr(X, "columns") else None
-        if self.is_numeric or not self.named or names is None or names == self.names:
+        names = column_names(X)
+        if self.is_numeric or not self.named or not names or names == self.names:
             return X
         if set(names) != set(self.names):
             return X  # for validation to refuse
@@ -189,7 +190,7 @@ class Table:
     @cached_property
     def values(self):
         """Columns (n, d) as numbers, see `Schema.values_of`."""
-        values = self.schema.values_of(self.given)
+        values = self.schema.values_of(self._source_rows)
         infinite = np.isinf(values).any(axis=0)
         if infinite.any():
             names = [self.schema.names[i] for i in np.flatnonzero(infinite)]
@@ -218,6 +219,10 @@ class Table:
     @cached_property
     def given(self):
         """The rows as the user gave them."""
+        return with_nan(self._source_rows)
+
+    @property
+    def _source_rows(self):
         return self.source if self.rows is None else take_rows(self.source, self.rows)
 
     @property

@@ -4,6 +4,7 @@ from copy import copy
 from dataclasses import replace
 
 import numpy as np
+from sklearn.utils import get_tags
 
 from sk_ebm._tables.numbers import AsGiven, TableNumbers, Target
 from sk_ebm.energies._base import Energy
@@ -58,8 +59,9 @@ class EncodedEnergy(Energy):
         return self.energy.can_leave_out(inputs, n_rows)
 
     def fit(self, inputs, training):
-        of_inputs = "inputs" in self.energy.answers
-        self.encoder_ = AsGiven() if self.energy.raw else TableNumbers(of_inputs)
+        takes_nan = get_tags(self.energy).input_tags.allow_nan
+        numbers = TableNumbers("inputs" in self.energy.answers, takes_nan)
+        self.encoder_ = AsGiven() if self.energy.raw else numbers
         columns = self.encoder_.fit_transform(inputs, *_learned_from(self.energy, training))
         result = self.energy.fit(columns, self._inside(training))
         self.energy_ = result.energy
