@@ -222,7 +222,7 @@ def _looked_up(column, categories, surprisals):
 
 class Circles(TransformerMixin, BaseEstimator):
     """Where days since 1970 lie in the week, the year and, if they have times, in the day: on
-    circles, so that the last day of a week is next to the first. Missing dates are at the centre."""
+    circles, so that the last day of a week is next to the first. Missing dates are the centre."""
 
     def fit(self, X, y=None):
         self.n_features_in_ = X.shape[1]
