@@ -217,8 +217,9 @@ class EnergyDensityEstimator(ConditionalTables, ExplainsDensities, DensityMixin,
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            With missing values (NaN) where the regressors of ``location`` or the ``base`` that are
-            given take them; energies then read the mean of a column.
+            Or a frame of any columns, with missing values, which all read encoded. An array of
+            numbers with missing values (NaN) is given as it is to regressors of ``location`` or a
+            ``base`` of the user's; energies then read the mean of a column.
         y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
             Needed with ``conditional=True``, and not constant.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -335,7 +336,7 @@ class EnergyDensityEstimator(ConditionalTables, ExplainsDensities, DensityMixin,
     def __sklearn_tags__(self):
         tags = BaseEstimator.__sklearn_tags__(self)  # of numbers alone, whatever the energy reads
         given = self._given_estimators
-        tags.input_tags.allow_nan = bool(given) and all(
+        tags.input_tags.allow_nan = self.conditional and all(
             get_tags(estimator).input_tags.allow_nan for estimator in given
         )
         tags.target_tags.required = tags.target_tags.multi_output = self.conditional
