@@ -301,8 +301,8 @@ class EnergyClassifier(Explains, ClassInference, ClassifierMixin, EnergyEstimato
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
             float32 stays float32, sparse stays sparse. Or a frame of any columns, which each term
-            reads in its own form (see the page on tables). Label sequences: a list with an array, a CSR matrix or a
-            list of dictionaries for each sequence, with a row for each position.
+            reads in its own form (see the page on tables). Label sequences: a list with an array,
+            a CSR matrix or a list of dictionaries for each sequence, with a row for each position.
         y : array-like of shape (n_samples,), or array-like or sparse matrix of shape \
                 (n_samples, n_labels)
             At least two classes. Label sets: two columns or more of 0 and 1. Label sequences: a
