@@ -37,8 +37,12 @@ LAYERS = [
     ["", "__main__"],
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
-# A sum is made of energies, so that the base class of energies imports it when one is made.
-LAZY = {("energies/_base.py", "sk_ebm.energies._sum")}
+# Sums and energies on tables are made of energies, so that the base class of energies imports them
+# when one is made.
+LAZY = {
+    ("energies/_base.py", "sk_ebm.energies._sum"),
+    ("energies/_base.py", "sk_ebm.energies._encoded"),
+}
 
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 400, 40
 

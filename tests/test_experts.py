@@ -318,18 +318,16 @@ def test_classes_that_only_one_fold_has_are_held_out_nevertheless(name, settings
     assert log_loss(y, classifier.predict_proba(X)) < 0.5
 
 
-@pytest.mark.parametrize("energy", [0, 1], ids=["single", "sum"])
+@pytest.mark.parametrize("energy", [0, 1, 2], ids=["single", "sum", "beside numbers"])
 def test_arrays_with_missing_values_are_taken_as_frames_are(energy, rng):
     X = rng.standard_normal((90, 3))
     y = (X[:, 0] > 0).astype(int)
     X[rng.uniform(size=X.shape) < 0.1] = np.nan
     pipeline = make_pipeline(SimpleImputer(), LogisticRegression())
     both = [pipeline, HistGradientBoostingClassifier(max_iter=5)]
-    classifier = EnergyClassifier([pipeline, both][energy], random_state=0)
+    classifier = EnergyClassifier([pipeline, both, [*both, "linear"]][energy], random_state=0)
     expected = classifier.fit(pd.DataFrame(X), y).predict_proba(pd.DataFrame(X))
     assert_allclose(classifier.fit(X, y).predict_proba(X), expected)
-    with pytest.raises(ValueError, match="NaN"):
-        EnergyClassifier([pipeline, "linear"]).fit(X, y)
 
 
 class Given(ClassifierMixin, BaseEstimator):

@@ -67,8 +67,8 @@ def test_trees_and_experts_share_a_frame(rng):
     )
     classifier = EnergyClassifier(["trees", encoded], random_state=0).fit(X, y)
     assert classifier.score(X, y) == 1
-    with pytest.raises(ValueError, match=r"missing values \(NaN\) in the column .x.: fill"):
-        EnergyClassifier(["trees", "linear"]).fit(X, y)
+    classifier = EnergyClassifier(["trees", "linear", encoded], random_state=0).fit(X, y)
+    assert classifier.score(X, y) == 1
 
 
 def test_terms_that_see_independent_columns_multiply(rng):
@@ -224,11 +224,11 @@ def test_tags_are_those_of_the_energy():
         found = get_tags(EnergyClassifier(energy)).input_tags
         return found.sparse, found.allow_nan
 
-    assert tags("linear") == (True, False)
+    assert tags("linear") == (True, True)
     assert tags("trees") == (True, True)
     assert tags(HistGradientBoostingClassifier()) == (False, True)
     assert tags(["trees", HistGradientBoostingClassifier()]) == (False, True)
-    assert tags(["trees", "linear"]) == (True, False)
+    assert tags(["trees", "linear"]) == (True, True)
     assert tags("nonsense") == (False, False)
 
 

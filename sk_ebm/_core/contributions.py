@@ -62,7 +62,7 @@ def _of_two_outputs(part):
 def background_rows(X, weights):
     """Some of the rows of a table that have a weight, evenly spaced."""
     rows = np.flatnonzero(weights)
-    n_columns = getattr(X, "shape", (0, 1))[1]
+    n_columns = X.shape[1] if len(getattr(X, "shape", ())) == 2 else 1
     most = int(np.clip(_MOST_NUMBERS // max(n_columns, 1), 2 * _PAIRS, _MOST_BACKGROUND))
     return take_rows(X, rows[evenly_spaced(len(rows), most)])
 

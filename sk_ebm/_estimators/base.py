@@ -21,6 +21,8 @@ from sk_ebm._core.training import Penalty, Training
 from sk_ebm._solvers.registry import SOLVERS
 from sk_ebm._tables.reading import check_names, check_no_times, with_nan
 from sk_ebm._tables.refusals import check_target, saying_why
+from sk_ebm._tables.routing import check_categorical_features, needs_schema, reads_frames
+from sk_ebm._tables.schema import Schema, Table
 from sk_ebm._utils.estimators import KeepsFitted
 from sk_ebm._utils.validation import (
     check_choice,
@@ -44,26 +46,10 @@ from sk_ebm.losses._base import Loss
 from sk_ebm.losses._registry import LOSSES
 from sk_ebm.thresholds import THRESHOLDS
 
-# What to do about missing values and text in X, by kind of answers.
-_BY_TREES = {
-    "missing": "fill them, leave these rows out, or use energy='trees', which takes them, or an "
-    "expert that fills them, such as a pipeline with an imputer",
-    "text": "turn it into numbers, or use energy='trees', which takes it as categories, or an "
-    "expert that encodes it, such as a pipeline with an encoder",
-}
+# What to do about missing values and text in X where the fit has read no table (`needs_schema`).
 _REMEDIES = {
-    "classes": _BY_TREES,
-    "items": _BY_TREES,
-    "inputs": {
-        "missing": _BY_TREES["missing"].replace("trees", "forest"),
-        "text": "turn it into numbers, or use an expert that encodes it, such as a pipeline with "
-        "an encoder",
-    },
-    "values": {
-        "missing": "fill them, leave these rows out, or give a location= or base= that takes them, "
-        "such as a pipeline with an imputer",
-        "text": "turn it into numbers",
-    },
+    "missing": "the fit had none, so fill them, or fit again with rows that have some",
+    "text": "the fit had numbers, so turn it into numbers, or fit again with text",
 }
 _ENOUGH_FOR_BETA = 1000  # samples: beta's standard error is then a few percent
 
@@ -197,6 +183,7 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
         self, energy, loss, inputs, answers, weights, folds, report, class_features=None
     ):
         """Fit one energy, and learn its beta and what else there is on held-out samples."""
+        energy = on_inputs(energy, inputs)
         calibrates = self._calibrates()
         training = self._training(
             loss,
@@ -284,13 +271,20 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
 
     def _validated(self, energy, X, y="no_validation", reset=True):
         """X as the energy takes it, and y: the tags of the energy say what may come."""
-        if energy.raw and not _is_numeric(X):
-            return self._validated_table(X, y, reset, energy.reads_dates)
         tags = get_tags(energy).input_tags
+        takes_nan = energy.raw or tags.allow_nan  # what is raw judges itself
+        as_given = reads_frames(energy) and not _is_numeric(X)
+        if reset:
+            some_raw = any(term.raw for term in energy.all_terms())
+            self._schema = None if as_given else self._learn_schema(X, takes_nan, some_raw)
+        if as_given:
+            return self._validated_table(X, y, reset, energy.reads_dates)
+        if self._schema is not None:
+            return self._read_table(X, y, reset)
         return self._validated_numbers(
             X,
             y=y,
-            takes_nan=energy.raw or tags.allow_nan,  # what is raw judges itself
+            takes_nan=takes_nan,
             reset=reset,
             accept_sparse="csr" if energy.raw or tags.sparse else False,
             dtype=[np.float64, np.float32],
@@ -302,7 +296,8 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
         check_names(X)
         if not reads_dates:
             check_no_times(X)
-        X, has_y = with_nan(X), not isinstance(y, str)
+        has_y = not isinstance(y, str)
+        X = with_nan(X) if self._schema is None else X  # else where rows are given as they are
         if has_y:
             check_target(y, numeric=self._answer_kind == "items")
             y = validate_data(self, y=y)
@@ -313,6 +308,23 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
         check_consistent_length(X, y if has_y else None)
         return (X, y) if has_y else X
 
+    def _learn_schema(self, X, takes_nan, keeps_frames):
+        """The schema of a table that is not read as plain numbers, or None; see `needs_schema`."""
+        columns = self.categorical_features
+        check_categorical_features(columns)
+        check_names(X)
+        if not needs_schema(X, columns, takes_nan, keeps_frames):
+            return None
+        return Schema.of(with_nan(X), columns)
+
+    def _read_table(self, X, y="no_validation", reset=True):
+        """A `Table` by the schema, and y."""
+        X = X if reset else self._schema.in_order(X)
+        validated = self._validated_table(X, y, reset, reads_dates=True)
+        X, *y = validated if isinstance(validated, tuple) else (validated,)
+        table = Table(X, None, self._schema)
+        return (table, *y) if y else table
+
     def _validated_numbers(self, X, *, y="no_validation", takes_nan=False, **how):
         """X as numbers, and y."""
         check_names(X)
@@ -320,7 +332,7 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
         X = with_nan(X)
         if not isinstance(y, str):
             check_target(y, numeric=self._answer_kind in ("items", "values"))
-        remedies = dict(_REMEDIES[self._answer_kind])
+        remedies = dict(_REMEDIES)
         if takes_nan:
             del remedies["missing"]
         with saying_why(X, remedies):
@@ -330,12 +342,16 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         with suppress(ValueError):  # a bad energy is for fit to refuse
-            tags.input_tags = get_tags(self._resolved_energy()).input_tags
+            energy = self._resolved_energy()
+            tags.input_tags = get_tags(energy).input_tags
+            if not reads_frames(energy):  # what only experts read they judge
+                tags.input_tags.allow_nan = True
         return tags
 
     def _linear(self, name):
         """An attribute of the fitted linear energy."""
         energy = vars(self).get("energy_")
+        energy = vars(energy).get("energy_", energy)  # within one that reads a table
         if type(energy) is not LinearEnergy:
             raise AttributeError(f"{name} exists once a linear energy is fitted.")
         return getattr(energy, name)
@@ -346,6 +362,11 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
             return None
         rng = check_random_state(self.random_state)
         return user_folds(self.cv, X, y, groups, rng, classifier=is_classifier(self))
+
+
+def on_inputs(energy, inputs):
+    """The energy as it reads the inputs."""
+    return energy.on_tables() if isinstance(inputs, Table) else energy
 
 
 def _is_numeric(X):

@@ -164,6 +164,9 @@ class EnergyClassifier(TakesAuto, Explains, ClassInference, ClassifierMixin, Ene
     max_seconds : float, default=None
         Of energy="auto": energies that would probably end later are left out, but for the
         cheapest; > 0. None: the fit depends on the data and ``random_state`` alone.
+    categorical_features : "auto", "from_dtype" or list, default="auto"
+        Columns of categories, by name or index or as a mask. "auto", or "from_dtype": those that
+        hold text or categories.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -283,6 +286,7 @@ class EnergyClassifier(TakesAuto, Explains, ClassInference, ClassifierMixin, Ene
         constraints=None,
         effort="medium",
         max_seconds=None,
+        categorical_features="auto",
         n_jobs=None,
         random_state=None,
     ):
@@ -307,6 +311,7 @@ class EnergyClassifier(TakesAuto, Explains, ClassInference, ClassifierMixin, Ene
         self.constraints = constraints
         self.effort = effort
         self.max_seconds = max_seconds
+        self.categorical_features = categorical_features
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -317,9 +322,9 @@ class EnergyClassifier(TakesAuto, Explains, ClassInference, ClassifierMixin, Ene
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
-            float32 stays float32, sparse stays sparse. Trees, experts and sums of them also take
-            frames and text as they are. Label sequences: a list with an array, a CSR matrix or a
-            list of dictionaries for each sequence, with a row for each position.
+            float32 stays float32, sparse stays sparse. Or a frame of any columns, which each term
+            reads in its own form (see the page on tables). Label sequences: a list with an array,
+            a CSR matrix or a list of dictionaries for each sequence, with a row for each position.
         y : array-like of shape (n_samples,), or array-like or sparse matrix of shape \
                 (n_samples, n_labels)
             At least two classes. Label sets: two columns or more of 0 and 1. Label sequences: a

@@ -32,6 +32,7 @@ from sk_ebm._density.joint import (
 from sk_ebm._density.rounding import Rounding
 from sk_ebm._density.splines import NormalSplines
 from sk_ebm._estimators.base import EnergyEstimator
+from sk_ebm._estimators.conditional_tables import ConditionalTables
 from sk_ebm._estimators.explaining import ExplainsDensities
 from sk_ebm._utils.sklearn_private import check_sample_weight
 from sk_ebm._utils.validation import check_array, check_choice, check_flag, check_number
@@ -43,7 +44,7 @@ _MAX_ROWS_CORRECTION = 10_000  # of kernels, whose time grows with n sqrt(n)
 _MAX_SEED = np.iinfo(np.int32).max  # numpy takes up to 2**32 - 1, other libraries only this
 
 
-class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
+class EnergyDensityEstimator(ConditionalTables, ExplainsDensities, DensityMixin, EnergyEstimator):
     """Predictive densities p(y given x), or the joint density p(x) of a table, from energies.
 
     A base density q with a known cdf F is corrected by an energy of the normal score z =
@@ -112,6 +113,9 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
         What `predict` returns.
     beta : float or "auto", default="auto"
         Inverse temperature of the correction, > 0; "auto" learns it on held-out rows.
+    categorical_features : "auto", "from_dtype" or list, default="auto"
+        Columns of categories, by name or index or as a mask. "auto", or "from_dtype": those that
+        hold text or categories.
     alpha, l1_ratio, solver, max_iter, tol, n_jobs
         As in `EnergyClassifier`, for the energy function.
     cv : int, splitter or iterable, default=None
@@ -189,6 +193,7 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
         solver="auto",
         max_iter=1000,
         tol=1e-6,
+        categorical_features="auto",
         n_jobs=None,
         random_state=None,
     ):
@@ -204,11 +209,10 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
         self.point = point
         self.beta = beta
         self.alpha, self.l1_ratio = alpha, l1_ratio
-        self.cv = cv
-        self.solver = solver
+        self.cv, self.solver = cv, solver
         self.max_iter, self.tol = max_iter, tol
-        self.n_jobs = n_jobs
-        self.random_state = random_state
+        self.categorical_features = categorical_features
+        self.n_jobs, self.random_state = n_jobs, random_state
 
     @with_callbacks
     def fit(self, X, y=None, sample_weight=None, groups=None):
@@ -217,8 +221,9 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            With missing values (NaN) where the regressors of ``location`` or the ``base`` that are
-            given take them; energies then read the mean of a column.
+            Or a frame of any columns, with missing values, which all read encoded. An array of
+            numbers with missing values (NaN) is given as it is to regressors of ``location`` or a
+            ``base`` of the user's; energies then read the mean of a column.
         y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
             Needed with ``conditional=True``, and not constant.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -239,8 +244,7 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
             components = self._checked_components()
             names = list(getattr(y if self.conditional else X, "columns", ()))
             given = X, y
-            X, targets = self._validated_data(X, y)
-            weights = check_sample_weight(sample_weight, X)
+            X, targets, weights = self._read(X, y, sample_weight)
             checks.check_data(X, targets, weights, self.conditional, self.point)
             rng = check_random_state(self.random_state)
             used = weights > 0
@@ -275,10 +279,12 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
     def _validated_data(self, X, y):
         """X and what the densities are of, (n, n_targets)."""
         least = 2 if self.conditional else checks.MIN_ROWS_JOINT
-        how = {"dtype": np.float64, "ensure_min_samples": least}
+        how, self._schema = {"dtype": np.float64, "ensure_min_samples": least}, None
         if not self.conditional:
             return (self._validated_numbers(X, **how),) * 2
         how |= {"y_numeric": True, "multi_output": True, "takes_nan": bool(self._given_estimators)}
+        if self._reads_table(X):
+            return self._read_new_table(X, y)
         X, y = self._validated_numbers(X, y=y, **how)
         return X, np.asarray(y, dtype=np.float64).reshape(len(y), -1)
 
@@ -335,7 +341,7 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
     def __sklearn_tags__(self):
         tags = BaseEstimator.__sklearn_tags__(self)  # of numbers alone, whatever the energy reads
         given = self._given_estimators
-        tags.input_tags.allow_nan = bool(given) and all(
+        tags.input_tags.allow_nan = self.conditional and all(
             get_tags(estimator).input_tags.allow_nan for estimator in given
         )
         tags.target_tags.required = tags.target_tags.multi_output = self.conditional
@@ -353,6 +359,8 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
 
     def _validated_X(self, X):
         check_is_fitted(self)
+        if self._schema is not None:
+            return self._numbers.transform(self._read_table(X, reset=False))
         takes_nan = bool(self._given_estimators)
         return self._validated_numbers(X, dtype=np.float64, reset=False, takes_nan=takes_nan)
 

@@ -15,7 +15,7 @@ from sk_ebm._core.answers import PassthroughAnswers
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.folds import DEFAULT_FOLDS, Folds
 from sk_ebm._core.temperature import learn_beta
-from sk_ebm._estimators.base import EnergyEstimator
+from sk_ebm._estimators.base import EnergyEstimator, on_inputs
 from sk_ebm._estimators.default_detector import default_energy
 from sk_ebm._estimators.explaining import ExplainsDetection
 from sk_ebm._estimators.pairs import (
@@ -98,6 +98,9 @@ class EnergyDetector(ExplainsDetection, OutlierMixin, EnergyEstimator):
     cv : int, splitter or iterable, default=None
         Folds of calibration and of energies in nats; None means single rows, where an energy can
         leave them out without a refit, and else five shuffled folds.
+    categorical_features : "auto", "from_dtype" or list, default="auto"
+        Columns of categories, by name or index or as a mask. "auto", or "from_dtype": those that
+        hold text or categories.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -159,6 +162,7 @@ class EnergyDetector(ExplainsDetection, OutlierMixin, EnergyEstimator):
         solver="auto",
         max_iter=1000,
         tol=1e-7,
+        categorical_features="auto",
         n_jobs=None,
         random_state=None,
     ):
@@ -169,14 +173,12 @@ class EnergyDetector(ExplainsDetection, OutlierMixin, EnergyEstimator):
         self.novelty = novelty
         self.calibration = calibration
         self.beta = beta
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
+        self.alpha, self.l1_ratio = alpha, l1_ratio
         self.cv = cv
         self.solver = solver
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_jobs = n_jobs
-        self.random_state = random_state
+        self.max_iter, self.tol = max_iter, tol
+        self.categorical_features = categorical_features
+        self.n_jobs, self.random_state = n_jobs, random_state
 
     @with_callbacks
     def fit(self, X, y=None, sample_weight=None, groups=None):
@@ -411,6 +413,7 @@ class EnergyDetector(ExplainsDetection, OutlierMixin, EnergyEstimator):
 
         Sums see to that for each of their terms.
         """
+        energy = on_inputs(energy, inputs)
         alone = energy in energy.all_terms()
         if self.calibration != "cv" or not alone or not needs_median(energy, inputs, training):
             return energy.fit(inputs, training)

@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 from sk_ebm._core.contributions import Contributions, background_rows, sampled_shapley
 from sk_ebm._density.checks import check_kind
 from sk_ebm._density.joint import column_energies
+from sk_ebm._tables.schema import Table
 from sk_ebm._utils.sklearn_private import feature_names
 from sk_ebm.energies._fold_median import of_compatible
 from sk_ebm.explanations import Explanation
@@ -16,7 +17,8 @@ class KeepsBackground:
     """Mixin of estimators that keep some training rows, beside which others are explained."""
 
     def _keep_background(self, inputs, weights):
-        self._background = background_rows(inputs, weights)
+        rows = background_rows(inputs, weights)
+        self._background = rows.without_source() if isinstance(rows, Table) else rows
 
 
 class Explains(KeepsBackground):
@@ -139,6 +141,11 @@ class ExplainsDensities(KeepsBackground):
         ValueError
             If X or y are out of range, or y is missing.
         """
+        if vars(self).get("_schema") is not None:
+            raise ValueError(
+                "The density was fitted on a table, whose columns it encodes: to explain it, fit "
+                "it on numbers, such as those of an encoder before it in a pipeline."
+            )
         X = self._validated_X(X)
         found = self._conditional_contributions(X, y) if self.conditional else self._of_columns(X)
         return Explanation(found.values, found.base, feature_names(self, X.shape[1]), found.errors)

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._core.folds import user_folds
 from sk_ebm._core.label_sets import LabelSets
+from sk_ebm._estimators.base import on_inputs
 from sk_ebm._estimators.structures import Structure
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.finite import finite_outputs
@@ -86,6 +87,7 @@ def fit_label_sets(classifier, energy, loss, given, sample_weight, groups):
     X, y = given
     indicator = indicator_of(y)
     X = classifier._validated(energy, X)
+    energy = on_inputs(energy, X)
     check_consistent_length(X, indicator)
     weights = check_sample_weight(sample_weight, X)
     check_weighs(weights)

@@ -95,6 +95,9 @@ class EnergyRanker(TakesAuto, Explains, EnergyEstimator):
     max_seconds : float, default=None
         Of energy="auto": energies that would probably end later are left out, but for the
         cheapest; > 0. None: the fit depends on the data and ``random_state`` alone.
+    categorical_features : "auto", "from_dtype" or list, default="auto"
+        Columns of categories, by name or index or as a mask. "auto", or "from_dtype": those that
+        hold text or categories.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -164,6 +167,7 @@ class EnergyRanker(TakesAuto, Explains, EnergyEstimator):
         tol=1e-7,
         effort="medium",
         max_seconds=None,
+        categorical_features="auto",
         n_jobs=None,
         random_state=None,
     ):
@@ -183,6 +187,7 @@ class EnergyRanker(TakesAuto, Explains, EnergyEstimator):
         self.tol = tol
         self.effort = effort
         self.max_seconds = max_seconds
+        self.categorical_features = categorical_features
         self.n_jobs = n_jobs
         self.random_state = random_state
 

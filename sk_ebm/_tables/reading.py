@@ -84,9 +84,14 @@ def check_no_times(X, name="X"):
         )
 
 
+def column_names(X):
+    """Names of the columns of a frame, or of a pyarrow table; none of what has no names."""
+    return list(getattr(X, "column_names", getattr(X, "columns", ())))
+
+
 def check_names(X):
     """Raise a ValueError where several columns of a frame have one name."""
-    names = list(getattr(X, "columns", ()))
+    names = column_names(X)
     if len(set(names)) < len(names):
         repeated = sorted({name for name in names if names.count(name) > 1}, key=str)
         raise ValueError(f"X has several columns of one name, {repeated}: rename them.")

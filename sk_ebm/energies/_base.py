@@ -41,6 +41,8 @@ class Energy(BaseEstimator):
         Whether it can be fitted to what other energies left.
     raw : bool
         Whether it also reads frames and arrays of objects itself, as the user gave them.
+    reads_tables : bool
+        Whether a `Table` comes as it is, with native categories; else encoded (`on_tables`).
     reads_dates : bool
         Whether these may hold dates and durations.
     takes_class_features : bool
@@ -61,6 +63,7 @@ class Energy(BaseEstimator):
     solvers: tuple[str, ...] = ()
     takes_offset = True
     raw = False
+    reads_tables = False
     reads_dates = False
     takes_class_features = False
     samples_classes = False
@@ -86,6 +89,12 @@ class Energy(BaseEstimator):
     def as_detector(self, labelled):
         """The energy as a detector uses it: of inputs alone, where it can be that."""
         return self
+
+    def on_tables(self):
+        """The energy as it reads a `Table`, of which each term of a sum reads its own form."""
+        from sk_ebm.energies._encoded import EncodedEnergy  # itself an energy, so it comes later
+
+        return EncodedEnergy(self)
 
     def can_leave_out(self, inputs, n_rows):
         """Whether its fit to so many rows, counted by weight, gives their held-out energies, as if

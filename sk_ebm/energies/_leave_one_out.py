@@ -1,11 +1,24 @@
 """Approximate leave-one-out for linear energies (Rad and Maleki, 2020)."""
 
 import numpy as np
+from scipy import sparse
 
 _LARGEST_COST = 5e8  # multiplications per penalty: above, fits on folds take less time
 _LARGEST_COUPLED_COST = 1e8  # up to which second derivatives between two outputs count,
 _ROWS_PER_PARAMETER = 10  # unless there are more rows than this for each parameter
 _LEAST_REST = 1e-3  # of 1 - leverage: a row that determines its own output has no finite one
+
+
+_MOST_ENTRIES = 1e7  # of a sparse table that is made dense: 80 MB
+
+
+def as_dense(inputs, n_outputs, rotate):
+    """The inputs, dense where leave-one-out then pays, so that sparse ones get the same penalty."""
+    n, d = inputs.shape
+    n_columns = min(n, d) if rotate else d
+    pays = 2 * n * n_columns**2 * n_outputs <= _LARGEST_COST
+    dense = sparse.issparse(inputs) and pays and n * d <= _MOST_ENTRIES
+    return inputs.toarray() if dense else inputs
 
 
 def leave_one_out_pays(design, training):

@@ -14,7 +14,7 @@ from sk_ebm.energies._base import Energy
 from sk_ebm.energies._chain_training import fit_design
 from sk_ebm.energies._class_training import fit_class_vectors
 from sk_ebm.energies._design import make_design
-from sk_ebm.energies._leave_one_out import leave_one_out, leave_one_out_pays
+from sk_ebm.energies._leave_one_out import as_dense, leave_one_out, leave_one_out_pays
 from sk_ebm.energies._penalty_path import choose_alpha
 from sk_ebm.energies._starts import least_scale
 from sk_ebm.losses import EnergyLoss
@@ -103,11 +103,11 @@ class LinearEnergy(Energy):
         return fit_class_vectors(inputs, training, fitted)
 
     def _design(self, inputs, training):
-        objective = training.objective
+        objective, rotate = training.objective, training.penalty.l1_ratio == 0
         return make_design(
-            inputs,
+            as_dense(inputs, objective.answers.n_outputs, rotate),
             objective.row_weights,
-            rotate=training.penalty.l1_ratio == 0,
+            rotate=rotate,
             idle=objective.answers.idle_outputs(objective.loss.shift_invariant),
         )
 

@@ -150,6 +150,10 @@ class SumEnergy(NamedParts, WeightedSum):
         terms = [(name, _in_nats(energy)) for name, energy in terms]
         return SumEnergy(terms, self.combine) if labelled else SurvivalSum(terms)
 
+    def on_tables(self):
+        terms = [(name, energy.on_tables()) for name, energy in self.named_terms()]
+        return clone(self).set_params(terms=terms)
+
     @property
     def _energies(self):
         return [energy for _, energy in self.named_terms()]

@@ -99,6 +99,7 @@ class TreesEnergy(Energy):
     """
 
     raw = True
+    reads_tables = True
     fits_on_folds = True
 
     def __init__(
@@ -158,6 +159,9 @@ class TreesEnergy(Energy):
             raise ValueError(
                 f"categorical_features must be 'from_dtype' or a list of columns, got {columns!r}."
             )
+
+    def on_tables(self):
+        return self
 
     def fit(self, inputs, training):
         training = training.with_default_alpha(0.0)
@@ -350,8 +354,8 @@ class TreesEnergy(Energy):
                 pred_contrib=True,
                 num_threads=lightgbm_threads(self.n_jobs, *columns.shape),
             ).reshape(shape)
-        values = np.empty((shape[0], shape[2] - 1, shape[1]))
-        values[:, self._encoder.order] = np.moveaxis(found[:, :, :-1], 1, 2)
+        values = np.zeros((shape[0], self._encoder.n_columns, shape[1]))
+        np.add.at(values, (slice(None), self._encoder.order), np.moveaxis(found[:, :, :-1], 1, 2))
         return Contributions(values, self.intercept_ + found[0, :, -1])
 
     def __sklearn_tags__(self):

@@ -27,11 +27,13 @@ class Expert(Energy):
 
     @property
     def reads_dates(self):
-        """Whether some step transforms the inputs, and so can turn dates into numbers."""
+        """Whether it is one of ours, or some step transforms the inputs, as dates into numbers."""
         estimator = self.estimator
         if isinstance(estimator, FrozenEstimator):
             estimator = estimator.estimator
-        return any(hasattr(part, "transform") for part in estimator.get_params().values())
+        return hasattr(estimator, "energies") or any(
+            hasattr(part, "transform") for part in estimator.get_params().values()
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -49,6 +49,9 @@ class SurvivalEnergy(Energy):
     def reads_dates(self):
         return self.energy.reads_dates
 
+    def on_tables(self):
+        return SurvivalEnergy(self.energy.on_tables(), self.without_outliers)
+
     def check(self):
         self.energy.check()
 
