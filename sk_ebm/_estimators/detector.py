@@ -20,7 +20,7 @@ from sk_ebm._core.classes import Labels
 from sk_ebm._core.folds import DEFAULT_FOLDS, Folds
 from sk_ebm._core.temperature import learn_beta
 from sk_ebm._estimators.base import EnergyEstimator
-from sk_ebm._estimators.default_detector import default_energy
+from sk_ebm._estimators.default_detector import default_energy, leave_out_outliers
 from sk_ebm._estimators.few_labels import FewLabels
 from sk_ebm._estimators.pairs import (
     answers_of,
@@ -349,7 +349,7 @@ class EnergyDetector(FewLabels, OutlierMixin, EnergyEstimator):
         energy = default_energy(self.labels, self.novelty) if is_auto else as_energy(self.energy)
         energy = clone(energy).as_detector(labelled)
         if not labelled:
-            _leave_out_outliers(energy, self._resolved_threshold())
+            leave_out_outliers(energy, self._resolved_threshold())
         terms = [term for term in energy.all_terms() if "inputs" not in term.answers]
         if terms and not labelled:
             raise ValueError(
@@ -686,10 +686,3 @@ class EnergyDetector(FewLabels, OutlierMixin, EnergyEstimator):
                 "calibration='cv' or 'split', or call calibrate(X)."
             )
         return self._references[column]
-
-
-def _leave_out_outliers(energy, threshold):
-    """Make energies in nats those of the rows that are no outliers, where the threshold asks so."""
-    if threshold.estimates_share:
-        switches = [name for name in energy.get_params() if name.endswith("without_outliers")]
-        energy.set_params(**dict.fromkeys(switches, True))
