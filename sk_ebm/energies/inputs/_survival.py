@@ -30,6 +30,8 @@ class SurvivalEnergy(Energy):
     ----------
     energy_ : Energy
         The fitted energy.
+    level : float
+        The nats of an energy of zero.
     """
 
     answers = frozenset({"inputs"})
@@ -71,7 +73,7 @@ class SurvivalEnergy(Energy):
         weights = _compatible_weights(objective)
         self._learn_survival(-outputs[weights > 0, 0], weights[weights > 0])
         share = weights.sum() / objective.weights.sum()
-        self._level = -np.log1p(-share) if share < 1 else 0.0
+        self.level = -np.log1p(-share) if share < 1 else 0.0
 
     def _learn_survival(self, energies, weights):
         """The survival function of energies (n,): at its steps, and beyond the last of them."""
@@ -101,7 +103,7 @@ class SurvivalEnergy(Energy):
 
     def _surprisal(self, outputs):
         """Outputs (m, 1) in nats."""
-        return (self._level - self.nats(-outputs[:, 0]))[:, None]
+        return (self.level - self.nats(-outputs[:, 0]))[:, None]
 
     def __call__(self, inputs):
         return self._surprisal(self.energy_(inputs))
