@@ -213,6 +213,21 @@ def test_asking_finds_anomalies(data):
     assert found >= 12
 
 
+def test_rows_that_are_no_anomalies_lead_away_from_energies_that_are_blind(data):
+    """Only where these place them highest."""
+    X, anomalous = data[:2]
+    y = -labels_of(anomalous, 1)
+    model = detector().fit(X, y)
+    asked = model.query(X[~anomalous], 10)
+    shares = []
+    for rows in (asked, np.arange(10)):
+        known = X[~anomalous][rows]
+        weights = detector().fit(X, y).add_labels(known, np.ones(10)).energy_.weights_
+        shares.append(weights["trees"] + weights["kernel"])
+    assert shares[0] > 0.6
+    assert shares[1] < 0.3
+
+
 def test_bad_labels_are_refused_and_change_nothing(data):
     X, anomalous = data[:2]
     y = labels_of(anomalous, 5)

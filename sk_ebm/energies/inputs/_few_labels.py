@@ -93,7 +93,8 @@ class FewLabelsEnergy(Energy):
     The energies without labels have the strength of three labels: k labels give the learners a
     weight of k / (k + 3), where a single one, which cannot be held out, counts half. A logistic
     regression on held-out rows, shrunk towards these weights, then decides which of them pay. Where
-    d columns are many for n rows, k counts n / (n + d) times.
+    d columns are many for n rows, k counts n / (n + d) times. A row known to be compatible counts
+    as a label, too, if the energies without labels place it highest, and not if it is as others.
 
     Parameters
     ----------
@@ -277,16 +278,13 @@ def _bounded(nats, rows):
 
 def _pooled(nats, rows):
     """Weights (t,) of held-out energies (t, n): first that of those without labels."""
-    (n_rows, n_columns), n_known = rows.X.shape, np.count_nonzero(rows.codes != UNKNOWN)
-    n_labels = np.count_nonzero(rows.codes == ANOMALOUS)
-    counted = n_labels * n_rows / (n_rows + n_columns) * (1 if n_labels > 1 else _SINGLE_LABEL)
-    strength = _PRIOR_LABELS / (_PRIOR_LABELS + counted)
-    n_learners = len(nats) - 1
+    n_labels, n_learners = np.count_nonzero(rows.codes == ANOMALOUS), len(nats) - 1
+    strength = _PRIOR_LABELS / (_PRIOR_LABELS + _counted(nats[0], rows))
     prior = np.append(strength, np.full(n_learners, (1 - strength) / max(n_learners, 1)))
-    if n_known < 2 or not n_learners:
+    if n_labels < 2:
         return prior / prior.sum()
     sign = np.where(rows.codes == ANOMALOUS, 1.0, -1.0)
-    weights, shrinkage = row_weights(rows.codes, rows.weights), _SHRINKAGE / n_known
+    weights, shrinkage = row_weights(rows.codes, rows.weights), _SHRINKAGE / n_labels
 
     def value_and_gradient(params):
         margins = sign * (params[:-1] @ nats - params[-1])
@@ -299,3 +297,15 @@ def _pooled(nats, rows):
     bounds = [(0, None)] * len(prior) + [(None, None)]
     found = minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", bounds=bounds).x[:-1]
     return found / found.sum() if found.any() else prior
+
+
+def _counted(unlabelled, rows):
+    """How many labels speak for the learners.
+
+    Rows that are known to be compatible do where the energies without labels (n,) are high, as of
+    those that a query shows: mean nats of others are one.
+    """
+    (n_rows, n_columns), n_labels = rows.X.shape, np.count_nonzero(rows.codes == ANOMALOUS)
+    excess = np.sum(unlabelled[rows.codes == COMPATIBLE] - 1) / np.log(n_rows)
+    of_anomalies = n_labels if n_labels > 1 else _SINGLE_LABEL * n_labels
+    return (of_anomalies + max(excess, 0)) * n_rows / (n_rows + n_columns)
