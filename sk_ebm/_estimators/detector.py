@@ -7,11 +7,7 @@ from scipy.special import expit
 from sklearn.base import OutlierMixin, clone, is_classifier
 from sklearn.callback import with_callbacks
 from sklearn.model_selection import ShuffleSplit
-from sklearn.utils import (
-    ClassifierTags,
-    check_consistent_length,
-    check_random_state,
-)
+from sklearn.utils import ClassifierTags, check_consistent_length, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -21,6 +17,7 @@ from sk_ebm._core.folds import DEFAULT_FOLDS, Folds
 from sk_ebm._core.temperature import learn_beta
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.default_detector import default_energy, leave_out_outliers
+from sk_ebm._estimators.explaining import ExplainsDetection
 from sk_ebm._estimators.few_labels import FewLabels
 from sk_ebm._estimators.pairs import (
     answers_of,
@@ -48,7 +45,7 @@ def _detects_pairs(detector):
     return True
 
 
-class EnergyDetector(FewLabels, OutlierMixin, EnergyEstimator):
+class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator):
     """Outlier and novelty detector: incompatible is what has an energy above a learned threshold.
 
     An energy E(x) of inputs is fitted, low where x is like the training rows, and a threshold is
@@ -232,6 +229,7 @@ class EnergyDetector(FewLabels, OutlierMixin, EnergyEstimator):
                 result = self._fitted(energy, inputs, training)
                 self.energy_, self.n_iter_ = result.energy, result.n_iter
                 self._keep_held_out(X, weights, labels, held_out)
+                self._keep_background(inputs, weights[train])
                 held_out, energies = self._held_out(
                     result, training, inputs, train, (X, answers, held_out)
                 )
