@@ -21,9 +21,8 @@ from sk_ebm.energies.inputs._standardised import RobustScaler
 from sk_ebm.energies.inputs._subspace import _Subspace
 from sk_ebm.energies.inputs._survival import SurvivalEnergy
 
-_PRIOR_LABELS = 3.0  # few_labels.py: with 2 the worst set loses .014 by one label, with 3 .007
-_SINGLE_LABEL = 0.5  # it cannot be held out; few_labels.py: 1 loses .06 on mammography by one label
-_SHRINKAGE = 8.0  # few_labels.py: 2 loses .005 with five labels, 32 .01 with 50
+_PRIOR_LABELS = 3.0  # few_labels.py: 2 gains .01 by one label, and doubles the loss of the worst
+_SHRINKAGE = 8.0  # few_labels.py: 2 loses .005 with five labels, 32 .007 with 50
 _LEVEL_AT_START = 1.5  # nats between anomalies and others, where the descent starts
 _MOST_ROWS = 20_000  # as many as the isolation forest draws from
 _MOST_COLUMNS = 1_000  # more, and sparse ones, are projected on their principal components
@@ -91,9 +90,9 @@ class FewLabelsEnergy(Energy):
     that above compatible rows, up to constants that depend on the share of anomalies alone [3]_.
 
     The energies without labels have the strength of three labels: k labels give the learners a
-    weight of k / (k + 3), where a single one, which cannot be held out, counts half. A logistic
-    regression on held-out rows, shrunk towards these weights, then decides which of them pay. Where
-    d columns are many for n rows, k counts n / (n + d) times. A row known to be compatible counts
+    weight of k / (k + 3). A logistic regression on held-out rows, shrunk towards these weights,
+    then decides which of them pay, from two labels on. Where d columns are many for n rows, k
+    counts n / (n + d) times. A row known to be compatible counts
     as a label, too, if the energies without labels place it highest, and not if it is as others.
 
     Parameters
@@ -307,5 +306,4 @@ def _counted(unlabelled, rows):
     """
     (n_rows, n_columns), n_labels = rows.X.shape, np.count_nonzero(rows.codes == ANOMALOUS)
     excess = np.sum(unlabelled[rows.codes == COMPATIBLE] - 1) / np.log(n_rows)
-    of_anomalies = n_labels if n_labels > 1 else _SINGLE_LABEL * n_labels
-    return (of_anomalies + max(excess, 0)) * n_rows / (n_rows + n_columns)
+    return (n_labels + max(excess, 0)) * n_rows / (n_rows + n_columns)

@@ -15,10 +15,10 @@ from sklearn.tree import DecisionTreeClassifier
 
 from sk_ebm._core.partial_labels import ANOMALOUS, COMPATIBLE, UNKNOWN
 
-_N_TREES = 100  # few_labels.py: 60 lose .002 of the AUC with 50 labels, 200 gain .001
+_N_TREES = 100  # few_labels.py: 60 lose .002 of the AUC against 200 with 5 and 50 labels
 _UNKNOWN_PER_ANOMALY, _FEWEST_UNKNOWN = 5, 16  # few_labels.py: 20 lose .05 with 5 labels, 2 nothing
 _LANDMARKS = 300  # rows that the kernel is expanded in; a fit takes .05 s
-_BANDWIDTH = 2.0  # median distances; few_labels.py: 1 loses .008 with 5 labels, .002 with 50
+_BANDWIDTH = 2.0  # median distances; few_labels.py: 1 loses .004 with 5 labels, .002 with 50
 _PENALTIES = np.geomspace(1e-4, 0.3, 8)  # of the trace, the best by held-out squared errors
 _PENALTY_OF_ONE = 0.01  # with a single anomaly, which cannot be held out
 _LARGEST_LEVERAGE = 0.99
