@@ -334,9 +334,12 @@ def test_bad_parameters_leave_what_was_fitted(parameters, message, contaminated)
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        (np.full(400, 3), "must be 1"),
-        (np.full(400, -1), "must hold -1"),
-        (np.full(400, 1), "must hold -1"),
+        (np.full(400, 3), r"-1 \(anomaly\).*or 1 or True \(anomaly\).*got \[3\]"),
+        (np.repeat(["a", "b"], 200), "y must be either -1"),
+        (np.full(400, -1), "got anomalies only"),
+        (np.full(400, 1), "got anomalies only"),
+        (np.zeros(400), "got no anomaly.*use labels=None"),
+        (np.ones(399), "inconsistent"),
     ],
 )
 def test_bad_labels(y, message, contaminated):

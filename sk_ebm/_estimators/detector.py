@@ -16,8 +16,9 @@ from sk_ebm._core.classes import Labels
 from sk_ebm._core.folds import DEFAULT_FOLDS, Folds
 from sk_ebm._core.temperature import learn_beta
 from sk_ebm._estimators.base import EnergyEstimator, on_inputs
-from sk_ebm._estimators.default_detector import default_energy
+from sk_ebm._estimators.default_detector import default_energy, leave_out_outliers
 from sk_ebm._estimators.explaining import ExplainsDetection
+from sk_ebm._estimators.few_labels import FewLabels
 from sk_ebm._estimators.pairs import (
     answers_of,
     check_known,
@@ -44,7 +45,7 @@ def _detects_pairs(detector):
     return True
 
 
-class EnergyDetector(ExplainsDetection, OutlierMixin, EnergyEstimator):
+class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator):
     """Outlier and novelty detector: incompatible is what has an energy above a learned threshold.
 
     An energy E(x) of inputs is fitted, low where x is like the training rows, and a threshold is
@@ -60,9 +61,9 @@ class EnergyDetector(ExplainsDetection, OutlierMixin, EnergyEstimator):
         energy, estimated by cross-fitting (`SurvivalEnergy`, `SurvivalSum`). "auto" is "forest",
         "gaussian" and "mixture" for rows that may hold anomalies. With ``novelty=True`` it is
         "neighbors" (the distance to the two nearest rows after whitening), with weight 3, and
-        "mixture"; with ``labels="anomaly"`` all of these, "linear" and, where LightGBM is
-        installed, "trees", with weights learned from the labels. With ``labels="answer"`` the
-        energy must be a classifier or a conditional density.
+        "mixture"; with ``labels="anomaly"`` a `FewLabelsEnergy` of these, which adds learners of
+        the labels. With ``labels="answer"`` the energy must be a classifier or a conditional
+        density.
     loss : str or Loss, default="nll"
         How energies and weights of a sum are trained with ``labels="anomaly"``: Table 1 of [1]_.
     threshold : {"auto", "contamination", "false_alarm", "f_score", "cost", "mixture"}, Threshold \
@@ -76,8 +77,12 @@ class EnergyDetector(ExplainsDetection, OutlierMixin, EnergyEstimator):
         ``Contamination(0.01)``; ``Level(3.5)`` is a fixed level of energy. A bare number, which
         could be either, is refused.
     labels : {None, "anomaly", "answer"}, default=None
-        What y means. None ignores it. "anomaly": +1 compatible, -1 not, 0 unknown, which counts
-        as compatible in training. "answer": what the supervised estimator ``energy`` predicts.
+        What y means. None ignores it. "anomaly": where y holds a -1, -1 is an anomaly, 1 a row
+        known to be compatible and 0 an unknown one; else 1 or True is an anomaly and 0 or False is
+        unknown, as in PyOD. One anomaly is enough, and the unknown rows may hold others. Where no
+        row is known to be compatible, the unknown ones count as such in "f_score", "cost" and
+        guarantees: false alarms are then at most as many as asked for, or fewer. "answer": what the
+        supervised estimator ``energy`` predicts.
     novelty : bool, default=False
         Whether the training rows are known to be compatible; chooses what "auto" is.
     calibration : {"cv", "split"} or None, default="cv"
@@ -214,7 +219,7 @@ class EnergyDetector(ExplainsDetection, OutlierMixin, EnergyEstimator):
             for term in energy.all_terms():
                 term.check_weights(weights[weights > 0])
             rng = check_random_state(self.random_state)
-            train, held_out = self._partition(labels, weights, groups, rng)
+            train, held_out = self._partition(threshold, labels, weights, groups, rng)
             tested = held_out if self.calibration == "split" else train
             threshold.check_rows(weights[tested] @ labels.compatible[tested])
             inputs, targets = take_rows(X, train), answers.take(train)
@@ -226,6 +231,7 @@ class EnergyDetector(ExplainsDetection, OutlierMixin, EnergyEstimator):
                 ).replace(leave_one_out=groups is None is self.cv)
                 result = self._fitted(energy, inputs, training)
                 self.energy_, self.n_iter_ = result.energy, result.n_iter
+                self._keep_held_out(X, weights, labels, held_out)
                 self._keep_background(inputs, weights[train])
                 held_out, energies = self._held_out(
                     result, training, inputs, train, (X, answers, held_out)
@@ -290,6 +296,7 @@ class EnergyDetector(ExplainsDetection, OutlierMixin, EnergyEstimator):
         with self._keeping_fitted():
             self._set_thresholds(threshold, energies, weights, labels)
             self._set_reference(energies, weights, labels)
+            self._calibration_rows = X, weights, labels
             self.guarantee_ = guarantee_of(threshold, exact=True)
         return self
 
@@ -343,7 +350,7 @@ class EnergyDetector(ExplainsDetection, OutlierMixin, EnergyEstimator):
         energy = default_energy(self.labels, self.novelty) if is_auto else as_energy(self.energy)
         energy = clone(energy).as_detector(labelled)
         if not labelled:
-            _leave_out_outliers(energy, self._resolved_threshold())
+            leave_out_outliers(energy, self._resolved_threshold())
         terms = [term for term in energy.all_terms() if "inputs" not in term.answers]
         if terms and not labelled:
             raise ValueError(
@@ -373,11 +380,10 @@ class EnergyDetector(ExplainsDetection, OutlierMixin, EnergyEstimator):
         if count_rows(X) < 2:
             raise ValueError(f"X must have at least two rows, got {count_rows(X)} sample.")
         if self.labels == "anomaly":
-            labels = RowLabels.of(y)
-            answers = Labels.of(np.where(labels.anomalous, -1, 1))
+            answers, labels = self._read_labels(y)
         return X, answers, labels
 
-    def _partition(self, labels, weights, groups, rng):
+    def _partition(self, threshold, labels, weights, groups, rng):
         """Rows to fit the energy on, and rows held out for calibration="split".
 
         Rows of weight zero are left out, unless ``cv`` counts them.
@@ -386,7 +392,8 @@ class EnergyDetector(ExplainsDetection, OutlierMixin, EnergyEstimator):
         used = np.arange(len(weights)) if counted else np.flatnonzero(weights)
         labels, held_out = labels.take(used), used[:0]
         if self.calibration == "split":
-            rows, held_out = labels.split(None if groups is None else np.asarray(groups)[used], rng)
+            groups = None if groups is None else np.asarray(groups)[used]
+            rows, held_out = labels.split(groups, rng, threshold.needs_labels)
             labels, used, held_out = labels.take(rows), used[rows], used[held_out]
         labels.check_enough()
         return used, held_out
@@ -686,10 +693,3 @@ class EnergyDetector(ExplainsDetection, OutlierMixin, EnergyEstimator):
                 "calibration='cv' or 'split', or call calibrate(X)."
             )
         return self._references[column]
-
-
-def _leave_out_outliers(energy, threshold):
-    """Make energies in nats those of the rows that are no outliers, where the threshold asks so."""
-    if threshold.estimates_share:
-        switches = [name for name in energy.get_params() if name.endswith("without_outliers")]
-        energy.set_params(**dict.fromkeys(switches, True))

@@ -19,6 +19,7 @@ from sk_ebm.energies.experts._class_expert import ExpertEnergy
 from sk_ebm.energies.experts._input_expert import InputExpert
 from sk_ebm.energies.experts._item_expert import ItemExpertEnergy
 from sk_ebm.energies.inputs._base import InputEnergy
+from sk_ebm.energies.inputs._few_labels import FewLabelsEnergy
 from sk_ebm.energies.inputs._forest import ForestEnergy
 from sk_ebm.energies.inputs._gaussian import GaussianEnergy
 from sk_ebm.energies.inputs._marginal import MarginalEnergy
@@ -35,6 +36,7 @@ __all__ = [
     "EmbeddingEnergy",
     "Energy",
     "ExpertEnergy",
+    "FewLabelsEnergy",
     "FitResult",
     "ForestEnergy",
     "GaussianEnergy",

@@ -30,6 +30,8 @@ class SurvivalEnergy(Energy):
     ----------
     energy_ : Energy
         The fitted energy.
+    level : float
+        The nats of an energy of zero.
     """
 
     answers = frozenset({"inputs"})
@@ -74,7 +76,7 @@ class SurvivalEnergy(Energy):
         weights = _compatible_weights(objective)
         self._learn_survival(-outputs[weights > 0, 0], weights[weights > 0])
         share = weights.sum() / objective.weights.sum()
-        self._level = -np.log1p(-share) if share < 1 else 0.0
+        self.level = -np.log1p(-share) if share < 1 else 0.0
 
     def _learn_survival(self, energies, weights):
         """The survival function of energies (n,): at its steps, and beyond the last of them."""
@@ -90,12 +92,21 @@ class SurvivalEnergy(Energy):
         excess = mass @ np.maximum(steps - self._steps[-1], 0)
         self._mean_excess = excess / mass[~inside].sum() if excess > 0 else 1.0
 
+    @classmethod
+    def of(cls, energies, weights):
+        """The scale of nats alone, of held-out energies (n,) of compatible rows."""
+        scale = cls(None)
+        scale._learn_survival(energies, weights)
+        return scale
+
+    def nats(self, energies):
+        """-log of the share of compatible rows with at least these energies (m,)."""
+        beyond = np.maximum(energies - self._steps[-1], 0) / self._mean_excess
+        return np.interp(energies, self._steps, self._nats) + beyond
+
     def _surprisal(self, outputs):
         """Outputs (m, 1) in nats."""
-        energies = -outputs[:, 0]
-        beyond = np.maximum(energies - self._steps[-1], 0) / self._mean_excess
-        nats = np.interp(energies, self._steps, self._nats) + beyond
-        return (self._level - nats)[:, None]
+        return (self.level - self.nats(-outputs[:, 0]))[:, None]
 
     def __call__(self, inputs):
         return self._surprisal(self.energy_(inputs))
