@@ -273,7 +273,7 @@ def test_units_change_nothing_where_no_column_varies():
     for rows in (np.zeros((2, 2)), np.array([[0.0, 3.0], [0.0, 3.0]])):
         found = []
         for units in (1.0, np.array([0.25, 64.0])):
-            detector = EnergyDetector("neighbors").fit(units * rows)
+            detector = EnergyDetector("neighbors", threshold="contamination").fit(units * rows)
             found.append(detector.energies(units * np.array([[0.0, 3.0], [5.0, 3.0], [0.0, 4.0]])))
         assert_array_equal(*found)
         assert (found[0][1:] > found[0][0]).any()
@@ -349,7 +349,7 @@ def test_the_median_of_the_folds_in_wide_tables_only(rng):
     X = rng.standard_normal((40, 30))
     assert isinstance(EnergyDetector("gaussian").fit(X).energy_, FoldMedian)
     assert not isinstance(EnergyDetector("gaussian").fit(X[:, :20]).energy_, FoldMedian)
-    split = EnergyDetector("gaussian", calibration="split").fit(X)
+    split = EnergyDetector("gaussian", calibration="split", contamination=0.1).fit(X)
     assert not isinstance(split.energy_, FoldMedian)
 
 
