@@ -63,11 +63,13 @@ class EnergyDetector(OutlierMixin, PValues, EnergyEstimator):
             or list, default="auto"
         A density or outlier detector of scikit-learn can be given as it is. A list stands for the
         mean of the detectors' surprisals, -log of the share of compatible rows with at least this
-        energy, estimated by cross-fitting (`SurvivalEnergy`, `SurvivalSum`). "auto" is "forest",
-        "gaussian" and "mixture" for rows that may hold anomalies. With ``novelty=True`` it is
-        "neighbors" (the distance to the two nearest rows after whitening), with weight 3, and
-        "mixture"; with ``labels="anomaly"`` all of these, "linear" and, where LightGBM is
-        installed, "trees", with weights learned from the labels. With ``labels="answer"`` the
+        energy, estimated by cross-fitting (`SurvivalEnergy`, `SurvivalSum`). "auto" is "forest" and
+        the mean distance to the 30 nearest of 1,000 rows for rows that may hold anomalies. With
+        ``novelty=True`` it is the mean distance to the two nearest rows, once of normal scores and
+        once of values; with ``threshold="mixture"``, which looks for gaps, it is "forest",
+        "gaussian" and "mixture". With ``labels="anomaly"`` it is these three, "neighbors",
+        "linear" and, where LightGBM is installed, "trees", with weights learned from the labels.
+        With ``labels="answer"`` the
         energy must be a classifier or a conditional density.
     loss : str or Loss, default="nll"
         How energies and weights of a sum are trained with ``labels="anomaly"``: Table 1 of [1]_.
@@ -354,10 +356,12 @@ class EnergyDetector(OutlierMixin, PValues, EnergyEstimator):
             return self._answer_expert()
         labelled = self.labels == "anomaly"
         is_auto = isinstance(self.energy, str) and self.energy == "auto"
-        energy = default_energy(self.labels, self.novelty) if is_auto else as_energy(self.energy)
+        threshold = self._resolved_threshold()
+        default = default_energy(self.labels, self.novelty, threshold.estimates_share)
+        energy = default if is_auto else as_energy(self.energy)
         energy = clone(energy).as_detector(labelled)
         if not labelled:
-            _leave_out_outliers(energy, self._resolved_threshold())
+            _leave_out_outliers(energy, threshold)
         terms = [term for term in energy.all_terms() if "inputs" not in term.answers]
         if terms and not labelled:
             raise ValueError(
