@@ -22,6 +22,7 @@ PUBLIC = [
     "sk_ebm.metrics",
     "sk_ebm.features",
     "sk_ebm.distributions",
+    "sk_ebm.explanations",
     "sk_ebm.exceptions",
 ]
 # Lowest first. Parts of one layer may import each other, without cycles.
@@ -31,7 +32,7 @@ LAYERS = [
     ["_solvers", "_core"],
     ["_tables"],
     ["energies"],
-    ["distributions", "thresholds", "metrics", "features", "_density"],
+    ["distributions", "explanations", "thresholds", "metrics", "features", "_density"],
     ["_estimators"],
     ["", "__main__"],
 ]

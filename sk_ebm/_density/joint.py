@@ -1,15 +1,17 @@
 """The joint density of a table: a chain of its columns on the conditionals of a mixture."""
 
+from dataclasses import replace
 from math import factorial
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import entr, logsumexp, softmax
 from sklearn.utils.parallel import Parallel, delayed
 
 from sk_ebm._density.chain import ConditionalChain
 from sk_ebm._density.column_transform import ColumnTransform
 from sk_ebm._density.gaussian_mixture import fit_mixture
 from sk_ebm._density.mixture_column import MixtureColumn
+from sk_ebm._density.mixture_distribution import MixtureFactors
 from sk_ebm._utils.threads import one_blas_thread
 
 _SMALL_TABLE = 2000  # rows fitted with one BLAS thread (wine: 12.0 -> 5.7 s on two cores)
@@ -39,13 +41,17 @@ class JointChain:
 
     def log_prob(self, X, measure):
         """Log density or log mass (n,) of rows, as ``measure`` says."""
+        return self.log_probs(X, measure).sum(axis=1)
+
+    def log_probs(self, X, measure):
+        """The same of each column given those before it, (n, n_columns)."""
         no_inputs = np.empty((len(X), 0))
         chain = ConditionalChain(self.conditionals)
-        total = chain.log_prob(no_inputs, _transformed(self.transforms, X), measure)
+        found = chain.log_probs(no_inputs, _transformed(self.transforms, X), measure)
         if measure == "density":
-            columns = zip(self.transforms, X.T, strict=True)
-            total += sum(transform.log_derivative(column) for transform, column in columns)
-        return total
+            for j, (transform, column) in enumerate(zip(self.transforms, X.T, strict=True)):
+                found[:, j] += transform.log_derivative(column)
+        return found
 
     def draws(self, first_columns, n_draws, rng):
         """Draws (n, n_draws, n_columns) given the first columns (n, j), which stay as they are."""
@@ -76,6 +82,20 @@ def averaged_log_prob(chains, X, measure):
     return logsumexp(logs, axis=0) - np.log(len(logs))
 
 
+def column_energies(chains, X, measure):
+    """Energies (n, d) of the columns, each given those before it, averaged over orders by their
+    responsibilities r, and what the energies -log p(x) of rows have besides, (n,).
+
+    With K orders, -log p(x) = sum_k r_k (-log p_k(x)) + sum_k r_k log(K r_k).
+    """
+    logs = np.empty((len(chains), *X.shape))
+    for found, (order, joint) in zip(logs, chains, strict=True):
+        found[:, list(order)] = joint.log_probs(X[:, list(order)], measure)
+    shares = softmax(logs.sum(axis=2), axis=0)
+    rest = -entr(shares).sum(axis=0) + np.log(len(chains))
+    return -np.einsum("kn,knd->nd", shares, logs), rest
+
+
 def draw_rows(chains, n_draws, rng):
     """Rows (n_draws, n_columns), each from a random one of the pairs (order, `JointChain`)."""
     chosen = rng.randint(len(chains), size=n_draws)
@@ -104,6 +124,10 @@ def fit_joint_chain(fit, X, roundings, n_jobs):
         conditionals = fit.chain(bases, np.empty((len(X), 0)), scaled, scaled_roundings)
         if fit.has_masses:
             conditionals = _with_value_samplers(conditionals, min(len(X), _SAMPLER_DRAWS), fit.rng)
+        conditionals = [
+            replace(conditional, rounding=conditional.rounding.without_single_values())
+            for conditional in conditionals
+        ]
     return JointChain(conditionals, transforms, roundings, fit.has_masses)
 
 
@@ -121,7 +145,8 @@ def _mixture_bases(X, roundings, fit, n_jobs):
     columns = zip(X.T, roundings, strict=True)
     points = [rounding.dequantised(column, fit.rng) for column, rounding in columns]
     mixtures = fit_mixture(np.column_stack(points), fit.weights, list(fit.folds), fit.rng)
-    return [MixtureColumn(*mixtures, n_jobs) for _ in roundings]
+    factors = MixtureFactors.of(mixtures[0], X.shape[1])
+    return [MixtureColumn(*mixtures, n_jobs, factors) for _ in roundings]
 
 
 def _with_value_samplers(conditionals, n_draws, rng):

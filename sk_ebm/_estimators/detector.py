@@ -7,11 +7,7 @@ from scipy.special import expit
 from sklearn.base import OutlierMixin, clone, is_classifier
 from sklearn.callback import with_callbacks
 from sklearn.model_selection import ShuffleSplit
-from sklearn.utils import (
-    ClassifierTags,
-    check_consistent_length,
-    check_random_state,
-)
+from sklearn.utils import ClassifierTags, check_consistent_length, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,6 +18,7 @@ from sk_ebm._core.temperature import learn_beta
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.default_detector import default_energy
 from sk_ebm._estimators.detector_threshold import detector_threshold
+from sk_ebm._estimators.explaining import ExplainsDetection
 from sk_ebm._estimators.p_values import PValues
 from sk_ebm._estimators.pairs import (
     answers_of,
@@ -50,7 +47,7 @@ def _detects_pairs(detector):
     return True
 
 
-class EnergyDetector(OutlierMixin, PValues, EnergyEstimator):
+class EnergyDetector(ExplainsDetection, OutlierMixin, PValues, EnergyEstimator):
     """Outlier and novelty detector: incompatible is what has an energy above a learned threshold.
 
     An energy E(x) of inputs is fitted, low where x is like the training rows, and a threshold is
@@ -155,6 +152,7 @@ class EnergyDetector(OutlierMixin, PValues, EnergyEstimator):
     1.00
     """
 
+    __metadata_request__predict = {"p_values": True}  # where metadata is routed
     _answer_kind = "inputs"
     _before_calibration = {"beta_": 1.0, "threshold_": 0.0, "offset_": 0.0}
 
@@ -246,6 +244,7 @@ class EnergyDetector(OutlierMixin, PValues, EnergyEstimator):
                 ).replace(leave_one_out=groups is None is self.cv)
                 result = self._fitted(energy, inputs, training)
                 self.energy_, self.n_iter_ = result.energy, result.n_iter
+                self._keep_background(inputs, weights[train])
                 every = np.union1d(train, held_out)
                 held_out, energies = self._held_out(
                     result, training, inputs, train, (X, answers, held_out)
@@ -540,7 +539,7 @@ class EnergyDetector(OutlierMixin, PValues, EnergyEstimator):
             return scores - self.offset_
         return scores + self._strata.levels_of(strata, self.threshold_)
 
-    def predict(self, X, strata=None):
+    def predict(self, X, strata=None, *, p_values=False):
         """+1 for compatible inputs, -1 for others.
 
         Parameters
@@ -548,12 +547,17 @@ class EnergyDetector(OutlierMixin, PValues, EnergyEstimator):
         X : array-like or CSR matrix of shape (n_samples, n_features)
         strata : array-like of shape (n_samples,), default=None
             As in `decision_function`.
+        p_values : bool, default=False
+            Whether to return `p_values` as well. Pipelines hand it on.
 
         Returns
         -------
         y : ndarray of int, shape (n_samples,)
+            With ``p_values``, (y, p_values), both of this shape.
         """
-        return np.where(self.decision_function(X, strata) >= 0, 1, -1)
+        check_flag("p_values", p_values)
+        labels = np.where(self.decision_function(X, strata) >= 0, 1, -1)
+        return (labels, self.p_values(X, strata=strata)) if p_values else labels
 
     def fit_predict(self, X, y=None, **fit_params):
         """Fit, and predict the same rows.

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sk_ebm._core.contributions import Quadratic
+
 _RIDGE = 1e-9  # of standardised columns: keeps it regular even if all rows are one
 _SMALLEST = 1e-12  # of divisors that only rounding errors bring near zero
 _RELATIVE_RANK = 1e-12  # eigenvalues below this share of the largest are rounding errors
@@ -69,11 +71,25 @@ class ShrunkCovariance:
         kept = 1 - self.unshrunk * weights / rest * distances
         return distances * (self.total / rest) / np.maximum(kept, _SMALLEST)
 
+    def quadratic(self):
+        """Half of the squared distance from the mean, as a `Quadratic`."""
+        return Quadratic(
+            self.mean,
+            self.directions / np.sqrt(self.variances),
+            None if self._is_complete else self.directions,
+            1 / self.outside,
+        )
+
+    @property
+    def _is_complete(self):
+        """Whether the directions are all that there are."""
+        return self.directions.shape[1] == len(self.mean)
+
     def split(self, X):
         """Rows along the directions (m, r), and what is left of them (m, d) where there is more."""
         centered = X - self.mean
         inside = centered @ self.directions
-        if self.directions.shape[1] == X.shape[1]:
+        if self._is_complete:
             return inside, None
         return inside, centered - inside @ self.directions.T
 
