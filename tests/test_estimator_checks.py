@@ -133,7 +133,6 @@ WEIGHTS = {
 OF_OUTLIERS = [
     f"check_outliers_{name}" for name in ("fit_predict", "train", "train(readonly_memmap=True)")
 ]
-DEPENDENT = "its forest draws rows, whatever their weights"
 NO_WEIGHTS = "the base takes rows of equal weight only, which it says"
 MEANS = "one prototype stands at the mean of its class, whatever the weight of the class"
 NO_STRINGS = "classes that are strings need a string as reject_label"
@@ -150,8 +149,6 @@ def expected_failures(estimator):
         expected = dict.fromkeys(
             [EQUIVALENCES[0], "check_sample_weights_not_overwritten"], NO_WEIGHTS
         )
-    if "novelty=True" in text:
-        expected |= {EQUIVALENCES[0]: DEPENDENT}
     if "reject=" in text:
         expected["check_classifiers_classes"] = NO_STRINGS
     if re.search("reject=('contamination'|FalseAlarm)", text):
