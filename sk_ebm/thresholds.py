@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.special import betaln
 from scipy.stats import beta as beta_distribution
-from scipy.stats import false_discovery_control
 from sklearn.base import BaseEstimator, clone
 
+from sk_ebm._core.discoveries import discoveries
 from sk_ebm._core.outliers import as_counts, outlier_level
 from sk_ebm._utils.validation import check_number
 from sk_ebm._utils.warnings import warn_user
@@ -119,8 +119,12 @@ def _rows_needed(rate):
     return int(np.ceil((1 - rate) / rate * (1 - _ROUNDING)))
 
 
+def _is_enough(n, needed):
+    return n * (1 + _ROUNDING) >= needed
+
+
 def _check_enough(n, needed, setting, rows, remedy):
-    if n * (1 + _ROUNDING) < needed:
+    if not _is_enough(n, needed):
         raise ValueError(f"{setting} needs at least {needed} {rows}, got {n:g}. {remedy}")
 
 
@@ -286,6 +290,10 @@ class FalseAlarm(Threshold):
         risk = beta_distribution.cdf(1 - self.rate, k, n + 1 - k)  # of more false alarms
         return k[risk <= (1 - self.confidence) * (1 + _ROUNDING)][0]
 
+    def is_enough(self, n_compatible):
+        """Whether the level can be learned from so many held-out compatible rows."""
+        return _is_enough(n_compatible, self.needed())
+
     def needed(self):
         """The least number of held-out compatible rows."""
         if self.confidence is None:
@@ -450,22 +458,22 @@ class Reference:
 
     def select(self, energies, false_discovery_rate, tail=None):
         """A mask of the energies that are discoveries, by Benjamini and Hochberg's procedure."""
-        accepted = false_discovery_rate * (1 + _ROUNDING)
-        selected = false_discovery_control(self.p_values(energies, tail)) <= accepted
-        if tail is None and not selected.any():
-            found = self.select(energies, false_discovery_rate, "exponential").sum()
-            if found:
-                self._warn_of_resolution(int(np.ceil(len(energies) / (found * accepted))) - 1)
-        return selected
-
-    def _warn_of_resolution(self, needed):
-        warn_user(
-            "No row is selected, as p-values are never less than 1 / (n + 1), here with "
-            f"n = {self.n_rows:g} calibration rows, and greater still where these are anomalies "
-            f"themselves: this selection needs at least {needed} compatible calibration rows. Use "
-            "tail='exponential', or call calibrate with more compatible rows.",
-            UserWarning,
+        return discoveries(
+            lambda tail: self.p_values(energies, tail), false_discovery_rate, tail, self.n_rows
         )
+
+    def false_alarm_bounds(self, level, confidence, is_rank):
+        """Bounds (low, high) that hold with this confidence on the false alarms above a level.
+
+        Of n energies, m exceed the level. Where it is an energy of fixed rank, the rate of false
+        alarms follows a Beta(m + 1, n - m) distribution, of which these are quantiles. Of a level
+        that does not depend on these energies, they are the bounds of Clopper and Pearson.
+        """
+        above = self._weight_from[np.searchsorted(self.energies, level, side="right")]
+        below, risk = self.n_rows - above, (1 - confidence) / 2
+        low = beta_distribution.ppf(risk, above + is_rank, below + (not is_rank))
+        high = beta_distribution.ppf(1 - risk, above + 1, below)
+        return float(np.nan_to_num(low, nan=0.0)), float(np.nan_to_num(high, nan=1.0))
 
     def beta(self):
         """The rate of the exponential distribution of energies in the upper tail."""

@@ -409,6 +409,7 @@ def test_an_exponential_tail_selects_with_few_calibration_rows(many_rows):
 @pytest.mark.parametrize(
     ("parameters", "n_rows", "n_left"),
     [({"novelty": True}, 18, 18), ({"novelty": True, "calibration": "split"}, 60, 18)],
+    ids=["cv", "split"],
 )
 def test_too_few_calibration_rows_are_refused_before_a_fit(parameters, n_rows, n_left, rng):
     class NeverFitted(GaussianEnergy):
@@ -417,7 +418,7 @@ def test_too_few_calibration_rows_are_refused_before_a_fit(parameters, n_rows, n
 
     X = rng.standard_normal((n_rows, 2))
     with pytest.raises(ValueError, match=f"needs at least 19 compatible rows.*got {n_left}"):
-        EnergyDetector(NeverFitted(), **parameters).fit(X)
+        EnergyDetector(NeverFitted(), threshold="false_alarm", **parameters).fit(X)
 
 
 def test_p_values_need_calibration(contaminated):
@@ -562,6 +563,7 @@ def test_rows_of_weight_zero_are_absent(energy, calibration, rng):
 def test_too_few_compatible_rows_are_refused_or_enough(energy, calibration, rng):
     """Also inside of the folds of a nested sum, where one compatible row is left."""
     settings = {"labels": "anomaly", "calibration": calibration, "random_state": 0}
+    settings["threshold"] = "contamination"
     for n_compatible in (1, 2, 5):
         X, y = rng.standard_normal((6, 2)), np.repeat([1, -1], [n_compatible, 6 - n_compatible])
         detector = EnergyDetector(energy, **settings)

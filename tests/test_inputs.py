@@ -21,11 +21,14 @@ from sk_ebm.energies import ForestEnergy, GaussianEnergy, NeighborsEnergy, Survi
 from sk_ebm.energies._fold_median import FoldMedian
 from sk_ebm.energies.inputs._normal_mixture import NormalMixture, _clusters
 from sk_ebm.energies.inputs._shrunk_covariance import ShrunkCovariance
+from sk_ebm.energies.inputs._whitening import Whitening
 from sk_ebm.thresholds import FalseAlarm
 
 SMALL_FOREST = ForestEnergy(n_estimators=20)
 WHITE = NeighborsEnergy(n_neighbors=2, whiten=True)
-DETERMINISTIC = ["gaussian", "mixture", "neighbors", "marginal", WHITE]
+HALF = NeighborsEnergy(n_neighbors=5, whiten=0.5)
+RANKS = NeighborsEnergy(n_neighbors=2, whiten=0.5, normal_scores=True)
+DETERMINISTIC = ["gaussian", "mixture", "neighbors", "marginal", WHITE, HALF]
 OWN = [*DETERMINISTIC, SMALL_FOREST]
 every_energy = pytest.mark.parametrize("energy", OWN, ids=str)
 
@@ -48,7 +51,7 @@ def contaminated():
 # Weights
 
 
-@pytest.mark.parametrize("energy", [*DETERMINISTIC, ["gaussian", "neighbors"]], ids=str)
+@pytest.mark.parametrize("energy", [*DETERMINISTIC, RANKS, ["gaussian", "neighbors"]], ids=str)
 @pytest.mark.parametrize("shape", [(60, 3), (12, 40)], ids=["narrow", "wide"])
 def test_weights_are_copies_of_rows(energy, shape, rng):
     X = rng.standard_normal(shape)
@@ -119,9 +122,9 @@ def test_the_shrunk_covariance_is_that_of_ledoit_and_wolf(shape, rng):
     new = rng.standard_normal((10, shape[1]))
     assert_allclose(ours.mahalanobis(new), peer.mahalanobis(new), rtol=1e-6)
     assert_allclose(ours.log_determinant, np.linalg.slogdet(peer.covariance_)[1], rtol=1e-6)
-    white = ours.whiten(new, 1e-9)
-    squares = ((white[:5] - white[5:]) ** 2).sum(axis=1)
-    difference = new[:5] - new[5:]
+    whitening = Whitening(ours, 1.0)
+    squares = ((whitening(new) - whitening(X[:10])) ** 2).sum(axis=1)  # new from old rows
+    difference = new - X[:10]
     exact = np.einsum("ij,jk,ik->i", difference, np.linalg.inv(peer.covariance_), difference)
     assert_allclose(squares, exact, rtol=1e-6)
 
@@ -273,7 +276,7 @@ def test_units_change_nothing_where_no_column_varies():
     for rows in (np.zeros((2, 2)), np.array([[0.0, 3.0], [0.0, 3.0]])):
         found = []
         for units in (1.0, np.array([0.25, 64.0])):
-            detector = EnergyDetector("neighbors").fit(units * rows)
+            detector = EnergyDetector("neighbors", threshold="contamination").fit(units * rows)
             found.append(detector.energies(units * np.array([[0.0, 3.0], [5.0, 3.0], [0.0, 4.0]])))
         assert_array_equal(*found)
         assert (found[0][1:] > found[0][0]).any()
@@ -349,7 +352,7 @@ def test_the_median_of_the_folds_in_wide_tables_only(rng):
     X = rng.standard_normal((40, 30))
     assert isinstance(EnergyDetector("gaussian").fit(X).energy_, FoldMedian)
     assert not isinstance(EnergyDetector("gaussian").fit(X[:, :20]).energy_, FoldMedian)
-    split = EnergyDetector("gaussian", calibration="split").fit(X)
+    split = EnergyDetector("gaussian", calibration="split", contamination=0.1).fit(X)
     assert not isinstance(split.energy_, FoldMedian)
 
 

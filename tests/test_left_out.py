@@ -19,7 +19,9 @@ from sk_ebm.energies import (
 )
 from sk_ebm.energies._fold_median import FoldMedian
 from sk_ebm.energies.inputs._normal_mixture import fit_robust_mixture
+from sk_ebm.energies.inputs._normal_scores import NormalScores
 from sk_ebm.energies.inputs._shrunk_covariance import ShrunkCovariance
+from sk_ebm.energies.inputs._whitening import Whitening
 from sk_ebm.losses import NLL
 from sk_ebm.thresholds import Contamination
 
@@ -29,6 +31,8 @@ ENERGIES = [
     MixtureEnergy(),
     NeighborsEnergy(),
     NeighborsEnergy(n_neighbors=2, whiten=True),
+    NeighborsEnergy(n_neighbors=2, whiten=0.5, normal_scores=True),
+    NeighborsEnergy(n_neighbors=5, whiten=0.5),
 ]
 every_energy = pytest.mark.parametrize("energy", ENERGIES, ids=str)
 
@@ -78,6 +82,41 @@ def test_of_one_component_they_are_those_of_a_refit(rng):
     for i in (0, 7):
         refitted = fit_robust_mixture(np.delete(X, i, 0), np.ones(59), 1, 0.0)[0]
         assert_allclose(found[i], refitted.log_densities(X[[i]]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0])
+@pytest.mark.parametrize("shape", [(60, 4), (30, 60)], ids=str)
+def test_of_whitened_rows_they_are_those_of_a_refit(power, shape, rng):
+    X, ones = rng.standard_normal(shape) * rng.uniform(0.5, 2, shape[1]), np.ones(shape[0])
+    covariance = ShrunkCovariance(X, ones)
+    whitening = Whitening(covariance, power)
+    white = whitening(X)
+    differences = white[:5, None] - white[None, 5:9]
+    squares = np.square(differences).sum(axis=2)
+    found = whitening.distances_left_out(white[:5], differences, squares, ones[:5])
+    n, mean_variance = shape[0], covariance.outside
+    for i in range(5):
+        others = np.delete(X, i, axis=0)
+        S = covariance.unshrunk * np.cov(others.T, bias=True)  # with the shrinkage of all rows
+        S += mean_variance * np.eye(shape[1]) * n / (n - 1)
+        values, directions = np.linalg.eigh(S)
+        inner = (X[i] - X[5:9]) @ directions
+        exact = np.sqrt((inner**2 / values**power).sum(axis=1))
+        assert_allclose(found[i], exact, rtol=0.03)
+        assert np.abs(np.sqrt(squares[i]) - exact).max() > np.abs(found[i] - exact).max()
+
+
+def test_normal_scores_are_those_without_the_row(rng):
+    X, weights = np.round(rng.standard_normal((40, 3)), 1), np.ones(40)
+    scores = NormalScores(X, weights)
+    inside, outside = scores.left_out(X, weights)
+    assert_allclose(inside, scores(X))
+    for i in range(40):
+        others = np.delete(X, i, axis=0)
+        assert_allclose(NormalScores(others, weights[1:])(X[[i]])[0], outside[i])
+    far = scores(X.max(axis=0) + np.array([[1.0], [10.0], [1e20]]))
+    assert (np.diff(far, axis=0) > 0).all()
+    assert far.max() < 60
 
 
 def test_neighbors_are_others(rng):

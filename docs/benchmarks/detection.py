@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from classification import bundled, prepared, stored
+from detection_default import compare
 from scipy import sparse
 from scipy.stats import betabinom, rankdata
 from sklearn.covariance import EllipticEnvelope
@@ -374,7 +375,13 @@ def flagged_shares(energy, name, share, seed):
     return flagged[~outlying].mean(), flagged[outlying].mean() if share else np.nan
 
 
+def default_energy(args):
+    for clean in (False, True):
+        compare(args, clean, detection_sets, parts, peers)
+
+
 PARTS = {
+    "energies": default_energy,
     "unsupervised": lambda args: ranking(args, clean=False),
     "novelty": lambda args: ranking(args, clean=True),
     "guarantees": guarantees,

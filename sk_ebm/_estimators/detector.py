@@ -17,8 +17,10 @@ from sk_ebm._core.folds import DEFAULT_FOLDS, Folds
 from sk_ebm._core.temperature import learn_beta
 from sk_ebm._estimators.base import EnergyEstimator, on_inputs
 from sk_ebm._estimators.default_detector import default_energy, leave_out_outliers
+from sk_ebm._estimators.detector_threshold import detector_threshold
 from sk_ebm._estimators.explaining import ExplainsDetection
 from sk_ebm._estimators.few_labels import FewLabels
+from sk_ebm._estimators.p_values import PValues
 from sk_ebm._estimators.pairs import (
     answers_of,
     check_known,
@@ -28,12 +30,13 @@ from sk_ebm._estimators.pairs import (
 )
 from sk_ebm._estimators.rejection import guarantee_of
 from sk_ebm._estimators.row_labels import RowLabels, enough_rows
+from sk_ebm._estimators.strata import Strata, check_strata
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
-from sk_ebm._utils.validation import check_choice, check_flag, check_number
+from sk_ebm._utils.validation import check_choice, check_flag
 from sk_ebm.energies import INPUT_ENERGIES, AnswerExpert, as_energy
 from sk_ebm.energies._fold_median import FoldMedian, fit_fold_median, needs_median, of_compatible
-from sk_ebm.thresholds import TAILS, Reference, resolve_threshold
+from sk_ebm.thresholds import TAILS, Reference
 
 # More rows than twice this are not cross-fitted: so many are held out once, where labels are none.
 _CALIBRATION_ROWS = 5_000  # a rate of .05 is then estimated to .003
@@ -45,7 +48,7 @@ def _detects_pairs(detector):
     return True
 
 
-class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator):
+class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, PValues, EnergyEstimator):
     """Outlier and novelty detector: incompatible is what has an energy above a learned threshold.
 
     An energy E(x) of inputs is fitted, low where x is like the training rows, and a threshold is
@@ -58,24 +61,31 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
             or list, default="auto"
         A density or outlier detector of scikit-learn can be given as it is. A list stands for the
         mean of the detectors' surprisals, -log of the share of compatible rows with at least this
-        energy, estimated by cross-fitting (`SurvivalEnergy`, `SurvivalSum`). "auto" is "forest",
-        "gaussian" and "mixture" for rows that may hold anomalies. With ``novelty=True`` it is
-        "neighbors" (the distance to the two nearest rows after whitening), with weight 3, and
-        "mixture"; with ``labels="anomaly"`` a `FewLabelsEnergy` of these, which adds learners of
-        the labels. With ``labels="answer"`` the energy must be a classifier or a conditional
-        density.
+        energy, estimated by cross-fitting (`SurvivalEnergy`, `SurvivalSum`). "auto" is "forest" and
+        the mean distance to the 30 nearest of 1,000 rows for rows that may hold anomalies. With
+        ``novelty=True`` it is the mean distance to the two nearest rows, once of normal scores and
+        once of values; with ``threshold="mixture"``, which looks for gaps, it is "forest",
+        "gaussian" and "mixture". With ``labels="anomaly"`` it is a `FewLabelsEnergy` of these
+        three, which adds learners of the labels. With ``labels="answer"`` the energy must be a
+        classifier or a conditional density.
     loss : str or Loss, default="nll"
         How energies and weights of a sum are trained with ``labels="anomaly"``: Table 1 of [1]_.
     threshold : {"auto", "contamination", "false_alarm", "f_score", "cost", "mixture"}, Threshold \
             or callable, default="auto"
-        What separates compatible from incompatible. "contamination" flags a tenth of the training
-        rows, counted on 20,000 of them, and guarantees nothing; "false_alarm" bounds the share of
-        flagged rows among new compatible ones by 0.05; "auto" is "false_alarm" with
-        ``novelty=True``, else "contamination". "f_score" and "cost" need ``labels="anomaly"``;
+        What separates compatible from incompatible. "false_alarm" bounds the share of flagged rows
+        among new compatible ones by 0.05, for which it needs 19 held-out rows. "auto" is the same,
+        and the largest held-out energy, with a warning and without a guarantee, where rows are
+        fewer; with ``calibration=None`` it is ``Contamination(0.05)``. "contamination" flags a
+        tenth of the training rows, counted on 20,000 of them, and guarantees nothing. "f_score" and
+        "cost" need ``labels="anomaly"``;
         "mixture" estimates the share of anomalies. A callable computes a level from calibration
         energies (n,). Components have parameters: ``FalseAlarm(0.01, confidence=0.9)``,
         ``Contamination(0.01)``; ``Level(3.5)`` is a fixed level of energy. A bare number, which
         could be either, is refused.
+    contamination : float, "auto" or None, default=None
+        A share of rows in (0, 0.5] stands for ``threshold=Contamination(share)`` of the rows in
+        `fit`, whatever ``threshold`` says; it guarantees nothing. "auto" and None leave
+        ``threshold`` in force.
     labels : {None, "anomaly", "answer"}, default=None
         What y means. None ignores it. "anomaly": where y holds a -1, -1 is an anomaly, 1 a row
         known to be compatible and 0 an unknown one; else 1 or True is an anomaly and 0 or False is
@@ -84,7 +94,7 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
         guarantees: false alarms are then at most as many as asked for, or fewer. "answer": what the
         supervised estimator ``energy`` predicts.
     novelty : bool, default=False
-        Whether the training rows are known to be compatible; chooses what "auto" is.
+        Whether the training rows are known to be compatible; chooses what ``energy="auto"`` is.
     calibration : {"cv", "split"} or None, default="cv"
         Which energies thresholds and p-values are learned from. "cv": those of all rows, or of
         5,000 if there are more than 10,000, as if each had not been in the fit; guarantees hold
@@ -115,6 +125,8 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
     energy_ : Energy
     threshold_ : float
         Energy above which an input is incompatible.
+    stratum_thresholds_ : dict
+        The same of each stratum that has enough calibration rows, with ``strata`` in `fit`.
     pair_threshold_ : float
         The same for inputs with their answers; with ``labels="answer"``.
     offset_ : float
@@ -157,6 +169,7 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
         loss="nll",
         *,
         threshold="auto",
+        contamination=None,
         labels=None,
         novelty=False,
         calibration="cv",
@@ -174,6 +187,7 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
         self.energy = energy
         self.loss = loss
         self.threshold = threshold
+        self.contamination = contamination
         self.labels = labels
         self.novelty = novelty
         self.calibration = calibration
@@ -186,7 +200,7 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
         self.n_jobs, self.random_state = n_jobs, random_state
 
     @with_callbacks
-    def fit(self, X, y=None, sample_weight=None, groups=None):
+    def fit(self, X, y=None, sample_weight=None, groups=None, strata=None):
         """Fit the energy and learn threshold and beta.
 
         Parameters
@@ -199,6 +213,10 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
             Non-negative, not all zero; a weight of 2 stands for two rows. Experts must take them.
         groups : array-like of shape (n_samples,), default=None
             Rows of one group stay together in folds and in what is held out.
+        strata : array-like of shape (n_samples,), default=None
+            Kinds of rows, as numbers or strings, whose false alarms are each to be bounded: each
+            has a threshold and p-values of its own (Mondrian conformal prediction). Strata with
+            too few calibration rows have the common ones, of which a warning tells.
 
         Returns
         -------
@@ -215,6 +233,7 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
             given = X, y
             X, answers, labels = self._read(energy, X, y)
             check_consistent_length(X, groups)
+            labels = labels._replace(strata=check_strata(strata, X))
             weights = check_sample_weight(sample_weight, X)
             for term in energy.all_terms():
                 term.check_weights(weights[weights > 0])
@@ -233,18 +252,18 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
                 self.energy_, self.n_iter_ = result.energy, result.n_iter
                 self._keep_held_out(X, weights, labels, held_out)
                 self._keep_background(inputs, weights[train])
+                every = np.union1d(train, held_out)
                 held_out, energies = self._held_out(
                     result, training, inputs, train, (X, answers, held_out)
                 )
                 rows, levels_of = held_out, energies
                 if threshold.in_sample:
-                    tested = enough_rows(threshold, len(train), self.labels, rng)
-                    rows = train[tested]
-                    levels_of = self._all_energies(take_rows(inputs, tested), targets.take(tested))
+                    rows = every[enough_rows(threshold, len(every), self.labels, rng)]
+                    levels_of = self._all_energies(take_rows(X, rows), answers.take(rows))
                 self._set_thresholds(threshold, levels_of, weights[rows], labels.take(rows))
                 self._set_reference(energies, weights[held_out], labels.take(held_out))
             exact = self.calibration == "split" and groups is None
-            self.guarantee_ = guarantee_of(threshold, exact)
+            self.guarantee_ = guarantee_of(self._threshold, exact)
             if not result.converged:
                 self._warn_unconverged(result.n_iter)
             return self
@@ -260,7 +279,7 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
         energies = self._all_energies(take_rows(X, rows), answers.take(rows), held_out_pairs)
         return known_pairs(rows, energies)
 
-    def calibrate(self, X, y=None, sample_weight=None):
+    def calibrate(self, X, y=None, sample_weight=None, strata=None):
         """Learn the threshold again, from compatible rows that the energy was not fitted on.
 
         The guarantee of the threshold then holds if new rows are exchangeable with these.
@@ -271,6 +290,8 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
         y : array-like of shape (n_samples,), default=None
             Correct answers, with ``labels="answer"``; else ignored.
         sample_weight : array-like of shape (n_samples,), default=None
+        strata : array-like of shape (n_samples,), default=None
+            As in `fit`; None is one stratum.
 
         Returns
         -------
@@ -291,13 +312,13 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
             answers = PassthroughAnswers(answers_of(X, y))
             check_known(self.energy_, answers.target)
         weights = check_sample_weight(sample_weight, X)
+        labels = RowLabels.all_compatible(len(weights))._replace(strata=check_strata(strata, X))
         energies = self._all_energies(X, answers)
-        labels = RowLabels.all_compatible(len(energies))
         with self._keeping_fitted():
             self._set_thresholds(threshold, energies, weights, labels)
             self._set_reference(energies, weights, labels)
             self._calibration_rows = X, weights, labels
-            self.guarantee_ = guarantee_of(threshold, exact=True)
+            self.guarantee_ = guarantee_of(self._threshold, exact=True)
         return self
 
     def __sklearn_tags__(self):
@@ -306,12 +327,7 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
         return tags
 
     def _resolved_threshold(self):
-        value = self.threshold
-        if isinstance(value, str) and value == "auto":
-            value = "false_alarm" if self.novelty else "contamination"
-        threshold = resolve_threshold(value)
-        threshold.check()
-        return threshold
+        return detector_threshold(self.threshold, self.contamination, self.calibration)
 
     def _resolved_settings(self, y):
         """Energy, loss and threshold, after checking that they go together."""
@@ -347,10 +363,12 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
             return self._answer_expert()
         labelled = self.labels == "anomaly"
         is_auto = isinstance(self.energy, str) and self.energy == "auto"
-        energy = default_energy(self.labels, self.novelty) if is_auto else as_energy(self.energy)
+        threshold = self._resolved_threshold()
+        default = default_energy(self.labels, self.novelty, threshold.estimates_share)
+        energy = default if is_auto else as_energy(self.energy)
         energy = clone(energy).as_detector(labelled)
         if not labelled:
-            leave_out_outliers(energy, self._resolved_threshold())
+            leave_out_outliers(energy, threshold)
         terms = [term for term in energy.all_terms() if "inputs" not in term.answers]
         if terms and not labelled:
             raise ValueError(
@@ -459,12 +477,16 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
         compatible = None
         if self.labels == "anomaly" and (threshold.needs_labels or threshold.guarantee):
             rows = labels.known
-            energies, weights, compatible = energies[rows], weights[rows], labels.compatible[rows]
-        levels = [clone(threshold).fit(e, weights, compatible).level_ for e in energies.T]
-        self.threshold_ = levels[0]
+            energies, weights, labels = energies[rows], weights[rows], labels.take(rows)
+            compatible = labels.compatible
+        fitted = [clone(threshold).fit(e, weights, compatible) for e in energies.T]
+        self._threshold, self.threshold_ = fitted[0], fitted[0].level_
+        if fitted[0].guarantee is None and threshold.guarantee:
+            threshold.warn_of_few(weights @ labels.compatible)
         self.offset_ = -self.threshold_
+        self._strata = Strata(threshold).learn_levels(energies[:, 0], weights, labels)
         if self.labels == "answer":
-            self.pair_threshold_ = levels[1]
+            self.pair_threshold_ = fitted[1].level_
         else:
             vars(self).pop("pair_threshold_", None)
 
@@ -476,6 +498,7 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
             return
         rows = labels.compatible
         self._references = [Reference(e, weights[rows]) for e in energies[rows].T]
+        self._strata.learn_references(energies[rows, 0], weights[rows], labels.take(rows))
         self.calibration_energies_ = self._references[0].energies
         if self.beta == "auto" and labels.anomalous.any():
             rows = labels.known
@@ -505,25 +528,34 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
         """Negative energies, (n_samples,)."""
         return -self.energies(X)
 
-    def decision_function(self, X):
+    def decision_function(self, X, strata=None):
         """`score_samples` minus `offset_`, the threshold minus the energy; negative for anomalies.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        strata : array-like of shape (n_samples,), default=None
+            As in `fit`: the threshold is then that of the row's stratum. That of all rows is used
+            for None and, with a warning, in strata that had too few calibration rows, or none.
 
         Returns
         -------
         decision : ndarray of shape (n_samples,)
         """
-        return self.score_samples(X) - self.offset_
+        strata = check_strata(strata, X)
+        scores = self.score_samples(X)
+        if strata is None:
+            return scores - self.offset_
+        return scores + self._strata.levels_of(strata, self.threshold_)
 
-    def predict(self, X, *, p_values=False):
+    def predict(self, X, strata=None, *, p_values=False):
         """+1 for compatible inputs, -1 for others.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        strata : array-like of shape (n_samples,), default=None
+            As in `decision_function`.
         p_values : bool, default=False
             Whether to return `p_values` as well. Pipelines hand it on.
 
@@ -533,8 +565,8 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
             With ``p_values``, (y, p_values), both of this shape.
         """
         check_flag("p_values", p_values)
-        labels = np.where(self.decision_function(X) >= 0, 1, -1)
-        return (labels, self.p_values(X)) if p_values else labels
+        labels = np.where(self.decision_function(X, strata) >= 0, 1, -1)
+        return (labels, self.p_values(X, strata=strata)) if p_values else labels
 
     def fit_predict(self, X, y=None, **fit_params):
         """Fit, and predict the same rows.
@@ -544,15 +576,15 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
         X : array-like or CSR matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), default=None
         **fit_params
-            Arguments of `fit`.
+            Arguments of `fit`; ``strata`` are those of the prediction, too.
 
         Returns
         -------
         y : ndarray of int, shape (n_samples,)
         """
-        return self.fit(X, y, **fit_params).predict(X)
+        return self.fit(X, y, **fit_params).predict(X, fit_params.get("strata"))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X, strata=None):
         """Gibbs probabilities of incompatible and compatible, one half each at the threshold.
 
         1 / (1 + exp(beta (E - threshold))) for compatible.
@@ -560,61 +592,16 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        strata : array-like of shape (n_samples,), default=None
+            As in `decision_function`.
 
         Returns
         -------
         probabilities : ndarray of shape (n_samples, 2)
         """
         with np.errstate(over="ignore"):  # infinite log odds are probabilities of 0 and 1
-            decision = self.decision_function(X) * self.beta_
+            decision = self.decision_function(X, strata) * self.beta_
         return np.stack([expit(-decision), expit(decision)], axis=1)
-
-    def p_values(self, X, tail=None):
-        """(1 + #{calibration energies >= E(x)}) / (1 + n): small for anomalies.
-
-        For compatible rows that are exchangeable with the calibration rows, a p-value is at
-        most u with probability at most u.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-        tail : {None, "exponential"}, default=None
-            None is valid for any distribution, and never less than 1 / (1 + n). "exponential"
-            continues p-values beyond the largest calibration energy by an exponential tail,
-            estimated from the highest tenth of them: valid if energies have such a tail, as those
-            in nats have.
-
-        Returns
-        -------
-        p_values : ndarray of shape (n_samples,)
-        """
-        check_choice("tail", tail, TAILS)
-        energies = self.energies(X)
-        return self._reference(0).p_values(energies, tail)
-
-    def select(self, X, false_discovery_rate=0.1, tail=None):
-        """Which rows are anomalies, with a bound on the share of false discoveries.
-
-        Benjamini and Hochberg's procedure on the p-values of these rows, which judges the
-        rows together (Bates et al., "Testing for outliers with conformal p-values", 2023).
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-        false_discovery_rate : float, default=0.1
-            Bound on the expected share of compatible rows among those selected, in (0, 1).
-        tail : {None, "exponential"}, default=None
-            As in `p_values`. Without a tail, calibration rows can be too few for any selection, of
-            which a warning tells.
-
-        Returns
-        -------
-        selected : ndarray of bool, shape (n_samples,)
-        """
-        check_number("false_discovery_rate", false_discovery_rate, 0, 1)
-        check_choice("tail", tail, TAILS)
-        energies = self.energies(X)
-        return self._reference(0).select(energies, false_discovery_rate, tail)
 
     @available_if(_detects_pairs)
     def add_classes(self, X, y, sample_weight=None):
@@ -686,10 +673,3 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, EnergyEstimator
         energies = self.pair_energies(X, y)
         return self._reference(1).p_values(energies, tail)
 
-    def _reference(self, column):
-        if self.calibration_energies_ is None:
-            raise ValueError(
-                "p-values compare with calibration energies, and calibration=None left none: use "
-                "calibration='cv' or 'split', or call calibrate(X)."
-            )
-        return self._references[column]

@@ -18,10 +18,11 @@ _HELD_OUT_FRACTION = 0.3  # of the rows, by calibration="split": false alarms of
 
 
 class RowLabels(NamedTuple):
-    """Masks (n,) of the rows that are known to be compatible, and to be anomalies."""
+    """Masks (n,) of the rows that are known to be compatible, and to be anomalies; their strata."""
 
     compatible: np.ndarray
     anomalous: np.ndarray
+    strata: np.ndarray | None = None
 
     @classmethod
     def all_compatible(cls, n_rows):
@@ -38,7 +39,8 @@ class RowLabels(NamedTuple):
         return self.compatible | self.anomalous
 
     def take(self, rows):
-        return RowLabels(self.compatible[rows], self.anomalous[rows])
+        strata = None if self.strata is None else self.strata[rows]
+        return RowLabels(self.compatible[rows], self.anomalous[rows], strata)
 
     def check_enough(self):
         """Raise a ValueError unless an energy of compatible rows can be fitted and held out."""

@@ -21,82 +21,77 @@ class ShrunkCovariance:
     X : ndarray of shape (n, d)
     weights : ndarray of shape (n,)
         A weight of 2 stands for two rows.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (d,)
+    directions : ndarray of shape (d, r)
+        Those that are kept.
+    variances : ndarray of shape (r,)
+        Along them.
+    outside : float
+        Variance along all others.
+    unshrunk : float
+        1 - s.
+    total : float
+        Sum of the weights.
     """
 
     def __init__(self, X, weights):
         n, d = weights.sum(), X.shape[1]
-        self._total = n
-        self._mean = weights @ X / n
-        centered = X - self._mean
-        variances, self._directions = principal_axes(np.sqrt(weights / n)[:, None] * centered)
+        self.total = n
+        self.mean = weights @ X / n
+        centered = X - self.mean
+        variances, self.directions = principal_axes(np.sqrt(weights / n)[:, None] * centered)
         mean_variance, square = variances.sum() / d, (variances**2).sum()
         noise = (weights @ (centered**2).sum(axis=1) ** 2 / n - square) / n
         spread = square - d * mean_variance**2
         shrinkage = np.clip(noise / spread, 0, 1) if spread > 0 else 0.0
-        self._outside = shrinkage * mean_variance + _RIDGE
-        self._variances = (1 - shrinkage) * variances + self._outside
-        self._unshrunk = 1 - shrinkage
+        self.outside = shrinkage * mean_variance + _RIDGE
+        self.variances = (1 - shrinkage) * variances + self.outside
+        self.unshrunk = 1 - shrinkage
 
     @property
     def log_determinant(self):
-        n_outside = len(self._mean) - len(self._variances)
-        return np.log(self._variances).sum() + n_outside * np.log(self._outside)
+        n_outside = len(self.mean) - len(self.variances)
+        return np.log(self.variances).sum() + n_outside * np.log(self.outside)
 
     def mahalanobis(self, X):
         """Squared distances (m,) from the mean."""
-        inside, rest = self._split(X)
-        distances = (inside**2 / self._variances).sum(axis=1)
-        return distances if rest is None else distances + (rest**2).sum(axis=1) / self._outside
+        inside, rest = self.split(X)
+        distances = (inside**2 / self.variances).sum(axis=1)
+        return distances if rest is None else distances + (rest**2).sum(axis=1) / self.outside
 
     def mahalanobis_left_out(self, X, weights):
         """The same of rows that it was fitted on with these weights, as if each had been left out.
 
         Its part is subtracted from mean and covariance; the shrinkage stays.
         """
-        distances, rest = self.mahalanobis(X), np.maximum(self._total - weights, _SMALLEST)
-        kept = 1 - self._unshrunk * weights / rest * distances
-        return distances * (self._total / rest) / np.maximum(kept, _SMALLEST)
-
-    def distances_left_out(self, whitened, products, squares, weights):
-        """Distances (m, k) of whitened rows, as if each row (m, d) had not been in the fit.
-
-        Given are their products with the others, squared distances from them, and their weights.
-        """
-        rest = np.maximum(self._total - weights, _SMALLEST)
-        lengths, part = np.square(whitened).sum(axis=1), self._unshrunk * weights / rest
-        kept = np.maximum(1 - part * lengths, _SMALLEST)
-        squares = squares + (part / kept)[:, None] * np.square(lengths[:, None] - products)
-        return np.sqrt(squares * (rest / self._total)[:, None])
+        distances, rest = self.mahalanobis(X), np.maximum(self.total - weights, _SMALLEST)
+        kept = 1 - self.unshrunk * weights / rest * distances
+        return distances * (self.total / rest) / np.maximum(kept, _SMALLEST)
 
     def quadratic(self):
         """Half of the squared distance from the mean, as a `Quadratic`."""
         return Quadratic(
-            self._mean,
-            self._directions / np.sqrt(self._variances),
-            None if self._is_complete else self._directions,
-            1 / self._outside,
+            self.mean,
+            self.directions / np.sqrt(self.variances),
+            None if self._is_complete else self.directions,
+            1 / self.outside,
         )
 
     @property
     def _is_complete(self):
         """Whether the directions are all that there are."""
-        return self._directions.shape[1] == len(self._mean)
+        return self.directions.shape[1] == len(self.mean)
 
-    def whiten(self, X, floor):
-        """Rows whose distances are those of X in units of the covariance, at least ``floor``."""
-        inside, rest = self._split(X)
-        inside = inside / np.sqrt(np.maximum(self._variances, floor))
-        if rest is None:
-            return inside
-        return inside @ self._directions.T + rest / np.sqrt(max(self._outside, floor))
-
-    def _split(self, X):
+    def split(self, X):
         """Rows along the directions (m, r), and what is left of them (m, d) where there is more."""
-        centered = X - self._mean
-        inside = centered @ self._directions
+        centered = X - self.mean
+        inside = centered @ self.directions
         if self._is_complete:
             return inside, None
-        return inside, centered - inside @ self._directions.T
+        return inside, centered - inside @ self.directions.T
 
 
 def principal_axes(X):

@@ -23,8 +23,11 @@ class _Standardised(InputEnergy):
 
     max_rows = 4_000
 
+    def _most_rows(self, n_columns):
+        return self.max_rows
+
     def fit_rows(self, X, weights, rng):
-        X, weights, drawn = draw_rows(X, weights, self.max_rows, rng)
+        X, weights, drawn = draw_rows(X, weights, self._most_rows(X.shape[1]), rng)
         self._scaler = RobustScaler().fit(X, weights)
         X = self.prepared(X)
         if count_rows(X) == 1:
