@@ -23,6 +23,7 @@ PUBLIC = [
     "sk_ebm.features",
     "sk_ebm.distributions",
     "sk_ebm.exceptions",
+    "sk_ebm.displays",
 ]
 # Lowest first. Parts of one layer may import each other, without cycles.
 LAYERS = [
@@ -33,6 +34,8 @@ LAYERS = [
     ["energies"],
     ["distributions", "thresholds", "metrics", "features", "_density"],
     ["_estimators"],
+    ["_displays"],
+    ["displays"],
     ["", "__main__"],
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
