@@ -24,6 +24,7 @@ PUBLIC = [
     "sk_ebm.distributions",
     "sk_ebm.exceptions",
     "sk_ebm.displays",
+    "sk_ebm.testing",
 ]
 # Lowest first. Parts of one layer may import each other, without cycles.
 LAYERS = [
@@ -34,8 +35,8 @@ LAYERS = [
     ["energies"],
     ["distributions", "thresholds", "metrics", "features", "_density"],
     ["_estimators"],
-    ["_displays"],
-    ["displays"],
+    ["_displays", "_testing"],
+    ["displays", "testing"],
     ["", "__main__"],
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
