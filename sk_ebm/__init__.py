@@ -4,8 +4,8 @@ from sk_ebm._estimators.classifier import EnergyClassifier
 from sk_ebm._estimators.density import EnergyDensityEstimator
 from sk_ebm._estimators.detector import EnergyDetector
 from sk_ebm._estimators.ranker import EnergyRanker
+from sk_ebm._version import __version__
 
-__version__ = "0.1.0"
 __all__ = [
     "EnergyClassifier",
     "EnergyDensityEstimator",

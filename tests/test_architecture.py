@@ -25,10 +25,12 @@ PUBLIC = [
     "sk_ebm.exceptions",
     "sk_ebm.displays",
     "sk_ebm.testing",
+    "sk_ebm.persistence",
 ]
 # Lowest first. Parts of one layer may import each other, without cycles.
 LAYERS = [
-    ["_utils", "exceptions"],
+    ["_version", "exceptions"],
+    ["_utils"],
     ["losses"],
     ["_solvers", "_core"],
     ["_tables"],
@@ -36,7 +38,7 @@ LAYERS = [
     ["distributions", "thresholds", "metrics", "features", "_density"],
     ["_estimators"],
     ["_displays", "_testing"],
-    ["displays", "testing"],
+    ["displays", "testing", "persistence"],
     ["", "__main__"],
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

@@ -30,6 +30,7 @@ from sk_ebm._utils.validation import (
     check_seed,
     validate_data,
 )
+from sk_ebm._utils.versions import CarriesVersion
 from sk_ebm._utils.warnings import warn_user
 from sk_ebm.energies import (
     ENERGIES,
@@ -115,7 +116,7 @@ class FittedComponent(NamedTuple):
         }
 
 
-class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
+class EnergyEstimator(KeepsFitted, CarriesVersion, CallbackSupportMixin, BaseEstimator):
     """Base class of the estimators: an energy, a loss, and the Gibbs distribution."""
 
     _losses = LOSSES  # by name
