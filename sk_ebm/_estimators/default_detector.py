@@ -24,3 +24,10 @@ def default_energy(labels, novelty):
     if novelty:
         return SurvivalSum([local, mixture], weights=[3, 1])
     return SurvivalSum(spread)
+
+
+def leave_out_outliers(energy, threshold):
+    """Make energies in nats those of the rows that are no outliers, where the threshold asks so."""
+    if threshold.estimates_share:
+        switches = [name for name in energy.get_params() if name.endswith("without_outliers")]
+        energy.set_params(**dict.fromkeys(switches, True))

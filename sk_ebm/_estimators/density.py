@@ -115,6 +115,8 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
     cv : int, splitter or iterable, default=None
         Folds of the cross-fitting. None means five shuffled ones, ten from 50 to 300 rows with
         fewer than 100 columns.
+    verbose : bool, default=False
+        Whether to print a line after each iteration.
     random_state : int, RandomState instance or None, default=None
         Draws folds, regressors' seeds, landmarks and samples.
 
@@ -185,6 +187,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         max_iter=1000,
         tol=1e-6,
         n_jobs=None,
+        verbose=False,
         random_state=None,
     ):
         self.energy = energy
@@ -198,11 +201,14 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
         self.n_basis = n_basis
         self.point = point
         self.beta = beta
-        self.alpha, self.l1_ratio = alpha, l1_ratio
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
         self.cv = cv
         self.solver = solver
-        self.max_iter, self.tol = max_iter, tol
+        self.max_iter = max_iter
+        self.tol = tol
         self.n_jobs = n_jobs
+        self.verbose = verbose
         self.random_state = random_state
 
     @with_callbacks
@@ -242,7 +248,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             roundings = [Rounding.of(target[used], weights[used]) for target in targets.T]
             self._start(X[used], roundings, rng)
             user_folds = self._folds(X, targets[:, 0], groups)
-            with self._reporting(*given) as report:
+            with self._reporting(*given, sample_weight) as report:
                 fit = self._chain_fit(components, X, weights, user_folds, rng, report)
                 if self.conditional:
                     options = self.base, self.location, self.power, self.n_jobs
@@ -302,6 +308,10 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
 
         splines, has_masses = NormalSplines(self.n_basis), self.atoms == "auto"
         return ChainFit(energy, fit_energy, splines, has_masses, weights, folds, rng, report)
+
+    def _finished(self, energy, inputs, training):
+        """As if the fit ended with this energy: beta of rows of the fit would be too high."""
+        return {"energy_": energy, "beta_": 1.0 if self.beta == "auto" else float(self.beta)}
 
     def _fit_other_orders(self, X, weights, user_folds, rng):
         """Pairs (order, JointChain) of random orders, each with a seed of its own."""

@@ -1,5 +1,6 @@
 """EnergyDetector: anomaly and label-error detection by energies and a learned threshold."""
 
+from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -20,7 +21,8 @@ from sk_ebm._core.classes import Labels
 from sk_ebm._core.folds import DEFAULT_FOLDS, Folds
 from sk_ebm._core.temperature import learn_beta
 from sk_ebm._estimators.base import EnergyEstimator
-from sk_ebm._estimators.default_detector import default_energy
+from sk_ebm._estimators.default_detector import default_energy, leave_out_outliers
+from sk_ebm._estimators.monitoring import finished_detector
 from sk_ebm._estimators.pairs import (
     answers_of,
     check_known,
@@ -103,6 +105,8 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         leave them out without a refit, and else five shuffled folds.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
+    verbose : bool, default=False
+        Whether to print a line after each iteration.
     random_state : int, RandomState instance or None, default=None
 
     Attributes
@@ -143,7 +147,6 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
     """
 
     _answer_kind = "inputs"
-    _before_calibration = {"beta_": 1.0, "threshold_": 0.0, "offset_": 0.0}
 
     def __init__(
         self,
@@ -162,6 +165,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         max_iter=1000,
         tol=1e-7,
         n_jobs=None,
+        verbose=False,
         random_state=None,
     ):
         self.energy = energy
@@ -178,6 +182,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         self.max_iter = max_iter
         self.tol = tol
         self.n_jobs = n_jobs
+        self.verbose = verbose
         self.random_state = random_state
 
     @with_callbacks
@@ -220,11 +225,13 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
             inputs, targets = take_rows(X, train), answers.take(train)
             train_groups = None if groups is None else np.asarray(groups)[train]
             folds = self._calibration_folds(targets, train_groups, rng)
-            with self._reporting(*given) as report:
+            with self._reporting(*given, sample_weight) as report:
                 training = self._training(
                     loss, targets, weights[train], folds, report, calibrates=True, rng=rng
                 ).replace(leave_one_out=groups is None is self.cv)
-                result = self._fitted(energy, inputs, training)
+                parts = self, inputs, training, threshold, labels.take(train)
+                settings = self._monitored(training, report, partial(finished_detector, *parts))
+                result = self._fitted(energy, inputs, settings)
                 self.energy_, self.n_iter_ = result.energy, result.n_iter
                 held_out, energies = self._held_out(
                     result, training, inputs, train, (X, answers, held_out)
@@ -342,7 +349,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
         energy = default_energy(self.labels, self.novelty) if is_auto else as_energy(self.energy)
         energy = clone(energy).as_detector(labelled)
         if not labelled:
-            _leave_out_outliers(energy, self._resolved_threshold())
+            leave_out_outliers(energy, self._resolved_threshold())
         terms = [term for term in energy.all_terms() if "inputs" not in term.answers]
         if terms and not labelled:
             raise ValueError(
@@ -679,10 +686,3 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
                 "calibration='cv' or 'split', or call calibrate(X)."
             )
         return self._references[column]
-
-
-def _leave_out_outliers(energy, threshold):
-    """Make energies in nats those of the rows that are no outliers, where the threshold asks so."""
-    if threshold.estimates_share:
-        switches = [name for name in energy.get_params() if name.endswith("without_outliers")]
-        energy.set_params(**dict.fromkeys(switches, True))

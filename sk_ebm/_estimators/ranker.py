@@ -88,6 +88,8 @@ class EnergyRanker(EnergyEstimator):
         Relative gap of the objective to its minimum at which iterations stop.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
+    verbose : bool, default=False
+        Whether to print a line after each iteration.
     random_state : int, RandomState instance or None, default=None
         Draws folds, landmarks, initial weights, mini-batches and the noise of "xendcg".
 
@@ -126,7 +128,6 @@ class EnergyRanker(EnergyEstimator):
     """
 
     _losses = GRADED_LOSSES
-    _before_calibration = {"beta_": 1.0, "level_": 0.0, "level_beta_": 1.0}
     _answer_kind = "items"
     __metadata_request__fit = {"groups": True, "qid": True}
     __metadata_request__score = {"groups": True, "qid": True}
@@ -152,6 +153,7 @@ class EnergyRanker(EnergyEstimator):
         max_iter=1000,
         tol=1e-7,
         n_jobs=None,
+        verbose=False,
         random_state=None,
     ):
         self.energy = energy
@@ -169,6 +171,7 @@ class EnergyRanker(EnergyEstimator):
         self.max_iter = max_iter
         self.tol = tol
         self.n_jobs = n_jobs
+        self.verbose = verbose
         self.random_state = random_state
 
     @with_callbacks
@@ -208,7 +211,7 @@ class EnergyRanker(EnergyEstimator):
             answers, weights = self._items_and_weights(relevance, codes, table, sample_weight)
             inputs = self._normalised(table, codes)
             folds = self._query_folds(table, y, answers)
-            with self._reporting(X, y, codes) as report:
+            with self._reporting(X, y, sample_weight, codes) as report:
                 fitted = self._fit_component(energy, loss, inputs, answers, weights, folds, report)
                 vars(self).update(fitted.attributes)
             if not fitted.converged:
@@ -248,10 +251,10 @@ class EnergyRanker(EnergyEstimator):
         return known if known is not None and len(known) == count_rows(X) else None
 
     @contextmanager
-    def _reporting(self, X, y, codes):
+    def _reporting(self, X, y, sample_weight, codes):
         """As for all estimators; those that callbacks score know the queries of X."""
         self._queries_in_fit = codes
-        with super()._reporting(X, y) as report:
+        with super()._reporting(X, y, sample_weight) as report:
             yield report
         del self._queries_in_fit
 
