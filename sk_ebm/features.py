@@ -26,6 +26,7 @@ from sk_ebm._tables.sequences import (
     restore,
     split,
 )
+from sk_ebm._utils.html import Boxes
 from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm._utils.validation import check_flag, check_number, validate_data
 from sk_ebm._utils.versions import CarriesVersion
@@ -34,7 +35,7 @@ _LONGEST_RUN = 4  # of letters of a kind in a shape, as in spaCy's
 
 
 class _SequenceTransformer(  # type: ignore[call-arg]
-    CarriesVersion, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+    CarriesVersion, Boxes, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 ):
     """Base class of transformers of sequences."""
 

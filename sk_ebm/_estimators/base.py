@@ -22,6 +22,7 @@ from sk_ebm._solvers.registry import SOLVERS
 from sk_ebm._tables.reading import check_names, check_no_times, with_nan
 from sk_ebm._tables.refusals import check_target, saying_why
 from sk_ebm._utils.estimators import KeepsFitted
+from sk_ebm._utils.html import Boxes
 from sk_ebm._utils.validation import (
     check_choice,
     check_flag,
@@ -117,7 +118,7 @@ class FittedComponent(NamedTuple):
         }
 
 
-class EnergyEstimator(KeepsFitted, CarriesVersion, Monitored, BaseEstimator):
+class EnergyEstimator(KeepsFitted, CarriesVersion, Monitored, Boxes, BaseEstimator):
     """Base class of the estimators: an energy, a loss, and the Gibbs distribution."""
 
     _losses = LOSSES  # by name
