@@ -19,6 +19,7 @@ MODULES = [
     "sk_ebm.metrics",
     "sk_ebm.features",
     "sk_ebm.distributions",
+    "sk_ebm.explanations",
     "sk_ebm.exceptions",
     "sk_ebm.displays",
     "sk_ebm.testing",

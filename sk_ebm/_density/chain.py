@@ -101,11 +101,16 @@ class ConditionalChain:
 
     def log_prob(self, X, targets, measure):
         """Log density or log mass (n,) of targets (n, n_targets) given X, of all together."""
-        table, total = np.hstack([X, targets]), np.zeros(len(X))
-        for j, conditional in enumerate(self.conditionals, start=X.shape[1]):
+        return self.log_probs(X, targets, measure).sum(axis=1)
+
+    def log_probs(self, X, targets, measure):
+        """The same of each target given X and the targets before it, (n, n_targets)."""
+        table, found = np.hstack([X, targets]), np.empty(targets.shape)
+        for t, conditional in enumerate(self.conditionals):
+            j = X.shape[1] + t
             for rows in self.blocks(table):
-                total[rows] += conditional.log_prob(table[rows, :j], table[rows, j], measure)
-        return total
+                found[rows, t] = conditional.log_prob(table[rows, :j], table[rows, j], measure)
+        return found
 
     def draws(self, X, n_draws, rng):
         """X and draws of the targets, (n, n_draws, n_columns + n_targets)."""

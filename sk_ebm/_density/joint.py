@@ -3,7 +3,7 @@
 from math import factorial
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import entr, logsumexp, softmax
 from sklearn.utils.parallel import Parallel, delayed
 
 from sk_ebm._density.chain import ConditionalChain
@@ -39,13 +39,17 @@ class JointChain:
 
     def log_prob(self, X, measure):
         """Log density or log mass (n,) of rows, as ``measure`` says."""
+        return self.log_probs(X, measure).sum(axis=1)
+
+    def log_probs(self, X, measure):
+        """The same of each column given those before it, (n, n_columns)."""
         no_inputs = np.empty((len(X), 0))
         chain = ConditionalChain(self.conditionals)
-        total = chain.log_prob(no_inputs, _transformed(self.transforms, X), measure)
+        found = chain.log_probs(no_inputs, _transformed(self.transforms, X), measure)
         if measure == "density":
-            columns = zip(self.transforms, X.T, strict=True)
-            total += sum(transform.log_derivative(column) for transform, column in columns)
-        return total
+            for j, (transform, column) in enumerate(zip(self.transforms, X.T, strict=True)):
+                found[:, j] += transform.log_derivative(column)
+        return found
 
     def draws(self, first_columns, n_draws, rng):
         """Draws (n, n_draws, n_columns) given the first columns (n, j), which stay as they are."""
@@ -74,6 +78,20 @@ def averaged_log_prob(chains, X, measure):
     """Log density or log mass (n,), averaged over pairs (order, `JointChain`)."""
     logs = [joint.log_prob(X[:, list(order)], measure) for order, joint in chains]
     return logsumexp(logs, axis=0) - np.log(len(logs))
+
+
+def column_energies(chains, X, measure):
+    """Energies (n, d) of the columns, each given those before it, averaged over orders by their
+    responsibilities r, and what the energies -log p(x) of rows have besides, (n,).
+
+    With K orders, -log p(x) = sum_k r_k (-log p_k(x)) + sum_k r_k log(K r_k).
+    """
+    logs = np.empty((len(chains), *X.shape))
+    for found, (order, joint) in zip(logs, chains, strict=True):
+        found[:, list(order)] = joint.log_probs(X[:, list(order)], measure)
+    shares = softmax(logs.sum(axis=2), axis=0)
+    rest = -entr(shares).sum(axis=0) + np.log(len(chains))
+    return -np.einsum("kn,knd->nd", shares, logs), rest
 
 
 def draw_rows(chains, n_draws, rng):

@@ -19,6 +19,7 @@ from sk_ebm._estimators import new_classes
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.class_inference import ClassInference
 from sk_ebm._estimators.class_weights import unbalanced, weights_of
+from sk_ebm._estimators.explaining import Explains
 from sk_ebm._estimators.given_sequences import has_sequences
 from sk_ebm._estimators.label_sets import (
     check_label_options,
@@ -50,7 +51,7 @@ from sk_ebm.thresholds import resolve_threshold
 _FEWEST_HELD_OUT = 20
 
 
-class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
+class EnergyClassifier(Explains, ClassInference, ClassifierMixin, EnergyEstimator):
     """Classifier that predicts the class of least energy E(x, y).
 
     An energy function is fitted to minimise the mean loss of the energies of all classes plus a
@@ -224,6 +225,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
     )
     _learned_of_others = (
         "structure_",
+        "_background",
         "hierarchy_",
         "transitions_",
         "_held_out_sequences",
@@ -380,6 +382,7 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
                 energy, loss, X, answers, weights, folds, report, class_features=features
             )
             vars(self).update(fitted.attributes)
+            self._keep_background(X, weights)
         if not fitted.converged:
             self._warn_unconverged(fitted.n_iter)
 
@@ -403,6 +406,8 @@ class EnergyClassifier(ClassInference, ClassifierMixin, EnergyEstimator):
             vars(self).update(learned)
         if not converged:
             self._warn_unconverged(self.n_iter_)
+
+    explain, explain_terms = by_structure(Explains.explain), by_structure(Explains.explain_terms)
 
     def _forget(self):
         """Leave out what an earlier fit, perhaps of other answers, has learned."""

@@ -33,6 +33,7 @@ from sk_ebm._density.joint import (
 from sk_ebm._density.rounding import Rounding
 from sk_ebm._density.splines import NormalSplines
 from sk_ebm._estimators.base import EnergyEstimator
+from sk_ebm._estimators.explaining import ExplainsDensities
 from sk_ebm._utils.sklearn_private import check_sample_weight
 from sk_ebm._utils.validation import check_array, check_choice, check_flag, check_number
 from sk_ebm.thresholds import FalseAlarm
@@ -41,7 +42,7 @@ _MAX_ROWS_CORRECTION = 10_000  # of kernels, whose time grows with n sqrt(n)
 _MAX_SEED = np.iinfo(np.int32).max  # numpy takes up to 2**32 - 1, other libraries only this
 
 
-class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
+class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
     """Predictive densities p(y given x), or the joint density p(x) of a table, from energies.
 
     A base density q with a known cdf F is corrected by an energy of the normal score z =
@@ -247,6 +248,7 @@ class EnergyDensityEstimator(DensityMixin, EnergyEstimator):
             used = weights > 0
             roundings = [Rounding.of(target[used], weights[used]) for target in targets.T]
             self._start(X[used], roundings, rng)
+            self._keep_background(X, weights)
             user_folds = self._folds(X, targets[:, 0], groups)
             with self._reporting(*given, sample_weight) as report:
                 fit = self._chain_fit(components, X, weights, user_folds, rng, report)

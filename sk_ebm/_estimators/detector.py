@@ -8,11 +8,7 @@ from scipy.special import expit
 from sklearn.base import OutlierMixin, clone, is_classifier
 from sklearn.callback import with_callbacks
 from sklearn.model_selection import ShuffleSplit
-from sklearn.utils import (
-    ClassifierTags,
-    check_consistent_length,
-    check_random_state,
-)
+from sklearn.utils import ClassifierTags, check_consistent_length, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,6 +18,7 @@ from sk_ebm._core.folds import DEFAULT_FOLDS, Folds
 from sk_ebm._core.temperature import learn_beta
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.default_detector import default_energy, leave_out_outliers
+from sk_ebm._estimators.explaining import ExplainsDetection
 from sk_ebm._estimators.monitoring import finished_detector
 from sk_ebm._estimators.pairs import (
     answers_of,
@@ -49,7 +46,7 @@ def _detects_pairs(detector):
     return True
 
 
-class EnergyDetector(OutlierMixin, EnergyEstimator):
+class EnergyDetector(ExplainsDetection, OutlierMixin, EnergyEstimator):
     """Outlier and novelty detector: incompatible is what has an energy above a learned threshold.
 
     An energy E(x) of inputs is fitted, low where x is like the training rows, and a threshold is
@@ -233,6 +230,7 @@ class EnergyDetector(OutlierMixin, EnergyEstimator):
                 settings = self._monitored(training, report, partial(finished_detector, *parts))
                 result = self._fitted(energy, inputs, settings)
                 self.energy_, self.n_iter_ = result.energy, result.n_iter
+                self._keep_background(inputs, weights[train])
                 held_out, energies = self._held_out(
                     result, training, inputs, train, (X, answers, held_out)
                 )

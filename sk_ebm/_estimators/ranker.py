@@ -16,6 +16,7 @@ from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._core.groups import Groups
 from sk_ebm._core.queries import check_relevance, gains_of, query_codes, warn_without_queries
 from sk_ebm._estimators.base import EnergyEstimator
+from sk_ebm._estimators.explaining import Explains
 from sk_ebm._tables.columns import split_column
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.finite import finite_outputs
@@ -37,7 +38,7 @@ TopK = namedtuple("TopK", ["queries", "rows", "energies"])
 k, and their energies (n, k), inf there."""
 
 
-class EnergyRanker(EnergyEstimator):
+class EnergyRanker(Explains, EnergyEstimator):
     """Ranker that orders the items of each query by their energies E(x, y), the least first.
 
     An energy function is fitted to minimise the mean loss of the energies of a query's items, plus
@@ -214,6 +215,7 @@ class EnergyRanker(EnergyEstimator):
             with self._reporting(X, y, sample_weight, codes) as report:
                 fitted = self._fit_component(energy, loss, inputs, answers, weights, folds, report)
                 vars(self).update(fitted.attributes)
+                self._keep_background(inputs, answers.per_row(weights))
             if not fitted.converged:
                 self._warn_unconverged(fitted.n_iter)
             return self
@@ -343,13 +345,59 @@ class EnergyRanker(EnergyEstimator):
     def _energies_by_query(self, X, groups, qid):
         """The energies of the rows, the distinct queries, and the number of that of each row."""
         check_is_fitted(self)
+        X, queries, codes = self._inputs_by_query(X, groups, qid)
+        parts = [finite_outputs(self.energy_, take_rows(X, rows)) for rows in row_blocks(X, 1)]
+        return -np.concatenate(parts)[:, 0], queries, codes
+
+    def _inputs_by_query(self, X, groups, qid):
+        """Inputs of the energy, the distinct queries, and the number of that of each row."""
         named = groups is not None or qid is not None or self._own_queries(X) is not None
         if self.normalize == "query" and not named:
             raise ValueError("normalize='query' needs the queries: give groups, or group_column.")
         X, (queries, codes) = self._read_queries(X, groups, qid)
-        X = self._normalised(self._validated(self.energy_, X, reset=False), codes)
-        parts = [finite_outputs(self.energy_, take_rows(X, rows)) for rows in row_blocks(X, 1)]
-        return -np.concatenate(parts)[:, 0], queries, codes
+        return (
+            self._normalised(self._validated(self.energy_, X, reset=False), codes),
+            queries,
+            codes,
+        )
+
+    def explain(self, X, groups=None, *, qid=None):
+        """Contributions of the columns to the energies of the items, which they add up to.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        groups, qid : array-like of shape (n_samples,), default=None
+            The query of each row, by either name. Only used with ``normalize="query"``.
+
+        Returns
+        -------
+        explanation : Explanation
+            ``base + values.sum(axis=1)`` are the `energies`. As of `EnergyClassifier.explain`, they
+            are in closed form or sampled.
+        """
+        check_is_fitted(self)
+        return self._explain(self._inputs_by_query(X, groups, qid)[0])
+
+    def explain_terms(self, X, groups=None, *, qid=None):
+        """The same by term of a sum: their energies, times their weights.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        groups, qid : array-like of shape (n_samples,), default=None
+            The query of each row, by either name. Only used with ``normalize="query"``.
+
+        Returns
+        -------
+        explanation : Explanation
+            ``feature_names`` are those of the terms; the constant of the sum is the base.
+        """
+        check_is_fitted(self)
+        return self._explain_terms(self._inputs_by_query(X, groups, qid)[0])
+
+    def _arrange(self, outputs):
+        return -outputs[:, 0]
 
     def decision_function(self, X, groups=None, *, qid=None):
         """Negative energy of each item: the higher, the earlier it comes.

@@ -30,6 +30,8 @@ class TableEncoder:
     def fit(self, X):
         self._columns = self._categorical_columns(X)
         self.n_categorical = len(self._columns)
+        others = np.delete(np.arange(X.shape[1]), self._columns)
+        self.order = np.append(np.array(self._columns, dtype=int), others)
         names = list(getattr(X, "columns", range(X.shape[1])))
         self._codes = [_codes_of(take_columns(X, i), names[i]) for i in self._columns]
         return self

@@ -11,7 +11,11 @@ from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock  # no
 # Reaches the parameters of named parts of a list, as in Pipeline: there is no public base class.
 from sklearn.utils.metaestimators import _BaseComposition as NamedParts  # noqa: F401
 from sklearn.utils.parallel import _get_threadpool_controller
-from sklearn.utils.validation import _check_sample_weight, _num_samples
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    _check_sample_weight,
+    _num_samples,
+)
 
 from sk_ebm._utils.validation import check_weighs
 
@@ -28,6 +32,13 @@ def check_sample_weight(sample_weight, X):
     )
     check_weighs(weights)
     return weights
+
+
+def feature_names(estimator, n_columns):
+    """Names of the columns that an estimator was fitted on, x0, x1, ... where these have none."""
+    if n_columns != getattr(estimator, "n_features_in_", None):
+        return np.array([f"x{i}" for i in range(n_columns)], dtype=object)
+    return _check_feature_names_in(estimator)
 
 
 def take_rows(X, rows):

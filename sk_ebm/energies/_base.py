@@ -2,6 +2,7 @@
 
 from sklearn.base import BaseEstimator, clone
 
+from sk_ebm._core.contributions import sampled_shapley
 from sk_ebm._utils.html import Boxes
 
 
@@ -96,6 +97,26 @@ class Energy(Boxes, BaseEstimator):
         """Itself and held-out outputs of the objective's samples, with the shares of their answers
         where the energy was not fitted to these."""
         return self, outputs
+
+    @property
+    def additive(self):
+        """Whether the `contributions` of a fitted energy are in closed form."""
+        return False
+
+    def contributions(self, inputs, background):
+        """`Contributions` of the columns of the inputs to the outputs: sampled Shapley values
+        beside rows of a background, unless the energy is ``additive``."""
+        found = sampled_shapley(lambda table, rows: self(table), inputs, background)
+        return found._replace(base=found.base[0])  # that of all rows
+
+    def outputs_of_terms(self, inputs):
+        """Outputs (n, o) of each term, times its weight, by its name; one for what is no sum."""
+        return {type(self).__name__: self(inputs)}
+
+    @property
+    def constant_of_terms(self):
+        """What the outputs have besides those of the terms."""
+        return 0.0
 
     def class_vectors(self):
         """Vectors (o, r) and biases (o,) of the outputs, if these are

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sk_ebm._utils.validation import check_number, check_scales
+from sk_ebm.energies._base import Energy
 from sk_ebm.energies._design import Design, mean_squares
 from sk_ebm.energies._linear import LinearEnergy
 
@@ -32,6 +33,7 @@ class BilinearEnergy(LinearEnergy):
     """
 
     answers = frozenset({"items"})
+    additive, contributions = Energy.additive, Energy.contributions
     samples_classes = False
 
     def __init__(self, query_columns=(0,), item_columns=None, constant=True):

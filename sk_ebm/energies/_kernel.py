@@ -11,6 +11,7 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 from sk_ebm._utils.distances import squared_distances
 from sk_ebm._utils.estimators import batches_of
 from sk_ebm._utils.validation import check_choice, check_number, check_scales
+from sk_ebm.energies._base import Energy
 from sk_ebm.energies._design import column_variances
 from sk_ebm.energies._linear import LinearEnergy
 
@@ -47,6 +48,7 @@ class KernelEnergy(LinearEnergy):
     _tol, _path_factor = 3e-4, 0.1  # the map is an approximation itself
     _path_start = 1e-2
 
+    additive, contributions = Energy.additive, Energy.contributions
     samples_classes = False  # features of all rows would be held
 
     def __init__(self, approximation="nystroem", n_components=None, gamma=None):

@@ -5,6 +5,7 @@ from copy import copy
 import numpy as np
 from scipy import sparse
 
+from sk_ebm._core.contributions import Contributions
 from sk_ebm._core.sampled import Sampled
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.memory import check_fits_in_memory
@@ -173,6 +174,19 @@ class LinearEnergy(Energy):
         if self._origin is None:
             return inputs
         return (inputs.toarray() if sparse.issparse(inputs) else inputs) - self._origin
+
+    additive = True
+
+    def contributions(self, inputs, background):
+        """Of columns as far as they differ from their mean in the background."""
+        centre = np.asarray(background.mean(axis=0), dtype=float).ravel()
+        deviations = (inputs.toarray() if sparse.issparse(inputs) else inputs) - centre
+        shape = len(deviations), *self.coef_.shape
+        check_fits_in_memory(
+            8 * np.prod(shape, dtype=float), f"Contributions {shape}", "Explain fewer rows at once."
+        )
+        values = deviations[:, :, None] * self.coef_
+        return Contributions(values, centre @ self.coef_ + self.intercept_)
 
     def class_vectors(self):
         shift = 0 if self._origin is None else self._origin @ self.coef_

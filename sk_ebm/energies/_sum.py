@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import get_tags
 
+from sk_ebm._core.contributions import add_contributions, with_equal_outputs
 from sk_ebm._core.folds import Folds
 from sk_ebm._core.pooling import aligned, pool
 from sk_ebm._core.training import FitResult
@@ -210,10 +211,30 @@ class SumEnergy(NamedParts, Energy):
         return np.sum(aligned(outputs), axis=0) if outputs else None
 
     def __call__(self, inputs):
-        weights = self.weights_.values()
-        terms = zip(weights, self.terms_.values(), strict=True)
-        total = self._total([weight * energy(inputs) for weight, energy in terms])
+        total = self._total(list(self.outputs_of_terms(inputs).values()))
         return total + np.asarray(self.constant_, dtype=total.dtype)
+
+    @property
+    def additive(self):
+        return all(energy.additive for energy in self.terms_.values())
+
+    def contributions(self, inputs, background):
+        """The sum of those to each term, times its weight."""
+        found = [
+            energy.contributions(inputs, background).times(self.weights_[name])
+            for name, energy in self.terms_.items()
+        ]
+        total = add_contributions(with_equal_outputs(found))
+        return total._replace(base=total.base + np.asarray(self.constant_))
+
+    @property
+    def constant_of_terms(self):
+        return self.constant_
+
+    def outputs_of_terms(self, inputs):
+        """Outputs (n, o) of each term, times its weight, by its name."""
+        outputs = [self.weights_[name] * term(inputs) for name, term in self.terms_.items()]
+        return dict(zip(self.terms_, aligned(outputs), strict=True))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

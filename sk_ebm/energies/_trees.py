@@ -7,6 +7,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 
+from sk_ebm._core.contributions import Contributions
 from sk_ebm._core.folds import Folds
 from sk_ebm._core.training import FitResult
 from sk_ebm._tables.encoding import TableEncoder
@@ -331,6 +332,26 @@ class TreesEnergy(Energy):
                 num_threads=lightgbm_threads(self.n_jobs, *columns.shape),
             )
         return _with_constant(raw, self.intercept_).astype(self._dtype, copy=False)
+
+    additive = True
+
+    def contributions(self, inputs, background):
+        """Shapley values by the paths of the trees, weighted by the rows that took them (Lundberg
+        et al., "From local explanations to global understanding with explainable AI for trees",
+        2020), for which no background is needed."""
+        columns = self._columns(inputs)
+        shape = columns.shape[0], len(self.intercept_), columns.shape[1] + 1
+        found = np.zeros(shape)
+        if self.n_estimators_:
+            found = self.booster_.predict(
+                columns.toarray() if sparse.issparse(columns) else columns,
+                num_iteration=self.n_estimators_,
+                pred_contrib=True,
+                num_threads=lightgbm_threads(self.n_jobs, *columns.shape),
+            ).reshape(shape)
+        values = np.empty((shape[0], shape[2] - 1, shape[1]))
+        values[:, self._encoder.order] = np.moveaxis(found[:, :, :-1], 1, 2)
+        return Contributions(values, self.intercept_ + found[0, :, -1])
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -59,6 +59,18 @@ class GaussianEnergy(_Standardised):
         X = self._subspace.transform(X) if sparse.issparse(X) else X
         return 0.5 * self.covariance_.mahalanobis(X)
 
+    @property
+    def additive(self):
+        """Whether its columns are those of the table, as those of sparse matrices are not."""
+        return not self._scaler.is_sparse
+
+    def contributions(self, inputs, background):
+        """Of a chain of the columns (`Quadratic`)."""
+        if not self.additive:
+            return super().contributions(inputs, background)
+        values = self.covariance_.quadratic().contributions(self.prepared(inputs))
+        return self._contributions(values, 0.0)
+
 
 def _first_distances(X, weights):
     """Three distances from the centre that a few far rows cannot rule."""

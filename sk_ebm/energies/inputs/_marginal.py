@@ -36,11 +36,23 @@ class MarginalEnergy(_Standardised):
 
     def energies(self, X):
         total = 0.0
+        for energies in self._energies_of_columns(X):
+            total = total + energies
+        return total
+
+    additive = True
+
+    def contributions(self, inputs, background):
+        """The energies of the columns, less their means in the background."""
+        values = np.stack(list(self._energies_of_columns(inputs)), axis=1)
+        means = np.array([each.mean() for each in self._energies_of_columns(background)])
+        return self._contributions(values - means, means.sum())
+
+    def _energies_of_columns(self, X):
         columns = self.prepared(X).T
         for x, edges, energies in zip(columns, self.edges_, self.column_energies_, strict=True):
             index = np.searchsorted(edges, x, side="right")
-            total = total + energies[np.where(x == edges[-1], len(edges) - 1, index)]
-        return total
+            yield energies[np.where(x == edges[-1], len(edges) - 1, index)]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

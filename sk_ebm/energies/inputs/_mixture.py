@@ -3,6 +3,7 @@
 from numbers import Integral
 
 import numpy as np
+from scipy.special import logsumexp
 
 from sk_ebm._utils.validation import check_number
 from sk_ebm.energies.inputs._normal_mixture import fit_robust_mixture
@@ -53,3 +54,28 @@ class MixtureEnergy(_Standardised):
     def energies(self, X):
         X = self.prepared(X)
         return self._subspace.outside(X) - self.mixture_.log_densities(self._subspace.transform(X))
+
+    @property
+    def additive(self):
+        """Whether its columns are those of the table, as those of sparse matrices are not."""
+        return not self._scaler.is_sparse
+
+    def contributions(self, inputs, background):
+        """Means of those of the components (`Quadratic`), weighted by their responsibilities r.
+
+        With shares s, E(x) = sum_k r_k (E_k(x) + log(r_k / s_k)). The second part, and what is
+        constant of the first, is the base, which depends on the row.
+        """
+        if not self.additive:
+            return super().contributions(inputs, background)
+        X = self.prepared(inputs)
+        joint = self.mixture_.joint_log_densities(self._subspace.transform(X))
+        shares = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
+        components = (
+            self._subspace.quadratic(mean, root) for mean, root in self.mixture_.components()
+        )
+        values = sum(
+            share[:, None] * component.contributions(X)
+            for share, component in zip(shares.T, components, strict=True)
+        )
+        return self._contributions(values, self.energies(inputs) - values.sum(axis=1))

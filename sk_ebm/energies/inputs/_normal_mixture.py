@@ -31,6 +31,10 @@ class NormalMixture:
         self.factors = factors
         self._whiteners = [solve_triangular(a, np.eye(len(a)), lower=True).T for a in factors]
 
+    def components(self):
+        """Of each component the mean (d,) and a root A (d, d) of its precision A A'."""
+        return zip(self.means, self._whiteners, strict=True)
+
     def joint_log_densities(self, X):
         """Of rows and components, (m, k)."""
         return np.log(self.shares) - self._log_scales(X.shape[1]) - 0.5 * self._distances(X)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sk_ebm._core.contributions import Quadratic
+
 _RIDGE = 1e-9  # of standardised columns: keeps it regular even if all rows are one
 _SMALLEST = 1e-12  # of divisors that only rounding errors bring near zero
 _RELATIVE_RANK = 1e-12  # eigenvalues below this share of the largest are rounding errors
@@ -66,6 +68,20 @@ class ShrunkCovariance:
         squares = squares + (part / kept)[:, None] * np.square(lengths[:, None] - products)
         return np.sqrt(squares * (rest / self._total)[:, None])
 
+    def quadratic(self):
+        """Half of the squared distance from the mean, as a `Quadratic`."""
+        return Quadratic(
+            self._mean,
+            self._directions / np.sqrt(self._variances),
+            None if self._is_complete else self._directions,
+            1 / self._outside,
+        )
+
+    @property
+    def _is_complete(self):
+        """Whether the directions are all that there are."""
+        return self._directions.shape[1] == len(self._mean)
+
     def whiten(self, X, floor):
         """Rows whose distances are those of X in units of the covariance, at least ``floor``."""
         inside, rest = self._split(X)
@@ -78,7 +94,7 @@ class ShrunkCovariance:
         """Rows along the directions (m, r), and what is left of them (m, d) where there is more."""
         centered = X - self._mean
         inside = centered @ self._directions
-        if self._directions.shape[1] == X.shape[1]:
+        if self._is_complete:
             return inside, None
         return inside, centered - inside @ self._directions.T
 

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import MaxAbsScaler
 
+from sk_ebm._core.contributions import Contributions
 from sk_ebm._utils.sklearn_private import count_rows, take_rows
 from sk_ebm.energies._fold_median import is_wide
 from sk_ebm.energies.inputs._base import InputEnergy, LeftOut
@@ -43,6 +44,14 @@ class _Standardised(InputEnergy):
             return np.nan_to_num(X, nan=0.0, copy=False)
         np.nan_to_num(X.data, nan=0.0, copy=False)
         return X.toarray() if X.shape[1] == 1 else X
+
+    def _contributions(self, values, base):
+        """`Contributions` to the outputs, from those (n, k) of the scaled columns to the energy,
+        none of which are of constant columns."""
+        kept = self._scaler.kept
+        every = np.zeros((len(values), len(kept)))
+        every[:, kept] = values
+        return Contributions(-every[:, :, None], -np.asarray(base)[..., None])
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -96,6 +105,11 @@ class RobustScaler:
         self.scale = np.sqrt(np.where(spread > 1e-9 * scale, spread, scale) * scale)
         self.scale[~(self.scale > 0)] = 1.0
         return self
+
+    @property
+    def is_sparse(self):
+        """Whether it was fitted on a sparse matrix."""
+        return self._sparse is not None
 
     def _in_units(self, X):
         X = np.asarray(X, dtype=float)

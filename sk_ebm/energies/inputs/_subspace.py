@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 
+from sk_ebm._core.contributions import Quadratic
 from sk_ebm.energies.inputs._shrunk_covariance import principal_axes
 
 # Columns that a covariance is estimated of; more are projected on their principal components, as
@@ -37,6 +38,14 @@ class _Subspace:
 
     def transform(self, X):
         return X if self._directions is None else self._centered(X) @ self._directions
+
+    def quadratic(self, mean, root):
+        """A `Quadratic` of the columns, from the mean and a root of the precision within the
+        components, and with the variance outside of them."""
+        if self._directions is None:
+            return Quadratic(mean, root)
+        mean = self._mean + self._directions @ mean
+        return Quadratic(mean, self._directions @ root, self._directions, 1 / self._variance)
 
     def outside(self, X):
         """-log density (n,) of what lies outside, of one variance in all directions."""

@@ -97,6 +97,18 @@ class SurvivalEnergy(Energy):
     def __call__(self, inputs):
         return self._surprisal(self.energy_(inputs))
 
+    @property
+    def additive(self):
+        return self.energy_.additive
+
+    def contributions(self, inputs, background):
+        """Those to the energy in its own unit, scaled to the difference that they make in nats."""
+        found = self.energy_.contributions(inputs, background)
+        change, nats = found.values.sum(axis=1), self._surprisal(np.atleast_2d(found.base))
+        gained = self._surprisal(found.base + change) - nats
+        factor = np.divide(gained, change, out=np.zeros_like(change), where=change != 0)
+        return found.times(factor)._replace(base=nats.reshape(found.base.shape))
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.energy).input_tags
