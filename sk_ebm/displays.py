@@ -5,6 +5,7 @@ drawn and draws it, ``plot(ax=)`` draws it again, and ``ax_`` and ``figure_`` ar
 on. Estimators may be at the end of pipelines and searches.
 """
 
+from sk_ebm._displays.explanation import ExplanationDisplay
 from sk_ebm._displays.false_alarm import FalseAlarmDisplay
 from sk_ebm._displays.histogram import EnergyHistogramDisplay
 from sk_ebm._displays.landscape import EnergyLandscapeDisplay
@@ -18,6 +19,7 @@ from sk_ebm._displays.tables import TableComparisonDisplay
 __all__ = [
     "EnergyHistogramDisplay",
     "EnergyLandscapeDisplay",
+    "ExplanationDisplay",
     "FalseAlarmDisplay",
     "LossDisplay",
     "PITDisplay",

@@ -15,6 +15,7 @@ from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector, Ene
 from sk_ebm.displays import (
     EnergyHistogramDisplay,
     EnergyLandscapeDisplay,
+    ExplanationDisplay,
     FalseAlarmDisplay,
     LossDisplay,
     PITDisplay,
@@ -61,6 +62,8 @@ DRAWN = {
     "NDCG": (RankingDisplay, RANKER, (X, Y, QUERIES), {}),
     "relevance": (RankingDisplay, RANKER, (X, Y), {"qid": QUERIES, "kind": "relevance"}),
     "loss": (LossDisplay, CLASSIFIER, (X, Y), {}),
+    "explanation": (ExplanationDisplay, CLASSIFIER, (X,), {"kind": "row", "row": 3}),
+    "importance": (ExplanationDisplay, DETECTOR, (X,), {}),
     "table": (TableComparisonDisplay, JOINT, (X,), {"random_state": 0, "n_samples": 50}),
 }
 
@@ -279,7 +282,24 @@ def test_tables_with_missing_values_and_constant_columns():
     assert np.isfinite(drawn.distances).all()
 
 
+def test_explanations_are_of_the_best_class_or_of_the_one_that_is_asked_for():
+    explanation = CLASSIFIER.explain(X[:5])
+    drawn = ExplanationDisplay.from_explanation(explanation, row=4, answer=2)
+    assert_allclose(np.sort(drawn.values), np.sort(explanation.values[4, :, 2]))
+    drawn = ExplanationDisplay.from_estimator(CLASSIFIER, X[:1])
+    best = CLASSIFIER.predict(X[:1])[0]
+    assert drawn.title.endswith(f"of class {best}")
+    assert_allclose(drawn.values.sum(), CLASSIFIER.energies(X[:1]).min() - base_of(best))
+
+
+def base_of(k):
+    return np.broadcast_to(CLASSIFIER.explain(X[:1]).base, (1, 3))[0, k]
+
+
 REFUSED = {
+    "answer must be one of": lambda: draw("explanation", answer=7),
+    "explanation must be": lambda: ExplanationDisplay.from_explanation(X),
+    "contributions to": lambda: ExplanationDisplay.from_estimator(Ridge().fit(X, T), X),
     "features must be among": lambda: draw("landscape of a detector", features=("a", "b")),
     "features must name 2": lambda: draw("landscape of a detector", features=(0,)),
     "y is None": lambda: EnergyLandscapeDisplay.from_estimator(DENSITY, X),
