@@ -8,7 +8,7 @@ from sklearn.model_selection import KFold
 from sk_ebm import EnergyDensityEstimator
 from sk_ebm._core.folds import Folds
 from sk_ebm._density.cross_fitted_regressor import cross_fit_regressor
-from sk_ebm._density.leaf_density import fit_leaf_density
+from sk_ebm._density.leaf_density import choose_forest, fit_leaf_density
 from sk_ebm._density.student import StudentDistribution
 
 
@@ -64,3 +64,37 @@ def test_without_a_forest_scores_are_those_of_the_base(rng):
     assert_allclose(
         scores, StudentDistribution(np.zeros(4), np.ones(4), 5).normal_score(y[:, None])
     )
+
+
+@pytest.mark.parametrize("is_repeated", [True, False])
+def test_the_first_fold_chooses_the_size_of_leaves(rng, is_repeated):
+    """Small ones where rows are repeated, large ones where y is noise around a few values."""
+    n = 600
+    X = rng.standard_normal((n // 6, 3))[rng.randint(n // 6, size=n)]
+    y = np.sin(40 * X[:, 0]) if is_repeated else np.where(rng.uniform(size=n) < 0.5, -1.0, 1.0)
+    y = y + 0.01 * rng.standard_normal(n)
+    folds, weights = Folds(tuple(KFold(5).split(X))), np.ones(n)
+    test = folds.pairs[0][1]
+    first = StudentDistribution(np.zeros(len(test)), np.ones(len(test)), 30.0)
+    forests = [ExtraTreesRegressor(4, min_samples_leaf=size) for size in (1, 50)]
+    chosen, model = choose_forest(forests, first, X, y, weights, folds, rng)
+    assert chosen == (0 if is_repeated else 1)
+    assert model.get_params()["min_samples_leaf"] == (1, 50)[chosen]
+    untested = np.where(np.isin(np.arange(n), test), 0.0, 1.0)
+    assert choose_forest(forests, first, X, y, untested, folds, rng) == (0, None)
+
+
+def test_histograms_of_few_trees_are_smoothed_where_this_helps(rng):
+    n, X = 1000, rng.uniform(size=(1000, 1))
+    y = np.sign(X[:, 0] - 0.5) * np.exp(rng.standard_normal(n))
+    folds, weights = Folds(tuple(KFold(5).split(X))), np.ones(n)
+    trees = ExtraTreesRegressor(2, min_samples_leaf=10)
+    forest = cross_fit_regressor(trees, X, y, weights, folds, rng)
+    held_out = [(np.arange(n), StudentDistribution(np.zeros(n), 2 * np.ones(n), 30.0))]
+    leaves, _ = fit_leaf_density(forest, held_out, X, y, y[:, None], weights, folds)
+    assert leaves.n_steps > 0
+    assert_allclose(leaves.shares(X)[0].sum(axis=1), 1, atol=1e-3)
+    assert leaves.shares(X)[1].shape == (n,)
+    small = leaves.without_predictions()
+    assert_allclose(small.shares(X)[0], leaves.shares(X)[0])
+    assert small.shares(X)[1] is None

@@ -15,7 +15,7 @@ from sk_ebm._density.leaf_histograms import LeafHistograms, bin_edges, leaves_of
     ids=["whole", "others"],
 )
 def test_leaves_hold_the_answers_of_their_rows(rng, weights_of):
-    half_unit = 0.5 / 65535
+    half_unit = 0.5 / 255
     X = rng.uniform(size=(200, 1))
     bins = (X[:, 0] > 0.5).astype(int) + 2 * (X[:, 0] > 0.8)
     forest = ExtraTreesRegressor(20, max_leaf_nodes=3, random_state=0).fit(X, bins)

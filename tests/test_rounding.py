@@ -173,3 +173,16 @@ def test_masses_of_values_with_gaps_sum_to_one(rng):
 def test_the_width_at_point_masses_does_not_underflow(rng):
     y = 1e-200 * rng.standard_normal(50)
     assert Rounding.of(y).width == pytest.approx(0.01 * 1e-200 * np.std(1e200 * y))
+
+
+def test_after_the_fit_values_of_single_rows_are_left_out():
+    y = np.array([np.pi, 0.4, 0.4, np.e, 2.9])
+    whole = Rounding.of(y)
+    part = whole.without_single_values()
+    assert part.seen.tolist() == [0.4, np.pi]
+    assert part.counts.tolist() == [2, 1]
+    assert part.frequencies is part.counts
+    near = np.array([0.4 * (1 + 1e-15), 1.7])
+    assert part.restored(near).tolist() == whole.restored(near).tolist() == [0.4, 1.7]
+    on_a_lattice = Rounding.of(np.array([0.1, 0.4, 1.7]))
+    assert on_a_lattice.without_single_values() is on_a_lattice

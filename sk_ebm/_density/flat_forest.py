@@ -1,6 +1,6 @@
 """Forests of regression trees in flat arrays: small, and fast for one row as for many."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,16 +18,19 @@ class FlatForest:
 
     Attributes
     ----------
-    roots : ndarray of shape (n_trees,)
+    roots, first_leaves : ndarray of shape (n_trees,)
+        The first node and the first leaf of each tree.
     features : ndarray of shape (n_nodes,)
         That a node splits; -1 for leaves.
     thresholds : ndarray of shape (n_nodes,), 32 bits
     others : ndarray of shape (n_nodes,)
-        The second child of a node; the number of a leaf.
+        How many nodes after a node its second child is; the number of a leaf in its tree.
     values : ndarray of shape (n_leaves,)
+        Empty where nothing is predicted.
     """
 
     roots: np.ndarray
+    first_leaves: np.ndarray
     features: np.ndarray
     thresholds: np.ndarray
     others: np.ndarray
@@ -36,17 +39,24 @@ class FlatForest:
     @classmethod
     def of(cls, forests):
         trees = [estimator.tree_ for forest in forests for estimator in forest.estimators_]
-        roots = np.cumsum([0] + [tree.node_count for tree in trees[:-1]])
-        is_leaf = np.concatenate([tree.children_left for tree in trees]) < 0
-        second = [root + tree.children_right for root, tree in zip(roots, trees, strict=True)]
-        features = np.concatenate([tree.feature for tree in trees])
+        is_leaf = [tree.children_left < 0 for tree in trees]
+        others = [
+            np.where(leaf, np.cumsum(leaf) - 1, tree.children_right - np.arange(len(leaf)))
+            for tree, leaf in zip(trees, is_leaf, strict=True)
+        ]
+        at_leaf = np.concatenate(is_leaf)
         return cls(
-            roots.astype(np.int32),
-            np.where(is_leaf, -1, features).astype(_least_integer(features.max())),
+            _starts([tree.node_count for tree in trees]),
+            _starts([tree.n_leaves for tree in trees]),
+            _smallest(np.where(at_leaf, -1, np.concatenate([tree.feature for tree in trees]))),
             _rounded_down(np.concatenate([tree.threshold for tree in trees])),
-            np.where(is_leaf, np.cumsum(is_leaf) - 1, np.concatenate(second)).astype(np.int32),
-            np.concatenate([tree.value[:, 0, 0] for tree in trees])[is_leaf].astype(np.float32),
+            _smallest(np.concatenate(others)),
+            np.concatenate([tree.value[:, 0, 0] for tree in trees])[at_leaf].astype(np.float32),
         )
+
+    def without_values(self):
+        """The same trees, whose leaves alone are asked for."""
+        return replace(self, values=self.values[:0])
 
     def leaves(self, X):
         """The leaf of each row in each tree, (n, n_trees)."""
@@ -71,8 +81,8 @@ class FlatForest:
                 paths, nodes, starts = paths[going], nodes[going], starts[going]
                 features = features[going]
             is_first = values[starts + features] <= self.thresholds[nodes]
-            nodes = np.where(is_first, nodes + 1, self.others[nodes])
-        return found.reshape(n, -1)
+            nodes = nodes + np.where(is_first, 1, self.others[nodes])
+        return found.reshape(n, -1) + self.first_leaves
 
     def predict(self, X):
         return self.mean(self.leaves(X))
@@ -82,8 +92,16 @@ class FlatForest:
         return self.values[leaves].mean(axis=1, dtype=np.float64)
 
 
-def _least_integer(largest):
-    return np.int16 if largest < np.iinfo(np.int16).max else np.int32
+def _starts(lengths):
+    return np.cumsum([0, *lengths[:-1]], dtype=np.int32)
+
+
+def _smallest(integers):
+    """The integers in as few bits as hold them."""
+    kinds = (np.int8, np.uint16, np.int16, np.int32)
+    low, high = integers.min(), integers.max()
+    fits = (kind for kind in kinds if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
+    return integers.astype(next(fits))
 
 
 def _rounded_down(thresholds):

@@ -1,5 +1,6 @@
 """The joint density of a table: a chain of its columns on the conditionals of a mixture."""
 
+from dataclasses import replace
 from math import factorial
 
 import numpy as np
@@ -10,6 +11,7 @@ from sk_ebm._density.chain import ConditionalChain
 from sk_ebm._density.column_transform import ColumnTransform
 from sk_ebm._density.gaussian_mixture import fit_mixture
 from sk_ebm._density.mixture_column import MixtureColumn
+from sk_ebm._density.mixture_distribution import MixtureFactors
 from sk_ebm._utils.threads import one_blas_thread
 
 _SMALL_TABLE = 2000  # rows fitted with one BLAS thread (wine: 12.0 -> 5.7 s on two cores)
@@ -122,6 +124,10 @@ def fit_joint_chain(fit, X, roundings, n_jobs):
         conditionals = fit.chain(bases, np.empty((len(X), 0)), scaled, scaled_roundings)
         if fit.has_masses:
             conditionals = _with_value_samplers(conditionals, min(len(X), _SAMPLER_DRAWS), fit.rng)
+        conditionals = [
+            replace(conditional, rounding=conditional.rounding.without_single_values())
+            for conditional in conditionals
+        ]
     return JointChain(conditionals, transforms, roundings, fit.has_masses)
 
 
@@ -139,7 +145,8 @@ def _mixture_bases(X, roundings, fit, n_jobs):
     columns = zip(X.T, roundings, strict=True)
     points = [rounding.dequantised(column, fit.rng) for column, rounding in columns]
     mixtures = fit_mixture(np.column_stack(points), fit.weights, list(fit.folds), fit.rng)
-    return [MixtureColumn(*mixtures, n_jobs) for _ in roundings]
+    factors = MixtureFactors.of(mixtures[0], X.shape[1])
+    return [MixtureColumn(*mixtures, n_jobs, factors) for _ in roundings]
 
 
 def _with_value_samplers(conditionals, n_draws, rng):

@@ -1,5 +1,6 @@
 """One-dimensional Gaussian mixtures, and the conditionals of a mixture of several columns."""
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -82,19 +83,44 @@ class MixtureDistribution:
         return invert_normal_score(evaluate, z, components.min(axis=2), components.max(axis=2))
 
 
-def conditional_components(mixture, X):
-    """Log shares, means (n, k) and widths (k,) of the column after the columns X (n, j)."""
-    j = X.shape[1]
-    log_shares, means, widths = [], [], []
-    components = zip(mixture.weights_, mixture.means_, mixture.covariances_, strict=True)
-    for weight, mean, covariance in components:
-        factor = linalg.cholesky(covariance[: j + 1, : j + 1], lower=True)
-        white = (X - mean[:j]).T
-        if j:  # scipy 1.13 does not solve empty systems
-            white = linalg.solve_triangular(factor[:j, :j], white, lower=True)
-        log_norm = np.log(np.diag(factor)[:j]).sum()
-        log_shares.append(np.log(weight) - 0.5 * np.sum(white**2, axis=0) - log_norm)
-        means.append(mean[j] + factor[j, :j] @ white)
-        widths.append(factor[j, j])
-    log_shares = special.log_softmax(np.stack(log_shares, axis=1), axis=1)
-    return log_shares, np.stack(means, axis=1), np.array(widths)
+@dataclass(frozen=True, eq=False)
+class MixtureFactors:
+    """What the conditionals of a Gaussian mixture of d columns need, in 32 bits.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (k,)
+    means : ndarray of shape (k, d)
+    factors : ndarray of shape (k, d (d + 1) / 2)
+        Rows of the lower Cholesky factors of the covariances, one after the other.
+    """
+
+    weights: np.ndarray
+    means: np.ndarray
+    factors: np.ndarray
+
+    @classmethod
+    def of(cls, mixture, n_columns):
+        """Those of the first columns of a fitted `GaussianMixture`."""
+        lower, first = np.tril_indices(n_columns), np.s_[:, :n_columns, :n_columns]
+        rows = [linalg.cholesky(c, lower=True)[lower] for c in mixture.covariances_[first]]
+        parts = mixture.weights_, mixture.means_[:, :n_columns], np.stack(rows)
+        return cls(*(part.astype(np.float32) for part in parts))
+
+    def conditional_components(self, X):
+        """Log shares, means (n, k) and widths (k,) of the column after the columns X (n, j)."""
+        j = X.shape[1]
+        lower, size = np.tril_indices(j + 1), (j + 1) * (j + 2) // 2
+        log_shares, means, widths = [], [], []
+        for weight, mean, row in zip(self.weights, self.means, self.factors, strict=True):
+            factor = np.zeros((j + 1, j + 1))
+            factor[lower] = row[:size]
+            white = (X - mean[:j]).T
+            if j:  # scipy 1.13 does not solve empty systems
+                white = linalg.solve_triangular(factor[:j, :j], white, lower=True)
+            log_norm = np.log(np.diag(factor)[:j]).sum()
+            log_shares.append(np.log(weight) - 0.5 * np.sum(white**2, axis=0) - log_norm)
+            means.append(mean[j] + factor[j, :j] @ white)
+            widths.append(factor[j, j])
+        log_shares = special.log_softmax(np.stack(log_shares, axis=1), axis=1)
+        return log_shares, np.stack(means, axis=1), np.array(widths)

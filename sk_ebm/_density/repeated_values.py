@@ -44,14 +44,15 @@ class RepeatedValueSampler:
         self.counts = counts
         self.frequencies = frequencies
         self.biases = np.zeros(len(values))
-        self._groups = np.flatnonzero(counts == 1), np.flatnonzero(counts > 1)
 
     @classmethod
     def of(cls, rounding):
         """For the values of a `Rounding` except point masses; None where few of them repeat."""
         others = ~rounding.is_point_mass(rounding.seen)
         seen = (rounding.seen, rounding.counts, rounding.frequencies)
-        values, counts, frequencies = (each[others] for each in seen)
+        if not others.all():
+            seen = (each[others] for each in seen)
+        values, counts, frequencies = seen  # arrays of the rounding itself, where it has no others
         return cls(values, counts, frequencies) if recurrence(counts) >= _LEAST_RECURRENCE else None
 
     def candidates(self, distribution, y):
@@ -59,7 +60,8 @@ class RepeatedValueSampler:
 
         The draws (n, k) are from the distribution; log densities of implausible values are -inf.
         """
-        indices = np.concatenate([self._nearest(group, y) for group in self._groups], axis=-1)
+        groups = np.flatnonzero(self.counts == 1), np.flatnonzero(self.counts > 1)
+        indices = np.concatenate([self._nearest(group, y) for group in groups], axis=-1)
         points = np.concatenate([self.values[indices], y[..., None]], axis=-1)
         logs = distribution.logpdf(points.reshape(len(y), -1)).reshape(points.shape)
         logs, at_draw = logs[..., :-1], logs[..., -1:]

@@ -63,8 +63,13 @@ class Rounding:
     def of(cls, y, weights=None):
         """The rounding of the values y (n,); weights say how frequent each is."""
         values, index, counts = np.unique(y, return_inverse=True, return_counts=True)
-        frequencies = np.bincount(index, weights)
-        seen = values, counts, frequencies * (len(y) / frequencies.sum())
+        counts = counts.astype(np.int32)
+        if weights is None or np.ptp(weights) == 0:
+            frequencies = counts
+        else:
+            frequencies = np.bincount(index, weights)
+            frequencies *= len(y) / frequencies.sum()
+        seen = values, counts, frequencies
         step, point_masses = _common_step(values), values[_frequent(counts)]
         width = step or 0.01 * weighted_std(y, np.ones(len(y)))
         others = ~np.isin(values, point_masses)
@@ -105,6 +110,17 @@ class Rounding:
             spreads=spreads,
             transform=transform,
         )
+
+    def without_single_values(self):
+        """The same after the fit: draws without a step equal no value that one row has."""
+        if self.step:
+            return self
+        kept = self.counts > 1
+        kept[[0, -1]] = True
+        counts = self.counts[kept]
+        is_same = self.frequencies is self.counts
+        frequencies = counts if is_same else self.frequencies[kept]
+        return replace(self, seen=self.seen[kept], counts=counts, frequencies=frequencies)
 
     @property
     def edges(self):
