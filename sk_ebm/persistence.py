@@ -83,7 +83,12 @@ def _own_types():
     for info in walk_packages([str(Path(__file__).parent)], "sk_ebm."):
         if info.name.split(".")[1] in _APART:
             continue
-        module = import_module(info.name)
+        try:
+            module = import_module(info.name)
+        except ModuleNotFoundError as error:
+            if error.name.startswith("sk_ebm"):
+                raise
+            continue  # a bridge to a library that is not installed
         for thing in vars(module).values():
             if isclass(thing) and thing.__module__ == module.__name__ and not isabstract(thing):
                 yield f"{thing.__module__}.{thing.__qualname__}"
