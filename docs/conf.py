@@ -11,11 +11,26 @@ from sk_ebm.losses import GRADED_LOSSES, LOSSES
 project = "sk_ebm"
 author = "The sk_ebm developers"
 copyright = "2026, The sk_ebm developers"
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.mathjax", "numpydoc"]
-exclude_patterns = ["_build"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx-mathjax-offline",  # mathematics without a network
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+    "numpydoc",
+]
+exclude_patterns = ["_build", "gallery"]
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "auto_gallery",
+    "show_memory": False,
+    "write_computation_times": False,  # a table that loads scripts from the network
+    "min_reported_time": 1e9,
+    "remove_config_comments": True,
+}
 default_role = "py:obj"
-html_theme = "alabaster"
-html_theme_options = {"description": "Energy-based learning with scikit-learn estimators"}
+html_theme = "pydata_sphinx_theme"
+html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
+html_title = "sk_ebm: energy-based learning with scikit-learn estimators"
 autodoc_default_options = {"show-inheritance": True}
 numpydoc_show_class_members = False
 

@@ -6,8 +6,8 @@ from sk_ebm._estimators.detector import EnergyDetector
 from sk_ebm._estimators.ranker import EnergyRanker
 from sk_ebm._estimators.transformer import EnergyTransformer
 from sk_ebm._utils.through import through
+from sk_ebm._version import __version__
 
-__version__ = "0.1.0"
 __all__ = [
     "EnergyClassifier",
     "EnergyDensityEstimator",

@@ -26,13 +26,21 @@ from sk_ebm._tables.sequences import (
     restore,
     split,
 )
+from sk_ebm._utils.html import Boxes
 from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm._utils.validation import check_flag, check_number, validate_data
+from sk_ebm._utils.versions import CarriesVersion
 
 _LONGEST_RUN = 4  # of letters of a kind in a shape, as in spaCy's
 
 
-class TokenFeatures(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class _SequenceTransformer(  # type: ignore[call-arg]
+    CarriesVersion, Boxes, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
+    """Base class of transformers of sequences."""
+
+
+class TokenFeatures(_SequenceTransformer, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Features of tokens as dictionaries: the word, its beginning and end, and its shape.
 
     The word itself is ``word``; in lower case, it is ``lower``. ``prefix2`` and ``suffix2`` are its
@@ -138,7 +146,9 @@ class TokenFeatures(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         return tags
 
 
-class SequenceVectorizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class SequenceVectorizer(
+    CarriesVersion, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):  # type: ignore[call-arg]
     """Dictionaries of features as the rows of sparse matrices, one matrix for each sequence.
 
     A number is the value of its feature; a string makes a feature of its own, which is 1:
@@ -240,7 +250,7 @@ class SequenceVectorizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=
         return tags
 
 
-class WindowFeatures(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class WindowFeatures(_SequenceTransformer, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """The features of a position together with those of its neighbours in the sequence.
 
     A feature "word" of the position before is "-1:word", of the one after "+1:word". Neighbours

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, clone
 
 from sk_ebm._core.discoveries import discoveries
 from sk_ebm._core.outliers import as_counts, outlier_level
+from sk_ebm._utils.html import Boxes
 from sk_ebm._utils.validation import check_number
 from sk_ebm._utils.warnings import warn_user
 
@@ -15,7 +16,7 @@ from sk_ebm._utils.warnings import warn_user
 _ROUNDING = 1e-9
 
 
-class Threshold(BaseEstimator):
+class Threshold(Boxes, BaseEstimator):
     """Base class of thresholds: energies of at most ``level_`` are compatible.
 
     ``fit(energies, weights, compatible)`` learns the level. A weight of 2 stands for two rows.

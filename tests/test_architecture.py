@@ -24,16 +24,22 @@ PUBLIC = [
     "sk_ebm.distributions",
     "sk_ebm.explanations",
     "sk_ebm.exceptions",
+    "sk_ebm.displays",
+    "sk_ebm.testing",
+    "sk_ebm.persistence",
 ]
 # Lowest first. Parts of one layer may import each other, without cycles.
 LAYERS = [
-    ["_utils", "exceptions"],
+    ["_version", "exceptions"],
+    ["_utils"],
     ["losses"],
     ["_solvers", "_core"],
     ["_tables"],
     ["energies"],
     ["distributions", "explanations", "thresholds", "metrics", "features", "_density"],
     ["_estimators"],
+    ["_displays", "_testing"],
+    ["displays", "testing", "persistence"],
     ["", "__main__"],
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

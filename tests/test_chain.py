@@ -139,7 +139,7 @@ def test_reports_hold_all_conditionals_or_nothing(two_targets):
 
     class Recorder(EnergyDensityEstimator):
         @contextmanager
-        def _reporting(self, X, y):
+        def _reporting(self, X, y, sample_weight=None):
             yield lambda value, attributes: reported.append(attributes())
 
     X, y = two_targets

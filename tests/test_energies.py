@@ -1,7 +1,5 @@
 """Laws of the energies that the registry names, and of a foreign one."""
 
-import pickle
-
 import numpy as np
 import pytest
 from helpers import fit, training_of
@@ -15,6 +13,7 @@ from sk_ebm import EnergyClassifier
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.objective import Objective
 from sk_ebm._core.training import FitResult
+from sk_ebm._testing.energy_laws import ENERGY_LAWS, EnergyCase
 from sk_ebm.energies import (
     ENERGIES,
     INPUT_ENERGIES,
@@ -32,6 +31,8 @@ VARIANTS = {
     "mlp_deep": MLPEnergy((8, 6), "tanh", early_stopping=False, n_epochs=40),
     "prototype_min": PrototypeEnergy(2, latent="min"),
 }
+EVERY = {**VARIANTS, **{name: energy() for name, energy in INPUT_ENERGIES.items()}}
+FAST = ["linear", "kernel", "embedding"]  # laws of other energies are tried on classes only
 every_energy = pytest.mark.parametrize("name", VARIANTS)
 # Mini-batches amplify rounding, and so does the choice of the nearest of two prototypes.
 steady = pytest.mark.parametrize(
@@ -52,6 +53,19 @@ def test_fits_descend(name, X, objective):
     assert objective.value_and_gradient(energy(X))[0] < 0.98 * np.log(n_classes)
 
 
+LAW_CASES = {
+    (name, kind): EnergyCase.of(energy, kind)
+    for name, energy in EVERY.items()
+    for kind in (["classes"] if name in VARIANTS and name not in FAST else energy.answers)
+}
+
+
+@pytest.mark.parametrize("law", ENERGY_LAWS)
+@pytest.mark.parametrize("case", LAW_CASES, ids="-".join)
+def test_laws(case, law):
+    ENERGY_LAWS[law](LAW_CASES[case])
+
+
 @pytest.mark.parametrize("shift", [0, 1e5])
 @every_energy
 def test_outputs_are_products_with_class_vectors(name, shift, X, objective):
@@ -63,17 +77,6 @@ def test_outputs_are_products_with_class_vectors(name, shift, X, objective):
     vectors, biases = energy.class_vectors()
     outputs = energy.features(X + shift) @ vectors.T + biases
     assert_allclose(outputs, energy(X + shift), rtol=1e-7, atol=1e-7)
-
-
-@every_energy
-def test_rows_are_independent(name, X, objective):
-    energy = fitted(name, X, objective)
-    assert_allclose(energy(X[7:9]), energy(X)[7:9], rtol=1e-10, atol=1e-12)
-
-
-@every_energy
-def test_the_same_seed_gives_the_same_fit(name, X, objective):
-    assert_array_equal(fitted(name, X, objective)(X), fitted(name, X, objective)(X))
 
 
 @every_energy
@@ -109,16 +112,6 @@ def test_two_classes_have_one_output_or_two_energies(name, X, objective, rng):
     assert objective.answers.arrange(outputs)[0].shape == (n, 2)
 
 
-@every_energy
-def test_the_shape_of_outputs_is_rows_by_answers(name, X, objective):
-    assert fitted(name, X, objective)(X[:4]).shape == (4, n_classes)
-
-
-@every_energy
-def test_check_accepts_the_defaults(name):
-    assert VARIANTS[name].check() is None
-
-
 BAD = {
     "approximation": (KernelEnergy, ["sparse", None]),
     "n_components": (KernelEnergy, [0, -3, 2.5, np.nan, "many"]),
@@ -152,28 +145,12 @@ def test_check_names_the_bad_parameter(energy, name, value):
 
 
 @every_energy
-def test_pickled_energies_give_the_same_outputs(name, X, objective):
-    energy = fitted(name, X, objective)
-    assert_array_equal(pickle.loads(pickle.dumps(energy))(X), energy(X))
-
-
-@every_energy
 def test_results_hold_what_the_fit_found(name, X, objective):
     result = fit(VARIANTS[name], X, objective, alpha="auto")
     assert result.n_iter >= 1
     assert result.alpha == result.energy.alpha_
     assert len(result.history) in (0, result.n_iter)
     assert_allclose(result.outputs_of(X), result.energy(X), atol=1e-5)
-
-
-@every_energy
-def test_clones_for_folds_are_unfitted(name, X, objective):
-    energy = fitted(name, X, objective).clone_with_choices()
-    assert type(energy) is type(VARIANTS[name])
-    assert not [attribute for attribute in vars(energy) if attribute.endswith("_")]
-
-
-EVERY = {**VARIANTS, **{name: energy() for name, energy in INPUT_ENERGIES.items()}}
 
 
 @pytest.mark.parametrize(

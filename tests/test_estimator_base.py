@@ -6,9 +6,11 @@ import polars as pl
 import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
-from sklearn.callback import ScoringMonitor
+from sklearn.base import clone
+from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import get_scorer
 from sklearn.pipeline import make_pipeline
 
 from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector, EnergyRanker
@@ -64,6 +66,83 @@ def test_every_fit_can_be_monitored(name):
     log = monitor.get_logs().data
     assert log[0]["score"] == ask(model, FRAME, data["y"])["score"]  # at the end of the fit
     assert len(log) > 1 or name in ("expert", "detector", "novelty", "label errors")
+
+
+FINISHED = {
+    "sets": (EnergyClassifier(calibrate=True), {"y": Y}, lambda m, X: m.predict_set(X)),
+    "rejection": (EnergyClassifier(reject="false_alarm"), {"y": Y}, lambda m, X: m.predict(X)),
+    "hierarchy": (
+        EnergyClassifier(parents={0: "all", 1: "all"}),
+        {"y": Y},
+        lambda m, X: m.predict_proba(X),
+    ),
+    "anomalies": (
+        EnergyDetector("linear", labels="anomaly"),
+        ANOMALIES,
+        lambda m, X: m.p_values(X) + m.threshold_,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FINISHED)
+def test_callbacks_are_given_finished_estimators(name):
+    """As if the fit had ended with the iteration: what is learned after it is there, too."""
+    model, data, ask = FINISHED[name]
+    monitor = ScoringMonitor(scoring=lambda fitted, X, y: {"score": np.mean(ask(fitted, X))})
+    model.set_params(random_state=0, cv=2).set_callbacks(monitor).fit(X, **data)
+    scores = [entry["score"] for entry in monitor.get_logs().data]
+    assert len(scores) > 2
+    assert abs(scores[-1] - np.mean(ask(model, X))) < 0.5
+
+
+def test_flat_sequences_are_known_to_callbacks():
+    monitor = ScoringMonitor(scoring="accuracy")
+    model = EnergyClassifier().set_callbacks(monitor).fit(X, Y, sequences=QUERIES)
+    assert monitor.get_logs().data[0]["accuracy"] == model.score(X, Y, sequences=QUERIES)
+    assert not hasattr(model, "_sequences_in_fit")
+
+
+def test_label_sets_are_scored_when_they_are_fitted():
+    sets = np.stack([Y, 1 - Y], axis=1)
+    monitor = ScoringMonitor(scoring="accuracy")
+    model = EnergyClassifier().set_callbacks(monitor).fit(X, sets)
+    assert monitor.get_logs().data[0]["accuracy"] == model.score(X, sets)
+
+
+def test_weights_are_passed_to_callbacks():
+    weights = np.linspace(0.1, 2, len(Y))
+    for model, data, scoring in [
+        (EnergyClassifier(alpha=0.1), {"y": Y}, "accuracy"),
+        (EnergyDensityEstimator("linear", location=Ridge(), alpha=1.0), {"y": T}, "r2"),
+    ]:
+        monitor = ScoringMonitor(scoring=scoring)
+        model.set_callbacks(monitor).fit(X, sample_weight=weights, **data)
+        expected = get_scorer(scoring)(model, X, data["y"], sample_weight=weights)
+        assert monitor.get_logs().data[0][scoring] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", MONITORED)
+def test_progress_is_shown(name):
+    pytest.importorskip("rich")
+    model, data = MONITORED[name]
+    model = clone(model).set_params(random_state=0, cv=2)
+    model.set_callbacks(ProgressBar()).fit(FRAME, **data)
+
+
+@pytest.mark.parametrize("name", MONITORED)
+def test_verbose_prints_one_line_for_each_step(name, capsys):
+    model, data = MONITORED[name]
+    model = clone(model).set_params(random_state=0, cv=2, verbose=True).fit(FRAME, **data)
+    *steps, last = capsys.readouterr().out.splitlines()
+    name = type(model).__name__
+    assert last.startswith(f"[{name}] fitted after {len(steps)} iterations")
+    for k, line in enumerate(steps, start=1):
+        assert line.startswith(f"[{name}] iteration {k}: objective ")
+
+
+def test_nothing_is_printed_unless_asked(capsys):
+    EnergyClassifier().fit(X, Y)
+    assert not capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

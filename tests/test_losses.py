@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 from sklearn.base import clone
 
 from sk_ebm._core.gibbs import Gibbs
+from sk_ebm._testing.loss_laws import LOSS_LAWS, LossCase
 from sk_ebm.losses._likelihood import MEE, NLL
 from sk_ebm.losses._registry import LOSSES
 from sk_ebm.losses._table1 import LVQ2, Hinge, SquareSquare
@@ -42,79 +43,11 @@ def energies_for(loss, rng):
     return np.abs(energies) + 0.1 if loss.positive else energies
 
 
-def without(absent):
-    """A log measure in which one candidate per sample is absent."""
-    log_measure = np.zeros((n, k))
-    log_measure[np.arange(n), absent] = -np.inf
-    return log_measure
-
-
+@pytest.mark.parametrize("law", LOSS_LAWS)
 @every_loss
-def test_gradients_match_finite_differences(loss, rng, target, derivative):
-    energies, along = energies_for(loss, rng), rng.standard_normal((n, k))
-    gradient = loss(Gibbs(energies), target)[1]
-    expected = derivative(lambda e: loss(Gibbs(e), target)[0], energies, along)
-    assert_allclose((gradient * along).sum(axis=1), expected, rtol=1e-6, atol=1e-7)
-
-
-@every_loss
-def test_gradients_match_finite_differences_beside_an_absent_candidate(
-    loss, rng, target, derivative
-):
-    energies, along = energies_for(loss, rng), rng.standard_normal((n, k))
-    log_measure = without((target + 2) % k)
-    gradient = loss(Gibbs(energies, log_measure), target)[1]
-    expected = derivative(lambda e: loss(Gibbs(e, log_measure), target)[0], energies, along)
-    assert_allclose((gradient * along).sum(axis=1), expected, rtol=1e-6, atol=1e-7)
-
-
-@every_loss
-def test_absent_candidates_get_gradient_zero(loss, rng, target):
-    absent = (target + 2) % k
-    energies = energies_for(loss, rng)
-    energies[np.arange(n), absent] = 0.01  # the least of the positive ones
-    gradient = loss(Gibbs(energies, without(absent)), target)[1]
-    assert_array_equal(gradient[np.arange(n), absent], 0)
-
-
-@every_loss
-def test_absent_candidates_do_not_change_the_loss(loss, rng, target):
-    absent = (target + 2) % k
-    energies = energies_for(loss, rng)
-    values = loss(Gibbs(energies, without(absent)), target)[0]
-    energies[np.arange(n), absent] = 1e-3
-    assert_array_equal(loss(Gibbs(energies, without(absent)), target)[0], values)
-
-
-@every_loss
-def test_the_only_candidate_leaves_absent_ones_at_gradient_zero(loss, rng, target):
-    log_measure = np.where(np.arange(k) == target[:, None], 0.0, -np.inf)
-    gradient = loss(Gibbs(energies_for(loss, rng), log_measure), target)[1]
-    gradient[np.arange(n), target] = 0
-    assert_array_equal(gradient, 0)
-
-
-@every_loss
-def test_losses_do_not_modify_the_energies(loss, rng, target):
-    energies = energies_for(loss, rng)
-    copy = energies.copy()
-    loss(Gibbs(energies), target)
-    assert_array_equal(energies, copy)
-
-
-@every_loss
-def test_gradient_permute_with_the_answers(loss, rng, target):
-    energies, order = energies_for(loss, rng), rng.permutation(k)
-    gradient = loss(Gibbs(energies), target)[1]
-    permuted = loss(Gibbs(energies[:, order]), np.argsort(order)[target])[1]
-    assert_allclose(permuted, gradient[:, order], rtol=1e-12, atol=1e-14)
-
-
-@every_loss
-def test_values_permute_with_the_answers(loss, rng, target):
-    energies, order = energies_for(loss, rng), rng.permutation(k)
-    permuted = loss(Gibbs(energies[:, order]), np.argsort(order)[target])[0]
-    assert_allclose(permuted, loss(Gibbs(energies), target)[0], rtol=1e-12, atol=1e-14)
+def test_laws(loss, law):
+    for graded in (False, True)[: 1 + loss.several_correct]:
+        LOSS_LAWS[law](LossCase.of(loss, graded))
 
 
 def extreme_energies(loss, rng, dtype):
@@ -137,48 +70,11 @@ def test_extreme_energies_give_finite_curvatures(loss, rng, target, dtype):
     assert np.isfinite(curvature.diagonal).all() and np.isfinite(products).all()
 
 
-@every_loss
-def test_float32_is_kept(loss, rng, target):
-    values, gradient = loss(Gibbs(energies_for(loss, rng).astype(np.float32)), target)
-    assert values.dtype == gradient.dtype == np.float32
-
-
 @every_with_curvature
 def test_float32_is_kept_by_curvatures(loss, rng, target):
     gibbs = Gibbs(energies_for(loss, rng).astype(np.float32))
     curvature = loss.curvature(gibbs, target)
     assert curvature.diagonal.dtype == curvature.product(gibbs.energies).dtype == np.float32
-
-
-@every_with_curvature
-def test_curvature_product_matches_finite_differences(loss, rng, target, derivative):
-    energies, along = energies_for(loss, rng), rng.standard_normal((n, k))
-    product = loss.curvature(Gibbs(energies), target).product(along)
-    expected = derivative(lambda e: loss(Gibbs(e), target)[1], energies, along)
-    assert_allclose(product, expected, rtol=1e-6, atol=1e-7)
-
-
-@pytest.mark.parametrize("answer", range(k))
-@every_with_curvature
-def test_curvature_diagonal_matches_finite_differences(loss, rng, target, answer, derivative):
-    energies, along = energies_for(loss, rng), np.eye(k)[answer]
-    diagonal = loss.curvature(Gibbs(energies), target).diagonal
-    expected = derivative(lambda e: loss(Gibbs(e), target)[1], energies, along)
-    assert_allclose(diagonal[:, answer], expected[:, answer], rtol=1e-6, atol=1e-7)
-
-
-@every_with_curvature
-def test_curvature_is_positive_semidefinite(loss, rng, target):
-    curvature = loss.curvature(Gibbs(energies_for(loss, rng)), target)
-    v = rng.standard_normal((n, k))
-    assert ((v * curvature.product(v)).sum(axis=1) >= -1e-12).all()
-
-
-@every_with_curvature
-def test_absent_candidates_have_no_curvature(loss, rng, target):
-    absent = (target + 2) % k
-    gibbs = Gibbs(energies_for(loss, rng), without(absent))
-    assert_array_equal(loss.curvature(gibbs, target).diagonal[np.arange(n), absent], 0)
 
 
 NUMBERS = [

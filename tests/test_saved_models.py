@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from importlib import import_module
 from types import BuiltinFunctionType, FunctionType, MethodType
 
 import joblib
@@ -9,7 +10,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
-from sklearn.ensemble import IsolationForest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    IsolationForest,
+)
+from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -17,8 +24,19 @@ from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector, EnergyRanker
+from sk_ebm import (
+    EnergyClassifier,
+    EnergyDensityEstimator,
+    EnergyDetector,
+    EnergyRanker,
+    exceptions,
+)
+from sk_ebm._utils import versions
 from sk_ebm.energies import BilinearEnergy, MLPEnergy, SumEnergy, TreesEnergy
+from sk_ebm.features import SequenceVectorizer, TokenFeatures, WindowFeatures
+from sk_ebm.losses import ITEM_LOSSES, LOSSES
+from sk_ebm.persistence import trusted_types
+from sk_ebm.thresholds import THRESHOLDS, FalseAlarm, Level
 
 N = 48
 RNG = np.random.default_rng(0)
@@ -46,6 +64,9 @@ CLASSIFIERS = {
     "rejecting": {"reject": "false_alarm"},
     "weighted": {"class_weight": "balanced"},
     "embedding": {"energy": "embedding", "reject": "false_alarm", "calibrate": True},
+    "calibrated expert": {"energy": CalibratedClassifierCV(LogisticRegression(), cv=2)},
+    "hierarchy": {"parents": {0: "all", 1: "all", "all": None}},
+    **{loss: {"loss": loss, "alpha": 0.1, "tol": 0.1} for loss in LOSSES if loss != "energy"},
 }
 DETECTORS = {
     "default": {},
@@ -58,6 +79,9 @@ DETECTORS = {
     "split": {"energy": "mixture", "calibration": "split", "cv": None},
     "own level": {"energy": "gaussian", "threshold": max},
     "uncalibrated": {"energy": "gaussian", "calibration": None},
+    "level": {"energy": "gaussian", "threshold": Level(2.0)},
+    "confident": {"energy": "gaussian", "threshold": FalseAlarm(0.1, confidence=0.5)},
+    **{name: {"energy": "gaussian", "labels": "anomaly", "threshold": name} for name in THRESHOLDS},
 }
 RANKERS = {
     "default": {},
@@ -70,6 +94,7 @@ RANKERS = {
     "normalised": {"normalize": "query"},
     "column": {"group_column": 0},
     "own gain": {"gain": np.sqrt},
+    **{loss: {"loss": loss, "alpha": 0.1} for loss in ITEM_LOSSES},
 }
 DENSITIES = {
     "default": {},
@@ -130,8 +155,31 @@ def test_skops(fitted):
     skops = pytest.importorskip("skops.io")
     model, answers = fitted
     saved = skops.dumps(model)
-    read = skops.loads(saved, trusted=skops.get_untrusted_types(data=saved))
+    given = [f"builtins.{v.__name__}" for v in model.get_params().values() if v is max]
+    read = skops.loads(saved, trusted=trusted_types() + given)
     assert_array_equal(answers(read), answers(model))
+
+
+STRUCTURES = {
+    "sets": (EnergyClassifier(), X, np.stack([Y, 1 - Y, X[:, 1] > 0], axis=1).astype(int)),
+    "sequences": (EnergyClassifier(), list(X.reshape(8, 6, 3)), list(Y.reshape(8, 6))),
+    "words": (
+        make_pipeline(TokenFeatures(), SequenceVectorizer(), WindowFeatures(), EnergyClassifier()),
+        [["the", "cat"], ["a", "Dog"]] * 4,
+        [["D", "N"], ["D", "N"]] * 4,
+    ),
+    "targets": (EnergyDensityEstimator("linear", location=Ridge(), random_state=0), X, X[:, :2]),
+}
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_structured_answers_are_read_by_skops(name):
+    skops = pytest.importorskip("skops.io")
+    model, rows, answers = STRUCTURES[name]
+    model = clone(model).fit(rows, answers)
+    read = skops.loads(skops.dumps(model), trusted=trusted_types())
+    for found, expected in zip(read.predict(rows), model.predict(rows), strict=True):
+        assert_array_equal(found, expected)
 
 
 def in_this_module(energies):
@@ -187,3 +235,56 @@ def test_read_only_memory_maps(fitted, tmp_path):
     model, answers = fitted
     joblib.dump(model, tmp_path / "model")
     assert_array_equal(answers(joblib.load(tmp_path / "model", mmap_mode="r")), answers(model))
+
+
+def test_files_of_another_version_are_read_with_a_warning(monkeypatch, tmp_path):
+    model, features = EnergyClassifier(alpha=0.1).fit(X, Y), TokenFeatures()
+    monkeypatch.setattr(versions, "__version__", "0.0.9")
+    joblib.dump(model, tmp_path / "model")
+    saved = pickle.dumps(model), pickle.dumps(features)
+    monkeypatch.undo()
+    for read in (
+        lambda: pickle.loads(saved[0]),
+        lambda: pickle.loads(saved[1]),
+        lambda: joblib.load(tmp_path / "model"),
+    ):
+        with pytest.warns(
+            exceptions.InconsistentVersionWarning, match=r"saved by sk_ebm 0\.0\.9"
+        ) as w:
+            read()
+        assert w[0].filename == __file__
+        assert isinstance(w[0].message, InconsistentVersionWarning)  # scikit-learn's filters work
+
+
+def test_files_of_another_version_are_read_by_skops_with_a_warning(monkeypatch):
+    skops = pytest.importorskip("skops.io")
+    monkeypatch.setattr(versions, "__version__", "0.0.9")
+    saved = skops.dumps(EnergyDetector("gaussian").fit(X))
+    monkeypatch.undo()
+    with pytest.warns(exceptions.InconsistentVersionWarning, match=r"sk_ebm 0\.0\.9"):
+        skops.loads(saved, trusted=trusted_types())
+
+
+def test_the_version_is_no_attribute():
+    same = pickle.loads(pickle.dumps(EnergyClassifier()))
+    assert vars(same) == vars(EnergyClassifier())
+
+
+def test_functions_are_not_trusted():
+    skops = pytest.importorskip("skops.io")
+    model = EnergyDetector("gaussian", threshold=in_this_module).fit(X)
+    assert not set(skops.get_untrusted_types(data=skops.dumps(model))) <= set(trusted_types())
+    for name in trusted_types():
+        module, _, attribute = name.rpartition(".")
+        if module.startswith(("sk_ebm", "numpy", "collections")):
+            assert isinstance(getattr(import_module(module), attribute), type), name
+
+
+def test_gradient_boosting_as_an_energy_is_trusted():
+    skops = pytest.importorskip("skops.io")
+    for model, target in [
+        (EnergyClassifier(HistGradientBoostingClassifier(max_iter=3), cv=2), Y),
+        (EnergyDensityEstimator("linear", location=HistGradientBoostingRegressor(max_iter=3)), T),
+    ]:
+        saved = skops.dumps(model.fit(X, target))
+        assert skops.loads(saved, trusted=trusted_types())

@@ -2,7 +2,7 @@
 
 import copyreg
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from numbers import Integral
 from types import FunctionType
 from typing import NamedTuple
@@ -10,28 +10,31 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone, is_classifier
-from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_consistent_length, check_random_state, get_tags
 
 from sk_ebm._core.compatibility import check_compatible
 from sk_ebm._core.folds import user_folds
 from sk_ebm._core.objective import Objective
-from sk_ebm._core.training import Penalty, Training
+from sk_ebm._core.training import FitResult, Penalty, Training
+from sk_ebm._estimators.monitoring import Monitored
 from sk_ebm._solvers.registry import SOLVERS
 from sk_ebm._tables.reading import check_names, check_no_times, with_nan
 from sk_ebm._tables.refusals import check_target, saying_why
 from sk_ebm._tables.routing import check_categorical_features, needs_schema, reads_frames
 from sk_ebm._tables.schema import Schema, Table
 from sk_ebm._utils.estimators import KeepsFitted
+from sk_ebm._utils.html import Boxes
 from sk_ebm._utils.validation import (
     check_choice,
+    check_flag,
     check_n_jobs,
     check_number,
     check_reachable,
     check_seed,
     validate_data,
 )
+from sk_ebm._utils.versions import CarriesVersion
 from sk_ebm._utils.warnings import warn_user
 from sk_ebm.energies import (
     ENERGIES,
@@ -101,13 +104,11 @@ class FittedComponent(NamedTuple):
         }
 
 
-class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
+class EnergyEstimator(KeepsFitted, CarriesVersion, Monitored, Boxes, BaseEstimator):
     """Base class of the estimators: an energy, a loss, and the Gibbs distribution."""
 
     _losses = LOSSES  # by name
     _answer_kind = "classes"  # what it has energies of, as in `Energy.answers`
-    # What callbacks see of what is learned only after the last iteration.
-    _before_calibration = {"beta_": 1.0}
 
     def _resolved_components(self, answers=None):
         """Energy and loss, after checking every parameter and that they go together.
@@ -126,6 +127,7 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
             check_number("cv", self.cv, 2, closed=True, kind=Integral)
         check_n_jobs(self.n_jobs)
         check_seed(self.random_state)
+        check_flag("verbose", self.verbose)
         energy.check()
         loss.check()
         check_compatible(
@@ -142,28 +144,14 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
         """A fresh component from the parameter ``energy``."""
         return clone(as_energy(self.energy))
 
-    @contextmanager
-    def _reporting(self, X, y):
-        """Runs a fit within a callback context; gives what is called after each iteration."""
-        context = self._init_callback_context(max_subtasks=None)
-        data = {"estimator": self, "X": X, "y": y}
-        context.call_on_fit_task_begin(**data)
-
-        def report(value, attributes):
-            task = context.subcontext(task_name="iteration").call_on_fit_task_begin(estimator=self)
-            task.call_on_fit_task_end(**data, reconstruction_attributes=attributes)
-
-        yield report
-        context.call_on_fit_task_end(**data, reconstruction_attributes={})
-
     def _training(
         self, loss, answers, weights, folds, report, *, calibrates, rng=None, class_features=None
     ):
         """The settings of a fit; ``report(value, attributes)`` follows each iteration."""
         rng = check_random_state(self.random_state if rng is None else rng)
 
-        def report_energy(value, fitted):
-            report(value, lambda: {"energy_": fitted(), **self._before_calibration})
+        def report_value(value, fitted):
+            report(value, None)
 
         return Training(
             Objective(answers, loss.seeded(rng), weights),
@@ -174,10 +162,17 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
             folds,
             rng,
             calibrates,
-            report_energy,
+            report_value,
             self.n_jobs,
             class_features,
         )
+
+    def _finished(self, energy, inputs, training):
+        """Fitted attributes of an estimator with this energy: what is learned on held-out samples
+        is learned on those of the fit."""
+        held_out = np.arange(len(training.answers)), energy(inputs)
+        learned = self._learn(FitResult(energy, held_out), inputs, training)
+        return {"energy_": energy, **learned}
 
     def _fit_component(
         self, energy, loss, inputs, answers, weights, folds, report, class_features=None
@@ -196,7 +191,10 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
         )
         if type(loss) not in self._losses.values():
             training.objective.check_gradient()
-        result = energy.fit(inputs, training)
+        settings = self._monitored(
+            training, report, lambda energy: self._finished(energy, inputs, training)
+        )
+        result = energy.fit(inputs, settings)
         learned = self._learn(result, inputs, training)
         beta = learned.pop("beta_")
         return FittedComponent(

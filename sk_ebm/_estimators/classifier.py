@@ -169,6 +169,8 @@ class EnergyClassifier(TakesAuto, Explains, ClassInference, ClassifierMixin, Ene
         hold text or categories.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
+    verbose : bool, default=False
+        Whether to print a line after each iteration.
     random_state : int, RandomState instance or None, default=None
         Draws folds, landmarks, initial weights and mini-batches.
 
@@ -236,7 +238,6 @@ class EnergyClassifier(TakesAuto, Explains, ClassInference, ClassifierMixin, Ene
     0.98
     """
 
-    _before_calibration = {"beta_": 1.0, "reject_threshold_": np.inf}
     _learned_by_calibration = (
         "calibration_energies_",
         "_held_out",
@@ -288,6 +289,7 @@ class EnergyClassifier(TakesAuto, Explains, ClassInference, ClassifierMixin, Ene
         max_seconds=None,
         categorical_features="auto",
         n_jobs=None,
+        verbose=False,
         random_state=None,
     ):
         self.energy = energy
@@ -313,6 +315,7 @@ class EnergyClassifier(TakesAuto, Explains, ClassInference, ClassifierMixin, Ene
         self.max_seconds = max_seconds
         self.categorical_features = categorical_features
         self.n_jobs = n_jobs
+        self.verbose = verbose
         self.random_state = random_state
 
     @with_callbacks
@@ -396,34 +399,38 @@ class EnergyClassifier(TakesAuto, Explains, ClassInference, ClassifierMixin, Ene
             )
         self._check_reject_label()
         folds = self._known_folds(X, y, groups, answers, weights)
-        with self._reporting(*given) as report:
+        self._forget()
+        self._class_columns = None if described is None else described.columns
+        if answers.hierarchy is not None:
+            self.hierarchy_ = answers.hierarchy
+        with self._reporting(*given, sample_weight) as report:
             features = None if described is None else described.of(self.classes_)
             fitted = self._fit_component(
                 energy, loss, X, answers, weights, folds, report, class_features=features
             )
-            self._forget()
-            self._class_columns = None if described is None else described.columns
             vars(self).update(fitted.attributes)
             self._keep_background(X, weights)
-            if answers.hierarchy is not None:
-                self.hierarchy_ = answers.hierarchy
         if not fitted.converged:
             self._warn_unconverged(fitted.n_iter)
 
     def _fit_sequences(self, energy, loss, X, y, weights, groups, class_features, sequences):
         check_sequence_parameters(self, energy, class_features)
-        with self._reporting(X, y):
-            learned, converged = fit_sequences(self, energy, loss, X, y, weights, groups, sequences)
+        self._sequences_in_fit = sequences
+        with self._reporting(X, y, weights) as report:
+            given = X, y, weights, groups, sequences
+            learned, converged = fit_sequences(self, energy, loss, *given, report)
             self._forget()
             vars(self).update(learned)
+        del self._sequences_in_fit
         if not converged:
             self._warn_unconverged(self.n_iter_)
 
     def _fit_label_sets(self, energy, loss, X, y, weights, groups, class_features):
         check_label_options(self, class_features)
-        learned, converged = fit_label_sets(self, energy, loss, (X, y), weights, groups)
-        self._forget()
-        vars(self).update(learned)
+        with self._reporting(X, y, weights) as report:
+            learned, converged = fit_label_sets(self, energy, loss, (X, y), weights, groups, report)
+            self._forget()
+            vars(self).update(learned)
         if not converged:
             self._warn_unconverged(self.n_iter_)
 

@@ -121,6 +121,8 @@ class EnergyDensityEstimator(ConditionalTables, ExplainsDensities, DensityMixin,
     cv : int, splitter or iterable, default=None
         Folds of the cross-fitting. None means five shuffled ones, ten from 50 to 300 rows with
         fewer than 100 columns.
+    verbose : bool, default=False
+        Whether to print a line after each iteration.
     random_state : int, RandomState instance or None, default=None
         Draws folds, regressors' seeds, landmarks and samples.
 
@@ -195,6 +197,7 @@ class EnergyDensityEstimator(ConditionalTables, ExplainsDensities, DensityMixin,
         tol=1e-6,
         categorical_features="auto",
         n_jobs=None,
+        verbose=False,
         random_state=None,
     ):
         self.energy = energy
@@ -212,7 +215,7 @@ class EnergyDensityEstimator(ConditionalTables, ExplainsDensities, DensityMixin,
         self.cv, self.solver = cv, solver
         self.max_iter, self.tol = max_iter, tol
         self.categorical_features = categorical_features
-        self.n_jobs, self.random_state = n_jobs, random_state
+        self.n_jobs, self.verbose, self.random_state = n_jobs, verbose, random_state
 
     @with_callbacks
     def fit(self, X, y=None, sample_weight=None, groups=None):
@@ -252,7 +255,7 @@ class EnergyDensityEstimator(ConditionalTables, ExplainsDensities, DensityMixin,
             self._start(X[used], roundings, rng)
             self._keep_background(X, weights)
             user_folds = self._folds(X, targets[:, 0], groups)
-            with self._reporting(*given) as report:
+            with self._reporting(*given, sample_weight) as report:
                 fit = self._chain_fit(components, X, weights, user_folds, rng, report)
                 if self.conditional:
                     options = self.base, self.location, self.power, self.n_jobs
@@ -315,6 +318,10 @@ class EnergyDensityEstimator(ConditionalTables, ExplainsDensities, DensityMixin,
 
         splines, has_masses = NormalSplines(self.n_basis), self.atoms == "auto"
         return ChainFit(energy, fit_energy, splines, has_masses, weights, folds, rng, report)
+
+    def _finished(self, energy, inputs, training):
+        """As if the fit ended with this energy: beta of rows of the fit would be too high."""
+        return {"energy_": energy, "beta_": 1.0 if self.beta == "auto" else float(self.beta)}
 
     def _fit_other_orders(self, X, weights, user_folds, rng):
         """Pairs (order, JointChain) of random orders, each with a seed of its own."""

@@ -1,5 +1,6 @@
 """EnergyDetector: anomaly and label-error detection by energies and a learned threshold."""
 
+from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -20,6 +21,7 @@ from sk_ebm._estimators.default_detector import default_energy, leave_out_outlie
 from sk_ebm._estimators.detector_threshold import detector_threshold
 from sk_ebm._estimators.explaining import ExplainsDetection
 from sk_ebm._estimators.few_labels import FewLabels
+from sk_ebm._estimators.monitoring import finished_detector
 from sk_ebm._estimators.p_values import PValues
 from sk_ebm._estimators.pairs import (
     answers_of,
@@ -118,6 +120,8 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, PValues, Energy
         hold text or categories.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
+    verbose : bool, default=False
+        Whether to print a line after each iteration.
     random_state : int, RandomState instance or None, default=None
 
     Attributes
@@ -161,7 +165,6 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, PValues, Energy
 
     __metadata_request__predict = {"p_values": True}  # where metadata is routed
     _answer_kind = "inputs"
-    _before_calibration = {"beta_": 1.0, "threshold_": 0.0, "offset_": 0.0}
 
     def __init__(
         self,
@@ -182,6 +185,7 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, PValues, Energy
         tol=1e-7,
         categorical_features="auto",
         n_jobs=None,
+        verbose=False,
         random_state=None,
     ):
         self.energy = energy
@@ -197,7 +201,7 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, PValues, Energy
         self.solver = solver
         self.max_iter, self.tol = max_iter, tol
         self.categorical_features = categorical_features
-        self.n_jobs, self.random_state = n_jobs, random_state
+        self.n_jobs, self.verbose, self.random_state = n_jobs, verbose, random_state
 
     @with_callbacks
     def fit(self, X, y=None, sample_weight=None, groups=None, strata=None):
@@ -244,11 +248,13 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, PValues, Energy
             inputs, targets = take_rows(X, train), answers.take(train)
             train_groups = None if groups is None else np.asarray(groups)[train]
             folds = self._calibration_folds(targets, train_groups, rng)
-            with self._reporting(*given) as report:
+            with self._reporting(*given, sample_weight) as report:
                 training = self._training(
                     loss, targets, weights[train], folds, report, calibrates=True, rng=rng
                 ).replace(leave_one_out=groups is None is self.cv)
-                result = self._fitted(energy, inputs, training)
+                parts = self, inputs, training, threshold, labels.take(train)
+                settings = self._monitored(training, report, partial(finished_detector, *parts))
+                result = self._fitted(energy, inputs, settings)
                 self.energy_, self.n_iter_ = result.energy, result.n_iter
                 self._keep_held_out(X, weights, labels, held_out)
                 self._keep_background(inputs, weights[train])

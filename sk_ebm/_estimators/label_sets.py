@@ -82,7 +82,7 @@ def indicator_of(y, n_labels=None):
     return numbers.astype(int)
 
 
-def fit_label_sets(classifier, energy, loss, given, sample_weight, groups):
+def fit_label_sets(classifier, energy, loss, given, sample_weight, groups, report):
     """Fitted attributes of a classifier of label sets, and whether iterations converged."""
     X, y = given
     indicator = indicator_of(y)
@@ -97,12 +97,11 @@ def fit_label_sets(classifier, energy, loss, given, sample_weight, groups):
     if classifier.cv is not None or groups is not None:
         folds = user_folds(classifier.cv, X, indicator, groups, classifier._rng(), classifier=False)
     answers = LabelSets(indicator[:, varying])
-    with classifier._reporting(*given) as report:
-        training = classifier._training(loss, answers, weights, folds, report, calibrates=True)
-        if type(loss) not in classifier._losses.values():
-            training.objective.check_gradient()
-        beta = None if classifier.beta == "auto" else float(classifier.beta)
-        result, links = fit_labels(energy, X, training, beta)
+    training = classifier._training(loss, answers, weights, folds, report, calibrates=True)
+    if type(loss) not in classifier._losses.values():
+        training.objective.check_gradient()
+    beta = None if classifier.beta == "auto" else float(classifier.beta)
+    result, links = fit_labels(energy, X, training, beta)
     structure = LabelSetStructure(links.with_constant(varying, log_odds), varying)
     attributes = {
         "classes_": np.arange(indicator.shape[1]),

@@ -100,6 +100,8 @@ class EnergyRanker(TakesAuto, Explains, EnergyEstimator):
         hold text or categories.
     n_jobs : int, default=None
         Processes that fit the folds, as in joblib.
+    verbose : bool, default=False
+        Whether to print a line after each iteration.
     random_state : int, RandomState instance or None, default=None
         Draws folds, landmarks, initial weights, mini-batches and the noise of "xendcg".
 
@@ -140,7 +142,6 @@ class EnergyRanker(TakesAuto, Explains, EnergyEstimator):
     """
 
     _losses = GRADED_LOSSES
-    _before_calibration = {"beta_": 1.0, "level_": 0.0, "level_beta_": 1.0}
     _answer_kind = "items"
     __metadata_request__fit = {"groups": True, "qid": True}
     __metadata_request__score = {"groups": True, "qid": True}
@@ -169,6 +170,7 @@ class EnergyRanker(TakesAuto, Explains, EnergyEstimator):
         max_seconds=None,
         categorical_features="auto",
         n_jobs=None,
+        verbose=False,
         random_state=None,
     ):
         self.energy = energy
@@ -189,6 +191,7 @@ class EnergyRanker(TakesAuto, Explains, EnergyEstimator):
         self.max_seconds = max_seconds
         self.categorical_features = categorical_features
         self.n_jobs = n_jobs
+        self.verbose = verbose
         self.random_state = random_state
 
     @with_callbacks
@@ -228,7 +231,7 @@ class EnergyRanker(TakesAuto, Explains, EnergyEstimator):
             answers, weights = self._items_and_weights(relevance, codes, table, sample_weight)
             inputs = self._normalised(table, codes)
             folds = self._query_folds(table, y, answers)
-            with self._reporting(X, y, codes) as report:
+            with self._reporting(X, y, sample_weight, codes) as report:
                 fitted = self._fit_component(energy, loss, inputs, answers, weights, folds, report)
                 vars(self).update(fitted.attributes)
                 self._keep_background(inputs, answers.per_row(weights))
@@ -269,10 +272,10 @@ class EnergyRanker(TakesAuto, Explains, EnergyEstimator):
         return known if known is not None and len(known) == count_rows(X) else None
 
     @contextmanager
-    def _reporting(self, X, y, codes):
+    def _reporting(self, X, y, sample_weight, codes):
         """As for all estimators; those that callbacks score know the queries of X."""
         self._queries_in_fit = codes
-        with super()._reporting(X, y) as report:
+        with super()._reporting(X, y, sample_weight) as report:
             yield report
         del self._queries_in_fit
 

@@ -68,7 +68,7 @@ def check_sequence_parameters(classifier, energy, class_features):
             )
 
 
-def fit_sequences(classifier, energy, loss, X, y, sample_weight, groups, sequences):
+def fit_sequences(classifier, energy, loss, X, y, sample_weight, groups, sequences, report):
     """Fitted attributes of a classifier of label sequences."""
     read, vectorizer = read_sequences(X, y, sequences, energy), None
     if read.holds_dictionaries:
@@ -87,8 +87,7 @@ def fit_sequences(classifier, energy, loss, X, y, sample_weight, groups, sequenc
     answers = structure.answers_of(read.starts, labels.n_classes, labels.target, loss)
     folds = _folds(classifier, read, groups)
     calibrates = classifier.beta == "auto" or classifier.calibrate is True
-    training = classifier._training(loss, answers, weights, folds, None, calibrates=calibrates)
-    training = training.replace(report=None)  # an energy without transitions is no classifier
+    training = classifier._training(loss, answers, weights, folds, report, calibrates=calibrates)
     fitted = fit_chains(energy, X, training)
     beta = fitted.learn_beta() if classifier.beta == "auto" else float(classifier.beta)
     structure.scale = fitted.scale

@@ -3,6 +3,7 @@
 from functools import wraps
 
 from sk_ebm._tables.sequences import is_nested
+from sk_ebm._utils.sklearn_private import count_rows
 
 
 class Structure:
@@ -37,6 +38,8 @@ def by_structure(method, name=None):
                 check_no_sequences(given, sequences)
         if structure is None:
             return method(self, *args, **kwargs)
+        if structure.takes_sequences and kwargs.get("sequences") is None:
+            kwargs |= _of_fit(self, args[0] if args else kwargs.get("X"))
         own = getattr(structure, name, None)
         if own is None:
             raise AttributeError(
@@ -45,6 +48,14 @@ def by_structure(method, name=None):
         return own(self, *args, **kwargs)
 
     return ask
+
+
+def _of_fit(classifier, X):
+    """The sequences of the rows that a fit is given, while callbacks ask about them."""
+    known = vars(classifier).get("_sequences_in_fit")
+    if known is None or is_nested(X) or len(known) != count_rows(X):
+        return {}
+    return {"sequences": known}
 
 
 def check_no_sequences(X, sequences):

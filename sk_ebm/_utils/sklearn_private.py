@@ -5,6 +5,9 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._array_api import get_namespace
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
+# Boxes of a diagram: diagrams of scikit-learn look only at parameters that can be fitted.
+from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock  # noqa: F401
+
 # Reaches the parameters of named parts of a list, as in Pipeline: there is no public base class.
 from sklearn.utils.metaestimators import _BaseComposition as NamedParts  # noqa: F401
 from sklearn.utils.parallel import _get_threadpool_controller

@@ -3,9 +3,10 @@
 from sklearn.base import BaseEstimator, clone
 
 from sk_ebm._core.contributions import sampled_shapley
+from sk_ebm._utils.html import Boxes
 
 
-class Energy(BaseEstimator):
+class Energy(Boxes, BaseEstimator):
     """Base class of energy functions: low where the answer fits the inputs.
 
     An energy is fitted, and what the fit returns is called:

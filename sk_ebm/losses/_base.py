@@ -4,6 +4,7 @@ from collections import namedtuple
 
 from sklearn.base import BaseEstimator
 
+from sk_ebm._utils.html import Boxes
 from sk_ebm._utils.validation import check_number
 
 Curvature = namedtuple("Curvature", ["diagonal", "product"])
@@ -11,7 +12,7 @@ Curvature = namedtuple("Curvature", ["diagonal", "product"])
 its diagonal (n, k), and product(v), the matrix times v, both (n, k)."""
 
 
-class Loss(BaseEstimator):
+class Loss(Boxes, BaseEstimator):
     """Base class of losses: functions of the energies of a sample's candidate answers.
 
     ``loss(gibbs, target)`` returns values (n,) and their gradient (n, k) by the energies, which is

@@ -1,0 +1,1 @@
+"""Pictures, one module each; `sk_ebm.displays` is their public home."""

@@ -1,0 +1,155 @@
+"""Contributions of columns to the energy of a row, or to energies on average."""
+
+import numpy as np
+
+from sk_ebm._displays.base import BLUE, ORANGE, Display, final_model, refuse
+from sk_ebm._utils.validation import check_choice
+from sk_ebm.explanations import Explanation
+
+_MOST_BARS = 10
+
+
+class ExplanationDisplay(Display):
+    """The largest contributions of columns to the energy of one row, or their mean sizes.
+
+    ``kind="row"``: bars to the right raise the energy, so that the row or its answer is less
+    compatible, those to the left lower it. ``kind="importance"``: mean absolute contributions over
+    the rows. Error bars are two standard errors, where contributions are sampled.
+
+    Parameters
+    ----------
+    names : list of str
+    values : ndarray of shape (n_names,)
+    errors : ndarray of shape (n_names,), default=None
+    kind : {"row", "importance"}, default="row"
+    title : str, default=""
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_ebm.displays import ExplanationDisplay
+    >>> from sk_ebm.explanations import Explanation
+    >>> explanation = Explanation(np.array([[0.5, -1.5]]), 2.0, ["age", "income"])
+    >>> ExplanationDisplay.from_explanation(explanation).names
+    ['income', 'age']
+    """
+
+    def __init__(self, *, names, values, errors=None, kind="row", title=""):
+        self.names = names
+        self.values = values
+        self.errors = errors
+        self.kind = kind
+        self.title = title
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, kind=None, row=0, answer=None, ax=None, **kwargs):
+        """Explain rows, and draw the contributions.
+
+        Parameters
+        ----------
+        estimator : fitted estimator with ``explain``, or pipeline or search that ends with one
+        X : array-like of shape (n_samples, n_features)
+        kind : {"row", "importance"}, default=None
+            None means "row" for one row, else "importance".
+        row : int, default=0
+            Which row of X is drawn.
+        answer : object, default=None
+            The class whose energy is drawn; None means that of least energy.
+        ax : matplotlib Axes, default=None
+        **kwargs
+            Of ``ax.barh``.
+
+        Returns
+        -------
+        display : ExplanationDisplay
+        """
+        model, read = final_model(estimator)
+        if not hasattr(model, "explain"):
+            refuse(cls.__name__, model, "contributions to energies of estimators with explain")
+        kind = kind or ("row" if len(X) == 1 else "importance")
+        check_choice("kind", kind, ("row", "importance"))
+        rows = read(X)
+        explanation = model.explain(rows[row : row + 1] if kind == "row" else rows)
+        return cls.from_explanation(explanation, kind=kind, answer=answer, ax=ax, **kwargs)
+
+    @classmethod
+    def from_explanation(cls, explanation, *, kind="row", row=0, answer=None, ax=None, **kwargs):
+        """Draw contributions that ``explain`` returned.
+
+        Parameters
+        ----------
+        explanation : Explanation
+        kind : {"row", "importance"}, default="row"
+        row : int, default=0
+        answer : object, default=None
+            The class whose energy is drawn; None means that of least energy.
+        ax : matplotlib Axes, default=None
+        **kwargs
+            Of ``ax.barh``.
+
+        Returns
+        -------
+        display : ExplanationDisplay
+        """
+        check_choice("kind", kind, ("row", "importance"))
+        if not isinstance(explanation, Explanation):
+            raise ValueError(f"explanation must be what explain returns, got {explanation!r}.")
+        if kind == "importance":
+            values, errors, title = explanation.importances(), None, ""
+        else:
+            values, errors, title = _of_row(explanation, row, answer)
+        order = np.argsort(-np.abs(values), kind="stable")[:_MOST_BARS]
+        names = [str(explanation.feature_names[k]) for k in order]
+        errors = None if errors is None else errors[order]
+        display = cls(names=names, values=values[order], errors=errors, kind=kind, title=title)
+        return display.plot(ax, **kwargs)
+
+    def plot(self, ax=None, **kwargs):
+        """Draw the bars.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+        **kwargs
+            Of ``ax.barh``.
+
+        Returns
+        -------
+        self
+        """
+        ax = self._start(ax)
+        places = np.arange(len(self.names))[::-1]
+        colours = np.where(np.asarray(self.values) > 0, ORANGE, BLUE)
+        if self.kind == "importance":
+            colours = BLUE
+        errors = None if self.errors is None else 2 * self.errors
+        ax.barh(places, self.values, **{"color": colours, "xerr": errors} | kwargs)
+        ax.axvline(0, color="black", lw=1)
+        ax.set_yticks(places, self.names)
+        raises = "lowers <- contribution to the energy -> raises"
+        ax.set(
+            xlabel=raises if self.kind == "row" else "mean absolute contribution to the energy",
+            ylabel="column",
+            title=self.title,
+        )
+        return self
+
+
+def _of_row(explanation, row, answer):
+    """Contributions (n_names,) to the energy of a row, their errors, and a title."""
+    explanation = explanation[row]
+    values, errors, energies = explanation.values[0], explanation.errors, explanation.energies()[0]
+    errors = None if errors is None else errors[0]
+    if values.ndim == 1:
+        return values, errors, f"energy {energies:.3g}"
+    classes = list(explanation.classes)
+    if answer is not None and answer not in classes:
+        raise ValueError(f"answer must be one of the classes, {classes}, got {answer!r}.")
+    k = int(np.argmin(energies)) if answer is None else classes.index(answer)
+    title = f"energy {energies[k]:.3g} of class {classes[k]}"
+    return values[:, k], None if errors is None else errors[:, k], title

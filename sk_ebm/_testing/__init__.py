@@ -1,0 +1,1 @@
+"""Laws of components; `sk_ebm.testing` is their public home."""
