@@ -15,26 +15,14 @@ from sk_ebm._core.classes import positions
 from sk_ebm._core.hierarchy import check_parents, labels_of
 from sk_ebm._core.label_schemes import check_constraints
 from sk_ebm._core.sampled import candidates_of, check_candidates
-from sk_ebm._estimators import new_classes
+from sk_ebm._estimators import label_sets, new_classes, rejection
 from sk_ebm._estimators.automatic import TakesAuto
 from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.class_inference import ClassInference
 from sk_ebm._estimators.class_weights import unbalanced, weights_of
 from sk_ebm._estimators.explaining import Explains
 from sk_ebm._estimators.given_sequences import has_sequences
-from sk_ebm._estimators.label_sets import (
-    check_label_options,
-    fit_label_sets,
-    is_indicator,
-    takes_label_sets,
-)
-from sk_ebm._estimators.rejection import (
-    HeldOut,
-    check_calibrate,
-    guarantee_of,
-    keeps_energies,
-    some_of,
-)
+from sk_ebm._estimators.rejection import HeldOut, guarantee_of
 from sk_ebm._estimators.sequences import (
     TRANSITIONS,
     check_sequence_parameters,
@@ -358,7 +346,7 @@ class EnergyClassifier(TakesAuto, Explains, ClassInference, ClassifierMixin, Ene
         with self._keeping_fitted():
             check_same_form(X, None)
             nested = has_sequences(X, sequences)
-            sets = not nested and is_indicator(y)
+            sets = not nested and label_sets.is_indicator(y)
             energy, loss = self._checked_components(parts=sets or self.parents is not None)
             given = X, y, sample_weight, groups, class_features
             if nested:
@@ -373,7 +361,7 @@ class EnergyClassifier(TakesAuto, Explains, ClassInference, ClassifierMixin, Ene
     def _checked_components(self, parts):
         """Energy and loss, after checking every parameter; of ``parts`` of a larger answer."""
         energy, loss = self._resolved_components("parts" if parts else "classes")
-        check_calibrate(self.calibrate)
+        rejection.check_calibrate(self.calibrate)
         self._check_recall()
         check_candidates(energy, self.negatives, self.proposal, self.solver)
         check_parents(self.parents, self.negatives)
@@ -426,9 +414,11 @@ class EnergyClassifier(TakesAuto, Explains, ClassInference, ClassifierMixin, Ene
             self._warn_unconverged(self.n_iter_)
 
     def _fit_label_sets(self, energy, loss, X, y, weights, groups, class_features):
-        check_label_options(self, class_features)
+        label_sets.check_label_options(self, class_features)
         with self._reporting(X, y, weights) as report:
-            learned, converged = fit_label_sets(self, energy, loss, (X, y), weights, groups, report)
+            learned, converged = label_sets.fit_label_sets(
+                self, energy, loss, (X, y), weights, groups, report
+            )
             self._forget()
             vars(self).update(learned)
         if not converged:
@@ -534,11 +524,13 @@ class EnergyClassifier(TakesAuto, Explains, ClassInference, ClassifierMixin, Ene
             energy, outputs = energy.with_shares_of(held_out, outputs)
             beta = float(held_out.learn_beta(outputs))
         learned = {"beta_": beta, "energy_": energy}
-        keeps = keeps_energies(self, not self._few(samples, training))
+        keeps = rejection.keeps_energies(self, not self._few(samples, training))
         if self.reject is None:
             if not keeps:
                 return learned
-            samples, outputs, held_out = some_of(samples, outputs, held_out, self.calibrate)
+            samples, outputs, held_out = rejection.some_of(
+                samples, outputs, held_out, self.calibrate
+            )
         gibbs = held_out.answers.gibbs(outputs)[0].at(beta)
         threshold, target = self._rejects(), training.answers.target[samples]
         rows = HeldOut.of_blocks([gibbs], held_out.answers.target, energy, threshold)
@@ -686,7 +678,8 @@ class EnergyClassifier(TakesAuto, Explains, ClassInference, ClassifierMixin, Ene
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         with suppress(ValueError):  # a bad energy is for fit to refuse
-            tags.classifier_tags.multi_label = takes_label_sets(self, self._resolved_energy())
+            energy = self._resolved_energy()
+            tags.classifier_tags.multi_label = label_sets.takes_label_sets(self, energy)
         return tags
 
     @property

@@ -211,11 +211,16 @@ class EnergyDensityEstimator(ConditionalTables, ExplainsDensities, DensityMixin,
         self.n_basis = n_basis
         self.point = point
         self.beta = beta
-        self.alpha, self.l1_ratio = alpha, l1_ratio
-        self.cv, self.solver = cv, solver
-        self.max_iter, self.tol = max_iter, tol
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.cv = cv
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
         self.categorical_features = categorical_features
-        self.n_jobs, self.verbose, self.random_state = n_jobs, verbose, random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.random_state = random_state
 
     @with_callbacks
     def fit(self, X, y=None, sample_weight=None, groups=None):

@@ -235,9 +235,7 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, PValues, Energy
         with self._keeping_fitted():
             energy, loss, threshold = self._resolved_settings(y)
             given = X, y
-            X, answers, labels = self._read(energy, X, y)
-            check_consistent_length(X, groups)
-            labels = labels._replace(strata=check_strata(strata, X))
+            X, answers, labels = self._read(energy, X, y, groups, strata)
             weights = check_sample_weight(sample_weight, X)
             for term in energy.all_terms():
                 term.check_weights(weights[weights > 0])
@@ -392,7 +390,7 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, PValues, Energy
             )
         return AnswerExpert(clone(self.energy))
 
-    def _read(self, energy, X, y):
+    def _read(self, energy, X, y, groups, strata):
         """X, the answers that the energy learns from, and which rows are known to be what."""
         if self.labels is None:
             X, n_rows = self._validated(energy, X), count_rows(X)
@@ -405,7 +403,8 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, PValues, Energy
             raise ValueError(f"X must have at least two rows, got {count_rows(X)} sample.")
         if self.labels == "anomaly":
             answers, labels = self._read_labels(y)
-        return X, answers, labels
+        check_consistent_length(X, groups)
+        return X, answers, labels._replace(strata=check_strata(strata, X))
 
     def _partition(self, threshold, labels, weights, groups, rng):
         """Rows to fit the energy on, and rows held out for calibration="split".
@@ -678,4 +677,3 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, PValues, Energy
         check_choice("tail", tail, TAILS)
         energies = self.pair_energies(X, y)
         return self._reference(1).p_values(energies, tail)
-

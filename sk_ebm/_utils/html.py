@@ -33,11 +33,17 @@ def _box(name, value):
         return value
     if not isinstance(value, (list, tuple)):
         return None
-    pairs = [part if isinstance(part, tuple) and len(part) == 2 else (None, part) for part in value]
-    if not any(_is_component(part) for _, part in pairs) and name not in ("energy", "terms"):
+    pairs = list(map(_as_pair, value))
+    holds_components = any(_is_component(part) for _, part in pairs)
+    if not holds_components and name not in ("energy", "terms"):
         return None
     titles = [_title(name, part) for name, part in pairs]
     return VisualBlock("parallel", [part for _, part in pairs], names=titles, dash_wrapped=False)
+
+
+def _as_pair(part):
+    """The name, or None, and the component of an entry of a list."""
+    return part if isinstance(part, tuple) and len(part) == 2 else (None, part)
 
 
 def _is_component(value):
