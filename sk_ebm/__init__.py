@@ -4,6 +4,8 @@ from sk_ebm._estimators.classifier import EnergyClassifier
 from sk_ebm._estimators.density import EnergyDensityEstimator
 from sk_ebm._estimators.detector import EnergyDetector
 from sk_ebm._estimators.ranker import EnergyRanker
+from sk_ebm._estimators.transformer import EnergyTransformer
+from sk_ebm._utils.through import through
 
 __version__ = "0.1.0"
 __all__ = [
@@ -11,5 +13,7 @@ __all__ = [
     "EnergyDensityEstimator",
     "EnergyDetector",
     "EnergyRanker",
+    "EnergyTransformer",
     "__version__",
+    "through",
 ]

@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_ebm import EnergyClassifier
+from sk_ebm._core.answers import Answers
 from sk_ebm._core.classes import Labels, positions
 from sk_ebm._core.gibbs import Gibbs
 from sk_ebm._core.objective import Objective
@@ -160,3 +161,13 @@ def test_blocks_of_rows_change_nothing(n_classes, rng, monkeypatch):
     assert [len(part) for _, _, part in labels.blocks] == [7] * 5 + [5]
     for one, other in zip(results(), whole, strict=True):
         assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+def test_curvature_by_the_outputs_is_that_of_any_answers(labels, rng):
+    outputs, v = rng.standard_normal((2, n, labels.n_outputs))
+    gibbs, pullback = labels.gibbs(outputs)
+    by_energies = NLL(0.7).curvature(gibbs, labels.target)
+    found = labels.curvature(by_energies, outputs, pullback)
+    expected = Answers.curvature(labels, by_energies, outputs, pullback)
+    assert_allclose(found.diagonal, expected.diagonal, rtol=1e-12)
+    assert_allclose(found.product(v), expected.product(v), rtol=1e-10, atol=1e-15)

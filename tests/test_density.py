@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_ebm import EnergyDensityEstimator
-from sk_ebm.distributions import Distribution
+from sk_ebm.distributions import PredictiveDistribution
 
 
 def simple(**params):
@@ -313,13 +313,16 @@ def test_predicting_writes_nothing_on_the_chains_of_a_table():
 def test_methods_are_those_of_the_distribution(diabetes, fitted):
     _, _, X, y = diabetes
     distribution = fitted.predict_distribution(X)
-    assert isinstance(distribution, Distribution)
+    assert isinstance(distribution, PredictiveDistribution)
     assert_allclose(fitted.log_prob(X, y), distribution.logpdf(y))
     assert_allclose(fitted.predict(X), distribution.mean())
     assert_allclose(fitted.crps(X, y), distribution.crps(y))
     assert_allclose(fitted.predict_interval(X, 0.7), distribution.interval(0.7))
     assert_array_equal(fitted.grid(X), fitted.support(X))
-    assert_array_equal(fitted.support(X), distribution.support)
+    assert_array_equal(fitted.support(X), distribution.grid())
+    assert_array_equal(fitted.predict_proba(X), distribution.grid_masses())
+    assert_array_equal(fitted.decision_function(X), -distribution.energies(distribution.grid()))
+    assert_array_equal(fitted.sample(X, 3, 0), distribution.rvs(3, 0))
 
 
 def test_it_is_a_regressor_where_it_is_conditional():
@@ -375,12 +378,6 @@ def test_units_of_columns_and_of_y_change_nothing(diabetes, unit):
     expected = density.fit(X, y).log_prob(new_X, new_y)
     found = density.fit(unit * X, unit * y).log_prob(unit * new_X, unit * new_y)
     assert np.median(np.abs(found + np.log(unit) - expected)) < 0.1
-
-
-def test_a_distribution_is_of_one_target(rng):
-    density = simple().fit(rng.standard_normal((30, 2)), rng.standard_normal((30, 2)))
-    with pytest.raises(ValueError, match="predict_distribution needs one target, got 2"):
-        density.predict_distribution(np.zeros((1, 2)))
 
 
 @pytest.mark.parametrize(

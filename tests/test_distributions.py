@@ -159,7 +159,7 @@ def test_results_have_the_shape_of_values(name, rng):
         == (6,)
     )
     assert distribution.interval(0.8).shape == distribution.shortest_interval(0.8).shape == (6, 2)
-    assert distribution.support.shape == distribution.masses.shape
+    assert distribution.grid.shape == distribution.masses.shape
     with pytest.raises(ValueError, match="broadcast"):
         distribution.cdf(np.zeros((5, 3)))
 

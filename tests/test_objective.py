@@ -260,3 +260,17 @@ def test_shapes_of_what_a_loss_returns_are_checked(objective, returned):
 
     with pytest.raises(ValueError, match=r"loss=Wrong.* must return .* arrays.* got \["):
         objective.replace(loss=Wrong()).check_gradient()
+
+
+@pytest.mark.parametrize("most", [0, n * 4])
+def test_expanding_gives_value_gradient_and_curvature(objective, outputs, most, monkeypatch, rng):
+    """Whether or not outputs are few enough to share their distribution."""
+    monkeypatch.setattr("sk_ebm._core.objective._FEW_OUTPUTS", most)
+    value, gradient, curvature_at = objective.expand(outputs)
+    expected, by_outputs = objective.value_and_gradient(outputs)
+    assert value == expected
+    assert_array_equal(gradient, by_outputs)
+    v = rng.standard_normal(outputs.shape)
+    found, curvature = curvature_at(0.1), objective.curvature(outputs, 0.1)
+    assert_array_equal(found.diagonal, curvature.diagonal)
+    assert_array_equal(found.product(v), curvature.product(v))

@@ -51,7 +51,7 @@ def test_sets_grow_with_coverage_and_hold_the_most_probable_class(calibrated, no
 
 
 def test_conformalize_on_new_rows(noisy):
-    classifier = EnergyClassifier(random_state=0).fit(*noisy[0])
+    classifier = EnergyClassifier(calibrate=False, random_state=0).fit(*noisy[0])
     with pytest.raises(ValueError, match="calibrate=True, or call conformalize"):
         classifier.predict_set(noisy[2][0])
     assert classifier.conformalize(*noisy[1]) is classifier
@@ -158,8 +158,46 @@ def test_class_weights_leave_the_coverage(rng):
 
 def test_a_new_fit_forgets_the_calibration(noisy):
     classifier = EnergyClassifier(random_state=0).fit(*noisy[0]).conformalize(*noisy[1])
+    assert classifier.guarantee_ == "marginal"
+    assert classifier.fit(*noisy[0]).guarantee_ == "approximate"
+    classifier.set_params(calibrate=False)
     with pytest.raises(ValueError, match="calibrate=True"):
         classifier.fit(*noisy[0]).predict_set(noisy[2][0])
+
+
+@pytest.mark.parametrize("energy", ["linear", "kernel", GaussianNB()], ids=str)
+def test_a_default_fit_keeps_the_energies_that_beta_is_learned_from(energy, noisy):
+    (X, y), _, (X_new, y_new) = noisy
+    classifier = EnergyClassifier(energy, random_state=0).fit(X, y)
+    plain = EnergyClassifier(energy, calibrate=False, random_state=0).fit(X, y)
+    assert_array_equal(classifier.predict_proba(X_new), plain.predict_proba(X_new))
+    assert classifier.guarantee_ == "approximate" and not hasattr(plain, "guarantee_")
+    sets = classifier.predict(X_new, coverage=0.8)
+    assert sets.dtype == bool and sets.shape == (len(X_new), 3)
+    assert abs(covered(sets, y_new).mean() - 0.8) < 0.04
+    assert_array_equal(sets, classifier.predict_set(X_new, 0.8))
+    pipe = make_pipeline(StandardScaler(), classifier).fit(X, y)
+    scaled = pipe[0].transform(X_new)
+    assert_array_equal(pipe.predict(X_new, coverage=0.8), pipe[1].predict_set(scaled, 0.8))
+
+
+def test_a_default_fit_keeps_no_more_than_it_needs(rng):
+    X = rng.standard_normal((10_200, 1))
+    y = (X[:, 0] + rng.standard_normal(10_200) > 0).astype(int)
+    for calibrate, n_kept in (("auto", 10_000), (True, 10_200)):
+        classifier = EnergyClassifier(alpha=1e-3, calibrate=calibrate, random_state=0).fit(X, y)
+        assert len(classifier.calibration_energies_) == n_kept
+    rejecting = EnergyClassifier(alpha=1e-3, beta=1.0, reject="contamination").fit(X, y)
+    assert rejecting.predict(X[:3], coverage=0.9).shape == (3, 2)
+    fixed = EnergyClassifier(alpha=1e-3, beta=1.0).fit(X, y)
+    with pytest.raises(ValueError, match="calibrate='auto' with beta=1.0 has kept none"):
+        fixed.predict(X, coverage=0.9)
+
+
+@pytest.mark.parametrize("bad", [None, "yes", 1])
+def test_bad_calibrate(bad, noisy):
+    with pytest.raises(ValueError, match="calibrate must be 'auto', True or False, got"):
+        EnergyClassifier(calibrate=bad).fit(*noisy[0])
 
 
 def test_a_label_of_rejection_is_no_class(noisy):

@@ -54,7 +54,8 @@ def test_guarantees(rng):
     assert classifier.guarantee_ == "confident"
     energies = np.sort(classifier.input_energies(X_new))
     assert classifier.reject_threshold_ in energies[48:]
-    assert not hasattr(EnergyClassifier().fit(X, y), "guarantee_")
+    assert EnergyClassifier().fit(X, y).guarantee_ == "approximate"
+    assert not hasattr(EnergyClassifier(calibrate=False).fit(X, y), "guarantee_")
     assert EnergyClassifier(reject=Contamination()).fit(X, y).guarantee_ == "none"
 
 

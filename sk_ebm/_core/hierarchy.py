@@ -6,6 +6,7 @@ import numpy as np
 from scipy.linalg import null_space
 from scipy.sparse import csr_array
 
+from sk_ebm._core.answers import Answers
 from sk_ebm._core.classes import Labels
 
 
@@ -120,6 +121,7 @@ class HierarchyLabels(Labels):
 
     shift_axis = None  # type: ignore[assignment]
     can_be_drawn = False
+    curvature = Answers.curvature  # type: ignore[assignment]
 
     def __init__(self, target, n_classes, classes, hierarchy):
         super().__init__(target, n_classes, classes)

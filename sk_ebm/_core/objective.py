@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from sk_ebm.losses import NLL, Curvature, Loss
 from sk_ebm.losses._base import shares_of
 
 _GRADIENT_SAMPLES = 50  # on which the gradient of a user's loss is checked
+_FEW_OUTPUTS = 300_000  # of which a fit holds the distributions from one step to the next: 7 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,22 +60,24 @@ class Objective:
             gibbs, pullback = answers.gibbs(outputs[rows], offset, dtype)
             yield samples, rows, answers, gibbs, pullback
 
-    def _join(self, per_block):
-        """Values of the rows of each block, in the order of the rows."""
-        if self.answers.blocks is None:
-            return per_block[0]
-        joined, positions = np.concatenate(per_block), self.answers.positions_in_blocks
-        return joined if positions is None else joined.take(positions, axis=0)
+    def expand(self, outputs):
+        """The objective, its gradient (m, o) by the outputs and ``curvature(damping=0.0)`` there.
 
-    def value_and_gradient(self, outputs):
-        """The objective and its gradient by the outputs, (m, o)."""
-        total, gradients = 0.0, []
-        for samples, _, answers, gibbs, pullback in self._blocks(outputs):
+        Few outputs have their Gibbs distribution computed once for all.
+        """
+        blocks = list(self._blocks(outputs)) if outputs.size <= _FEW_OUTPUTS else None
+        value, gradient = self.value_and_gradient(outputs, blocks)
+        return value, gradient, partial(self.curvature, outputs, blocks=blocks)
+
+    def value_and_gradient(self, outputs, blocks=None):
+        """The objective and its gradient by the outputs, (m, o), of which there may be blocks."""
+        total, gradients = 0.0, _ByRow(self.answers, len(outputs))
+        for samples, rows, answers, gibbs, pullback in blocks or self._blocks(outputs):
             values, gradient = self.loss(gibbs, answers.target)
             gradient *= self._shares[samples].astype(gradient.dtype, copy=False)[:, None]
             total += float(self._shares[samples] @ values)
-            gradients.append(pullback(gradient))
-        return total, self._join(gradients)
+            gradients.add(rows, pullback(gradient))
+        return total, gradients.joined
 
     def check_gradient(self):
         """Raise a ValueError unless the gradient of the loss is that of its values, in shape too.
@@ -108,28 +111,29 @@ class Objective:
             np.add.at(values, samples, self.loss(gibbs, answers.target)[0])
         return values
 
-    def curvature(self, outputs, damping=0.0):
+    def curvature(self, outputs, damping=0.0, blocks=None):
         """Second derivatives by the outputs: their diagonal, and products with them, (m, o).
 
         ``damping`` over m is added to the diagonal.
         """
         damping = damping / len(outputs)
-        diagonals, products = [], []
-        for samples, rows, answers, gibbs, pullback in self._blocks(outputs):
+        diagonals, products = _ByRow(self.answers, len(outputs)), []
+        for samples, rows, answers, gibbs, pullback in blocks or self._blocks(outputs):
             curvature = self.loss.curvature(gibbs, answers.target)
             shares = self._shares[samples].astype(outputs.dtype, copy=False)
             curvature = answers.curvature(_weighted(curvature, shares), outputs[rows], pullback)
-            diagonals.append(curvature.diagonal)
+            diagonals.add(rows, curvature.diagonal + damping if damping else curvature.diagonal)
             products.append((rows, _damped(curvature.product, damping)))
 
         def product(v):
-            return self._join([of_block(v[rows]) for rows, of_block in products])
+            found = _ByRow(self.answers, len(v))
+            for rows, of_block in products:
+                found.add(rows, of_block(v[rows]))
+            return found.joined
 
-        diagonal = self._join(diagonals)
-        if damping:
-            diagonal = diagonal + damping
         in_order = all(isinstance(rows, slice) for rows, _ in products)
-        return BlockCurvature(diagonal, product, products if in_order else [(None, product)])
+        blocks = products if in_order else [(None, product)]
+        return BlockCurvature(diagonals.joined, product, blocks)
 
     def second_order(self, outputs):
         """The objective, and gradient and second derivatives (m, o) of the weighted *sum*.
@@ -139,15 +143,16 @@ class Objective:
         (Friedman, 2001), and losses without second derivatives have a constant one. All is computed
         in the precision of the outputs.
         """
-        total, gradients, diagonals = 0.0, [], []
+        total = 0.0
+        gradients, diagonals = (_ByRow(self.answers, len(outputs)) for _ in range(2))
         for samples, rows, answers, gibbs, pullback in self._blocks(outputs, outputs.dtype):
             values, gradient, curvature = self.loss.expansion(gibbs, answers.target)
             weights = answers.per_row(self.weights[samples])
             weights = weights.astype(outputs.dtype, copy=False)[:, None]
             total += float(self.weights[samples] @ values)
-            gradients.append(pullback(gradient) * weights)
-            diagonals.append(self._diagonal(answers, curvature, outputs[rows]) * weights)
-        return total / self.weights.sum(), self._join(gradients), self._join(diagonals)
+            gradients.add(rows, pullback(gradient) * weights)
+            diagonals.add(rows, self._diagonal(answers, curvature, outputs[rows]) * weights)
+        return total / self.weights.sum(), gradients.joined, diagonals.joined
 
     def _diagonal(self, answers, curvature, outputs):
         """Second derivatives (m, o) for `second_order`, before weights."""
@@ -237,6 +242,29 @@ def _check_shapes(loss, gibbs, target):
             f"loss={loss!r} must return a tuple of two arrays, the values of {n} samples, of shape "
             f"{(n,)}, and their gradient by the energies, of shape {(n, k)}, got {got}."
         )
+
+
+class _ByRow:
+    """Values of the rows of blocks, in the order of the rows; slices are put in place at once."""
+
+    def __init__(self, answers, n_rows):
+        self._answers, self._n_rows, self._parts, self._whole = answers, n_rows, [], None
+
+    def add(self, rows, values):
+        if not isinstance(rows, slice):
+            self._parts.append(values)
+            return
+        if self._whole is None:
+            order = "F" if values.flags.f_contiguous else "C"
+            self._whole = np.empty((self._n_rows, *values.shape[1:]), values.dtype, order)
+        self._whole[rows] = values
+
+    @property
+    def joined(self):
+        if self._whole is not None or self._answers.blocks is None:
+            return self._parts[0] if self._whole is None else self._whole
+        positions = self._answers.positions_in_blocks
+        return np.concatenate(self._parts).take(positions, axis=0)
 
 
 class BlockCurvature(NamedTuple):

@@ -1,5 +1,6 @@
 """The inverse temperature that makes Gibbs probabilities of held-out samples most likely."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -76,6 +77,7 @@ def most_likely_beta(blocks, scale):
     ``scale`` is one of the energies.
     """
 
+    @cache
     def derivative(log_beta):
         return sum(block.derivative(np.exp(log_beta) / scale) for block in blocks) / scale
 

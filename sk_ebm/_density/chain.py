@@ -60,20 +60,9 @@ class ConditionalChain:
             )
         return self.conditionals[0]
 
-    def evaluate(self, questions, X, targets=None, seed=None):
-        """What ``questions[j](distribution)`` returns of the distribution of target j given X.
-
-        In blocks of rows; of several targets, (n, n_targets, ...), it is about the `marginals`.
-        With targets (n, n_targets) it is ``questions[j](distribution, y)``.
-        """
-        several = len(self.conditionals) > 1
-        answers = []
-        for rows in self.blocks(X, N_MARGINAL_DRAWS if several else 1):
-            values = [()] * len(questions) if targets is None else targets[rows].T[:, None]
-            marginals = self.marginals(X[rows], seed)
-            block = [ask(d, *y) for ask, d, y in zip(questions, marginals, values, strict=True)]
-            answers.append(np.stack(block, axis=1) if several else block[0])
-        return np.concatenate(answers)
+    def blocks_of_marginals(self, X):
+        """Slices of rows whose `marginals` fit into scikit-learn's ``working_memory``."""
+        return self.blocks(X, N_MARGINAL_DRAWS if len(self.conditionals) > 1 else 1)
 
     def marginals(self, X, seed):
         """The distribution of each target given X alone.
@@ -82,8 +71,10 @@ class ConditionalChain:
         hypercubes that are the same for every row, and 11 quantiles of each are taken.
         """
         first, *others = self.conditionals
-        distributions, rng = [first.distribution(X)], np.random.RandomState(seed)
-        table = np.repeat(X, N_MARGINAL_DRAWS, axis=0) if others else X
+        distributions = [first.distribution(X)]
+        if not others:
+            return distributions
+        table, rng = np.repeat(X, N_MARGINAL_DRAWS, axis=0), np.random.RandomState(seed)
         for earlier, conditional in zip(self.conditionals, others, strict=False):
             levels = (rng.permutation(N_MARGINAL_DRAWS) + 0.5) / N_MARGINAL_DRAWS
             drawn = earlier.distribution(table).ppf(np.tile(levels, len(X)))

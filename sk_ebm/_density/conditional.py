@@ -70,10 +70,13 @@ class Conditional:
 
     def log_prob(self, inputs, y, measure):
         """Log density or log mass, as ``measure`` says, of y (n,)."""
-        unrounded, y = self.unrounded(inputs), y[:, None]
+        return self.log_prob_of(self.unrounded(inputs), y[:, None], measure)[:, 0]
+
+    def log_prob_of(self, distribution, y, measure):
+        """The same of y (n, k) under the distributions of rows."""
         if measure == "mass":
-            return unrounded.log_mass(y, *self.rounding.intervals(y))[:, 0]
-        return unrounded.logpdf(y)[:, 0]
+            return distribution.log_mass(y, *self.rounding.intervals(y))
+        return distribution.logpdf(y)
 
     def draws(self, inputs, p):
         """Draws (n, k) given inputs; p (n, k, 2) are uniform in (0, 1)."""

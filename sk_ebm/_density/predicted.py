@@ -114,6 +114,13 @@ class PredictedDistribution:
     def logpdf(self, y):
         return self._by_column("logpdf", y)
 
+    def support(self):
+        """The ends (n, 2) of the support, which scipy's distributions know."""
+        n_rows = len(np.asarray(self.distributions.logpdf(self.bracket[0])))
+        known = isinstance(self.distributions, stats.distributions.rv_frozen)
+        low, high = self.distributions.support() if known else (-np.inf, np.inf)
+        return np.stack([np.broadcast_to(end, n_rows) for end in (low, high)], axis=1)
+
     def normal_score(self, y):
         return score_from_log_tails(self._by_column("logcdf", y), self._by_column("logsf", y))
 

@@ -342,6 +342,8 @@ class EnergyEstimator(KeepsFitted, CallbackSupportMixin, BaseEstimator):
 
     def _folds(self, X, y, groups):
         """The folds of ``cv``, or None; groups are never split."""
+        if self.cv is None and groups is None:
+            return None
         rng = check_random_state(self.random_state)
         return user_folds(self.cv, X, y, groups, rng, classifier=is_classifier(self))
 

@@ -1,6 +1,7 @@
 """What a fitted classifier answers: energies of all classes, and the best of very many."""
 
 from contextlib import suppress
+from functools import partial
 from numbers import Integral
 from typing import NamedTuple
 
@@ -91,20 +92,29 @@ class ClassInference:
         logs = np.minimum(-self.beta_ * energies - gibbs.log_z[:, None], 0)
         return self.classes_[classes], energies, np.exp(logs)
 
-    @by_structure
-    def predict(self, X, *, sequences=None):
+    def predict(self, X, *, coverage=None, sequences=None):
         """The class of least energy; see ``recall`` for when it is exact, and ``reject``.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        coverage : float, default=None
+            In (0, 1): return the sets of `predict_set` with this coverage. Pipelines hand it on.
         sequences : array-like of shape (n_samples,), default=None
             The sequence of each row, for label sequences.
 
         Returns
         -------
         y : ndarray of shape (n_samples,)
+            With ``coverage``, sets (n_samples, n_classes) of bool.
         """
+        if coverage is not None:
+            return self.predict_set(X, coverage, sequences=sequences)
+        return self._predict(X, sequences=sequences)
+
+    @partial(by_structure, name="predict")
+    def _predict(self, X, *, sequences=None):
+        """The class of least energy, or ``reject_label``."""
         if self.reject is None:
             modes = self._join(X, lambda gibbs: (gibbs.mode,))[0]
             return self.classes_[modes]
@@ -335,8 +345,8 @@ class ClassInference:
 
         Of new rows, at least a share ``coverage`` has its correct class in the set, on average
         over calibration sets (Sadinle, Lei and Wasserman, 2019): exactly after `conformalize`,
-        approximately with the out-of-sample energies of ``calibrate=True``. A set may be empty, or
-        hold several classes.
+        approximately with the held-out energies that a default fit keeps (``calibrate``). A set may
+        be empty, or hold several classes.
 
         Parameters
         ----------
@@ -385,8 +395,8 @@ class ClassInference:
         """The threshold of the sets, or one for each class."""
         if not hasattr(self, "calibration_energies_"):
             raise ValueError(
-                "predict_set needs held-out energies, and calibrate=False keeps none: use "
-                "calibrate=True, or call conformalize(X, y)."
+                f"predict_set needs held-out energies, and calibrate={self.calibrate!r} with "
+                f"beta={self.beta!r} has kept none: use calibrate=True, or call conformalize(X, y)."
             )
         threshold = FalseAlarm(rate=1 - coverage)
         energies, target = self.calibration_energies_, self._held_out.target

@@ -27,7 +27,13 @@ from sk_ebm._estimators.label_sets import (
     is_indicator,
     takes_label_sets,
 )
-from sk_ebm._estimators.rejection import HeldOut, guarantee_of
+from sk_ebm._estimators.rejection import (
+    HeldOut,
+    check_calibrate,
+    guarantee_of,
+    keeps_energies,
+    some_of,
+)
 from sk_ebm._estimators.sequences import (
     TRANSITIONS,
     check_sequence_parameters,
@@ -38,13 +44,9 @@ from sk_ebm._tables.class_features import read_class_features
 from sk_ebm._tables.sequences import check_same_form
 from sk_ebm._utils.fit_arguments import many_classes_expected
 from sk_ebm._utils.sklearn_private import check_sample_weight, take_rows
-from sk_ebm._utils.validation import (
-    check_choice,
-    check_flag,
-    check_largest_weight,
-)
+from sk_ebm._utils.validation import check_choice, check_largest_weight
 from sk_ebm._utils.warnings import warn_user
-from sk_ebm.thresholds import resolve_threshold
+from sk_ebm.thresholds import FalseAlarm, resolve_threshold
 
 # Held-out rows whose classes have other rows, where some have none: beta's standard error is then
 # about a quarter of it, and a false-alarm rate of .05 needs 19.
@@ -111,8 +113,10 @@ class EnergyClassifier(Explains, ClassInference, ClassifierMixin, EnergyEstimato
         Bound on the iterations of the final fit (epochs, for "adam").
     tol : float, default=1e-7
         Relative gap of the objective to its minimum at which iterations stop.
-    calibrate : bool, default=False
-        Whether to keep held-out energies of the correct answers, for `predict_set` [3]_.
+    calibrate : "auto" or bool, default="auto"
+        Whether to keep held-out energies of the correct answers, for `predict_set` [3]_. "auto"
+        keeps those of up to 10,000 rows that ``beta="auto"`` is learned from, or those of
+        ``reject``; True computes them for all rows, and where beta is a number.
     reject : {"contamination", "false_alarm", "mixture"}, Threshold or callable, default=None
         A threshold on `input_energies`, learned on held-out samples: `predict` returns
         ``reject_label`` for inputs above it, which no class fits. ``Level(3.5)`` is a fixed level,
@@ -175,11 +179,12 @@ class EnergyClassifier(Explains, ClassInference, ClassifierMixin, EnergyEstimato
     reject_threshold_ : float
         Energy above which `predict` rejects; with ``reject``.
     guarantee_ : {"none", "approximate", "marginal", "confident"}
-        What it guarantees on new rows of the known classes, as in `EnergyDetector`; with
-        ``reject``. "approximate", from cross-fitted energies, until `conformalize`.
+        What the threshold of ``reject``, or without one the coverage of `predict_set`, guarantees
+        on new rows of the known classes, as in `EnergyDetector`. "approximate", from held-out
+        energies, until `conformalize`.
     calibration_energies_ : ndarray of shape (n_calibration,)
-        -log p of the correct answers of held-out samples, in nats; with ``calibrate=True``, or
-        from `conformalize`.
+        -log p of the correct answers of held-out samples, in nats, as ``calibrate`` says; or from
+        `conformalize`.
     hierarchy_ : Hierarchy
         Its ``nodes``, the classes before the inner nodes, and ``paths``, a CSR array (n_classes,
         n_nodes) with a one for each node on the path of a class; with ``parents``. Nodes that all
@@ -236,7 +241,7 @@ class EnergyClassifier(Explains, ClassInference, ClassifierMixin, EnergyEstimato
     # Requested by default where metadata is routed, so that searches and pipelines pass it on.
     __metadata_request__fit = {"sequences": True}
     __metadata_request__score = {"sequences": True}
-    __metadata_request__predict = {"sequences": True}
+    __metadata_request__predict = {"sequences": True, "coverage": True}
     __metadata_request__predict_proba = {"sequences": True}
     __metadata_request__predict_log_proba = {"sequences": True}
     __metadata_request__decision_function = {"sequences": True}
@@ -254,7 +259,7 @@ class EnergyClassifier(Explains, ClassInference, ClassifierMixin, EnergyEstimato
         solver="auto",
         max_iter=1000,
         tol=1e-7,
-        calibrate=False,
+        calibrate="auto",
         reject=None,
         reject_label=-1,
         negatives="auto",
@@ -343,7 +348,7 @@ class EnergyClassifier(Explains, ClassInference, ClassifierMixin, EnergyEstimato
     def _checked_components(self, parts):
         """Energy and loss, after checking every parameter; of ``parts`` of a larger answer."""
         energy, loss = self._resolved_components("parts" if parts else "classes")
-        check_flag("calibrate", self.calibrate)
+        check_calibrate(self.calibrate)
         self._check_recall()
         check_candidates(energy, self.negatives, self.proposal, self.solver)
         check_parents(self.parents, self.negatives)
@@ -467,10 +472,10 @@ class EnergyClassifier(Explains, ClassInference, ClassifierMixin, EnergyEstimato
             )
 
     def _calibrates(self):
-        return super()._calibrates() or self.calibrate or self.reject is not None
+        return super()._calibrates() or self.calibrate is True or self.reject is not None
 
     def _enough_held_out(self):
-        uses_all = self.calibrate or self.reject is not None
+        uses_all = self.calibrate is True or self.reject is not None
         return np.inf if uses_all else super()._enough_held_out()
 
     def _learn(self, result, inputs, training):
@@ -500,8 +505,11 @@ class EnergyClassifier(Explains, ClassInference, ClassifierMixin, EnergyEstimato
             energy, outputs = energy.with_shares_of(held_out, outputs)
             beta = float(held_out.learn_beta(outputs))
         learned = {"beta_": beta, "energy_": energy}
-        if self.reject is None and not self.calibrate:
-            return learned
+        keeps = keeps_energies(self, not self._few(samples, training))
+        if self.reject is None:
+            if not keeps:
+                return learned
+            samples, outputs, held_out = some_of(samples, outputs, held_out, self.calibrate)
         gibbs = held_out.answers.gibbs(outputs)[0].at(beta)
         threshold, target = self._rejects(), training.answers.target[samples]
         rows = HeldOut.of_blocks([gibbs], held_out.answers.target, energy, threshold)
@@ -511,9 +519,8 @@ class EnergyClassifier(Explains, ClassInference, ClassifierMixin, EnergyEstimato
         )
         if energy.takes_class_features:
             rows = rows._replace(features=energy.features(take_rows(inputs, samples)))
-        if threshold is not None:
-            learned["guarantee_"] = guarantee_of(threshold, exact=False)
-        return learned | rows.attributes(self.calibrate, threshold, energy)
+        learned["guarantee_"] = guarantee_of(threshold or FalseAlarm(), exact=False)
+        return learned | rows.attributes(keeps, threshold, energy)
 
     def _held_out_samples(self, result, inputs, training):
         """Held-out samples whose class others have, too, their outputs and their objective."""
@@ -594,8 +601,7 @@ class EnergyClassifier(Explains, ClassInference, ClassifierMixin, EnergyEstimato
             rows = rows._replace(features=energy.features(inputs))
         with self._keeping_fitted():
             vars(self).update(rows.attributes(True, threshold, energy))
-            if threshold is not None:
-                self.guarantee_ = guarantee_of(threshold, exact=True)
+            self.guarantee_ = guarantee_of(threshold or FalseAlarm(), exact=True)
         return self
 
     @by_structure
@@ -636,9 +642,8 @@ class EnergyClassifier(Explains, ClassInference, ClassifierMixin, EnergyEstimato
         new = new_classes.new_classes(self, X, y, sample_weight, features, names)
         with self._keeping_fitted():
             vars(self).update(new_classes.larger(self, new, names))
-            threshold = self._rejects()
-            if threshold is not None and hasattr(self, "guarantee_"):
-                self.guarantee_ = guarantee_of(threshold, exact=False)
+            if hasattr(self, "guarantee_"):
+                self.guarantee_ = guarantee_of(self._rejects() or FalseAlarm(), exact=False)
         return self
 
     def _rng(self):

@@ -3,7 +3,6 @@
 from copy import deepcopy
 from functools import partial
 from numbers import Integral
-from operator import methodcaller
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin, clone
@@ -36,6 +35,8 @@ from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.explaining import ExplainsDensities
 from sk_ebm._utils.sklearn_private import check_sample_weight
 from sk_ebm._utils.validation import check_array, check_choice, check_flag, check_number
+from sk_ebm.distributions import PredictiveDistribution
+from sk_ebm.distributions._values import as_levels
 from sk_ebm.thresholds import FalseAlarm
 
 _MAX_ROWS_CORRECTION = 10_000  # of kernels, whose time grows with n sqrt(n)
@@ -161,6 +162,9 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
            [  0., 200.],
            [100., 300.]])
     """
+
+    # Requested by default where metadata is routed, so that pipelines pass them on.
+    __metadata_request__predict = {"return_std": True, "quantiles": True, "coverage": True}
 
     loss = "nll"
     _answer_kind = "values"
@@ -335,8 +339,8 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
             get_tags(estimator).input_tags.allow_nan for estimator in given
         )
         tags.target_tags.required = tags.target_tags.multi_output = self.conditional
+        tags.estimator_type = "regressor" if self.conditional else "density_estimator"
         if self.conditional:
-            tags.estimator_type = "regressor"
             tags.regressor_tags = RegressorTags(poor_score=True)  # a log-likelihood, not R^2
         return tags
 
@@ -357,26 +361,25 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
         """The user's own, which predict y or its distributions, and judge missing values."""
         return checks.given_estimators(self.base, self.location) if self.conditional else []
 
-    def _evaluate(self, X, question, y=None):
-        """What a question about the distributions of rows, and y, returns.
+    def _predictive(self, X, kept=False):
+        """The distributions of rows; with ``kept``, of a copy of X, and named by its index."""
+        validated, index = self._validated_X(X), getattr(X, "index", None) if kept else None
+        return PredictiveDistribution(
+            ConditionalChain(self.chain_),
+            validated.copy() if kept else validated,
+            seed=self._predict_seed,
+            index=None if callable(index) else index,
+        )
 
-        Of several targets, each has an answer; then a list may have a question for each.
-        """
-        X = self._validated_X(X)
-        targets = None if y is None else checks.validated_targets(X, y, len(self.chain_))
-        questions = question if isinstance(question, list) else [question] * len(self.chain_)
-        chain = ConditionalChain(self.chain_)
-        return chain.evaluate(questions, X, targets, self._predict_seed)
-
-    def _evaluate_single(self, method, X, question, y=None):
-        """The same, for a method that needs one target."""
+    def _single(self, method):
+        """Raise a ValueError where there are several targets, which the method does not take."""
         check_is_fitted(self)
         ConditionalChain(self.chain_).single(method)
-        return self._evaluate(X, question, y)
+        return self._predictive
 
     @conditional_only
     def predict_distribution(self, X):
-        """The distributions of rows, which answer all that the other methods do, for one target.
+        """The distributions of rows as one object, which answers all that the other methods do.
 
         Parameters
         ----------
@@ -384,11 +387,10 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
 
         Returns
         -------
-        distribution : Distribution
-            See `sk_ebm.distributions`.
+        distribution : PredictiveDistribution
+            See `sk_ebm.distributions.PredictiveDistribution`, of one target or several.
         """
-        X = self._validated_X(X)
-        return ConditionalChain(self.chain_).single("predict_distribution").distribution(X)
+        return self._predictive(X, kept=True)
 
     @conditional_only
     def log_prob(self, X, y):
@@ -397,16 +399,18 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        y : float or array-like
+            One answer for each row, (n_samples,), or (n_samples, n_targets) of several targets; k
+            for each, (n_samples, k) or (n_samples, k, n_targets); or k for all rows, (1, k) or
+            (1, k, n_targets). A number is the same for all rows.
 
         Returns
         -------
-        log_prob : ndarray of shape (n_samples,)
+        log_prob : ndarray of shape (n_samples,) or (n_samples, k)
         """
-        X = self._validated_X(X)
+        distribution = self._predictive(X)
         checks.check_kind(self.kind, self.rounding_)
-        targets = checks.validated_targets(X, y, len(self.chain_))
-        return ConditionalChain(self.chain_).log_prob(X, targets, self.kind)
+        return distribution.log_prob(y, self.kind)
 
     @joint_only
     def score_samples(self, X):
@@ -437,7 +441,12 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
         -------
         score : float
         """
-        values = self.log_prob(X, y) if self.conditional else self.score_samples(X)
+        if self.conditional:
+            check_is_fitted(self)
+            y = checks.validated_targets(X, y, len(self.chain_))
+            values = self.log_prob(X, y[:, 0] if y.shape[1] == 1 else y)
+        else:
+            values = self.score_samples(X)
         return float(np.average(values, weights=check_sample_weight(sample_weight, values)))
 
     @conditional_only
@@ -447,13 +456,13 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
+        y : float or array-like of shape (n_samples,), (n_samples, k) or (1, k)
 
         Returns
         -------
-        energies : ndarray of shape (n_samples,)
+        energies : ndarray of shape (n_samples,) or (n_samples, k)
         """
-        return self._evaluate_single("energies", X, lambda d, y: d.energies(y), y)
+        return self._predictive(X).energies(y)
 
     def decision_function(self, X):
         """Negative energies of the values `support`; with ``conditional=False`` log p(x).
@@ -468,7 +477,7 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
         """
         if not self.conditional:
             return self.score_samples(X)
-        return self._evaluate_single("decision_function", X, lambda d: -d.energies(d.support))
+        return self._single("decision_function")(X).of_each(lambda d: -d.energies(d.grid))
 
     @conditional_only
     def support(self, X):
@@ -482,7 +491,7 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
         -------
         support : ndarray of shape (n_samples, n_nodes)
         """
-        return self._evaluate_single("support (or grid)", X, lambda d: d.support)
+        return self._single("support (or grid)")(X).grid()
 
     grid = support
 
@@ -499,26 +508,51 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
         masses : ndarray of shape (n_samples, n_nodes)
             Rows sum to one.
         """
-        return self._evaluate_single("predict_proba", X, lambda d: d.masses)
+        return self._single("predict_proba")(X).grid_masses()
 
     @conditional_only
-    def predict(self, X):
-        """The mean, median or mode, as ``point`` says.
+    def predict(self, X, *, return_std=False, quantiles=None, coverage=None):
+        """The mean, median or mode, as ``point`` says, or what one of the keywords asks for.
 
         For several targets, from the second on, the mean or median of 2,200 points that stand for
-        its distribution given x; ``random_state`` draws them.
+        its distribution given x; ``random_state`` draws them. Pipelines hand the keywords on.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+        return_std : bool, default=False
+            Whether to return mean and standard deviation.
+        quantiles : float or array-like of shape (q,), default=None
+            Probabilities in (0, 1), whose quantiles to return, as `predict_quantile`.
+        coverage : float, default=None
+            In (0, 1): return intervals with this probability, as `predict_interval`.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Or (mean, std) of this shape, with ``return_std``; quantiles (n_samples, q) in the order
+            given; or intervals (n_samples, 2).
+
+        Raises
+        ------
+        ValueError
+            If more than one of the keywords is given.
         """
         check_is_fitted(self)
+        asked = {"return_std": return_std or None, "quantiles": quantiles, "coverage": coverage}
+        asked = [name for name, value in asked.items() if value is not None]
+        if len(asked) > 1:
+            raise ValueError(f"predict takes one keyword at a time, got {' and '.join(asked)}.")
+        check_flag("return_std", return_std)
+        if quantiles is not None:
+            return self.predict_quantile(X, quantiles)
+        if coverage is not None:
+            return self.predict_interval(X, coverage)
+        distribution = self._predictive(X)
+        if return_std:
+            return distribution.mean(), distribution.std()
         checks.check_point(self.point, len(self.chain_))
-        return self._evaluate(X, methodcaller(self.point))
+        return getattr(distribution, self.point)()
 
     @conditional_only
     def predict_quantile(self, X, q):
@@ -535,12 +569,10 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
         quantiles : ndarray of shape (n_samples,) or (n_samples, k)
             For several targets (n_samples, n_targets) or (n_samples, n_targets, k).
         """
-        levels = np.asarray(q)
-        is_number = levels.dtype.kind in "iuf" and levels.ndim <= 1
-        if not (is_number and ((levels > 0) & (levels < 1)).all()):
-            raise ValueError(f"q must be a number, or a list of numbers, in (0, 1), got {q!r}.")
-        quantiles = self._evaluate(X, lambda d: d.ppf(np.tile(levels.ravel(), (d.n_rows, 1))))
-        return quantiles if levels.ndim else quantiles[..., 0]
+        levels = as_levels("q", q)
+        if levels.ndim > 1:
+            raise ValueError(f"q must be a number or a list of numbers in (0, 1), got {q!r}.")
+        return self._predictive(X).ppf(levels[None] if levels.ndim else levels)
 
     @conditional_only
     def predict_interval(self, X, coverage=0.9, kind="equal-tailed"):
@@ -562,11 +594,11 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
         """
         check_number("coverage", coverage, 0, 1)
         check_choice("kind", kind, ("equal-tailed", "highest-density"))
+        distribution = self._predictive(X)
         if kind == "highest-density":
-            return self._evaluate(X, lambda d: d.shortest_interval(coverage))
-        check_is_fitted(self)
+            return distribution.shortest_interval(coverage)
         levels = self._conformal_levels(coverage)
-        return self._evaluate(X, [partial(_equal_tailed, coverage=level) for level in levels])
+        return distribution.of_each([partial(_equal_tailed, coverage=level) for level in levels])
 
     @conditional_only
     def cdf(self, X, y):
@@ -575,14 +607,15 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        y : float or array-like
+            As in `log_prob`.
 
         Returns
         -------
-        cdf : ndarray of shape (n_samples,) or (n_samples, n_targets)
-            Of several targets, each given x alone.
+        cdf : ndarray
+            Shaped as y, with a row for each row of X. Of several targets, each given x alone.
         """
-        return self._evaluate(X, lambda d, y: d.cdf(y), y)
+        return self._predictive(X).cdf(y)
 
     @conditional_only
     def crps(self, X, y):
@@ -591,14 +624,15 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        y : float or array-like
+            As in `log_prob`.
 
         Returns
         -------
-        crps : ndarray of shape (n_samples,) or (n_samples, n_targets)
-            Of several targets, each given x alone.
+        crps : ndarray
+            Shaped as y, with a row for each row of X. Of several targets, each given x alone.
         """
-        return self._evaluate(X, lambda d, y: d.crps(y), y)
+        return self._predictive(X).crps(y)
 
     @conditional_only
     def conformalize(self, X, y):
@@ -618,7 +652,10 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
         -------
         self
         """
-        self.conformity_ = np.sort(np.abs(2 * self.cdf(X, y) - 1), axis=0)
+        check_is_fitted(self)
+        y = checks.validated_targets(X, y, len(self.chain_))
+        levels = self.cdf(X, y[:, 0] if y.shape[1] == 1 else y)
+        self.conformity_ = np.sort(np.abs(2 * levels - 1), axis=0)
         return self
 
     def _conformal_levels(self, coverage):
@@ -662,9 +699,7 @@ class EnergyDensityEstimator(ExplainsDensities, DensityMixin, EnergyEstimator):
         check_number("n_samples", n_samples, 1, closed=True, kind=Integral)
         rng = check_random_state(self.random_state if random_state is None else random_state)
         if self.conditional:
-            X = self._validated_X(X)
-            draws = ConditionalChain(self.chain_).draws(X, n_samples, rng)[:, :, X.shape[1] :]
-            return draws[:, :, 0] if len(self.chain_) == 1 else draws
+            return self._predictive(X).rvs(n_samples, rng)
         if X is None or isinstance(X, Integral):
             return draw_rows(self._ordered_chains, n_samples if X is None else X, rng)
         joint = self._ordered_chains[0][1]

@@ -139,6 +139,7 @@ class EnergyDetector(ExplainsDetection, OutlierMixin, EnergyEstimator):
     1.00
     """
 
+    __metadata_request__predict = {"p_values": True}  # where metadata is routed
     _answer_kind = "inputs"
     _before_calibration = {"beta_": 1.0, "threshold_": 0.0, "offset_": 0.0}
 
@@ -507,18 +508,23 @@ class EnergyDetector(ExplainsDetection, OutlierMixin, EnergyEstimator):
         """
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X):
+    def predict(self, X, *, p_values=False):
         """+1 for compatible inputs, -1 for others.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n_samples, n_features)
+        p_values : bool, default=False
+            Whether to return `p_values` as well. Pipelines hand it on.
 
         Returns
         -------
         y : ndarray of int, shape (n_samples,)
+            With ``p_values``, (y, p_values), both of this shape.
         """
-        return np.where(self.decision_function(X) >= 0, 1, -1)
+        check_flag("p_values", p_values)
+        labels = np.where(self.decision_function(X) >= 0, 1, -1)
+        return (labels, self.p_values(X)) if p_values else labels
 
     def fit_predict(self, X, y=None, **fit_params):
         """Fit, and predict the same rows.

@@ -132,13 +132,14 @@ def _of_other_answers(classifier):
     """Parameters that are given, but make sense for other answers only: (name, value, default)."""
     defaults = {
         "class_weight": None,
-        "calibrate": False,
         "reject": None,
         "parents": None,
         "constraints": None,
     }
     given = [(name, getattr(classifier, name), value) for name, value in defaults.items()]
     given = [(name, value, default) for name, value, default in given if value is not default]
+    if classifier.calibrate is True:
+        given.append(("calibrate", True, "auto"))
     if classifier.negatives not in ("auto", "all"):
         given.append(("negatives", classifier.negatives, "auto"))
     if classifier.transitions != "constant":

@@ -10,6 +10,7 @@ from sk_ebm._core.gibbs import Gibbs
 # In nats. Folds differ by so much where an expert is sure: without it, rejecting outliers of
 # unknown share rejected 12 to 27 % of the clean rows of wine and iris by naive Bayes.
 _EQUAL_ODDS = 0.1
+_MOST_KEPT = 10_000  # rows, for calibrate="auto": the coverage of sets is then known to .003
 
 
 class HeldOut(NamedTuple):
@@ -107,6 +108,27 @@ def energies_of_inputs(energy, gibbs):
 def _log_odds(energies):
     ascending = np.sort(energies, axis=1)
     return ascending[:, 0] + logsumexp(-ascending[:, 1:], axis=1)
+
+
+def check_calibrate(value):
+    """Raise a ValueError unless it is "auto", True or False."""
+    if not (isinstance(value, (bool, np.bool_)) or (isinstance(value, str) and value == "auto")):
+        raise ValueError(f"calibrate must be 'auto', True or False, got {value!r}.")
+
+
+def keeps_energies(classifier, enough=True):
+    """Whether held-out energies are kept for sets: where there are any anyway, by default."""
+    if isinstance(classifier.calibrate, str):
+        return enough and (classifier.beta == "auto" or classifier.reject is not None)
+    return bool(classifier.calibrate)
+
+
+def some_of(samples, outputs, objective, calibrate):
+    """Held-out samples, their outputs and their objective; no more than needed by default."""
+    if calibrate is True or len(samples) <= _MOST_KEPT:
+        return samples, outputs, objective
+    some = np.linspace(0, len(samples) - 1, _MOST_KEPT).astype(int)
+    return samples[some], outputs[some], objective.take(some)
 
 
 def guarantee_of(threshold, exact):

@@ -14,6 +14,7 @@ from sk_ebm._core.classes import Labels
 from sk_ebm._core.folds import user_folds
 from sk_ebm._core.label_schemes import allowed_labels, check_allowed, longest_allowed
 from sk_ebm._estimators.given_sequences import check_finite, read_sequences
+from sk_ebm._estimators.rejection import keeps_energies
 from sk_ebm._estimators.structures import Structure
 from sk_ebm._tables.sequences import split
 from sk_ebm._utils.finite import finite_outputs
@@ -85,7 +86,7 @@ def fit_sequences(classifier, energy, loss, X, y, sample_weight, groups, sequenc
     check_allowed(structure.allowed, labels.target, read.starts, labels.classes, read.where)
     answers = structure.answers_of(read.starts, labels.n_classes, labels.target, loss)
     folds = _folds(classifier, read, groups)
-    calibrates = classifier.beta == "auto" or classifier.calibrate
+    calibrates = classifier.beta == "auto" or classifier.calibrate is True
     training = classifier._training(loss, answers, weights, folds, None, calibrates=calibrates)
     training = training.replace(report=None)  # an energy without transitions is no classifier
     fitted = fit_chains(energy, X, training)
@@ -102,8 +103,9 @@ def fit_sequences(classifier, energy, loss, X, y, sample_weight, groups, sequenc
     }
     if fitted.transitions is not None:
         learned["transitions_"] = fitted.transitions
-    if classifier.calibrate:
+    if keeps_energies(classifier, len(fitted.parts) > 0):
         learned["_held_out_sequences"] = HeldOutPositions.of(fitted.parts, beta)
+        learned["guarantee_"] = "approximate"
     return learned, fitted.converged
 
 
@@ -115,8 +117,9 @@ def _check_enough(classifier, energy, read, labels, weights):
             "y must hold at least two labels with positive weight, got one in all "
             f"{len(read.lengths)} sequences: {labels.classes[present].tolist()}."
         )
-    of_held_out = "calibrate=True" if classifier.calibrate else f"energy={classifier.energy!r}"
-    if np.count_nonzero(weights) < 2 and (classifier.calibrate or not energy.fits_chains):
+    sets = classifier.calibrate is True
+    of_held_out = "calibrate=True" if sets else f"energy={classifier.energy!r}"
+    if np.count_nonzero(weights) < 2 and (sets or not energy.fits_chains):
         raise ValueError(
             f"{of_held_out} learns on held-out sequences and needs at least two of positive weight,"
             " got one: cut it into parts, or use energy='linear' and calibrate=False."
@@ -338,8 +341,9 @@ class SequenceStructure(Structure):
         held_out = vars(classifier).get("_held_out_sequences")
         if held_out is None:
             raise ValueError(
-                "predict_set needs held-out sequences, and calibrate=False keeps none: use "
-                "calibrate=True, or call conformalize(X, y)."
+                f"predict_set needs held-out sequences, and calibrate={classifier.calibrate!r} "
+                f"with beta={classifier.beta!r} has kept none: use calibrate=True, or call "
+                "conformalize(X, y)."
             )
         level = held_out.level(coverage)
         read, gibbs = self._asked(classifier, X, sequences)
@@ -349,7 +353,8 @@ class SequenceStructure(Structure):
         """Fitted attributes, from sequences that the classifier was not fitted on."""
         read, gibbs = self._of_labels(classifier, X, y, sequences)
         part = None, _weights(read, sample_weight), gibbs
-        return {"_held_out_sequences": HeldOutPositions.of([part], classifier.beta_)}
+        held_out = HeldOutPositions.of([part], classifier.beta_)
+        return {"_held_out_sequences": held_out, "guarantee_": "marginal"}
 
     def score(self, classifier, X, y, sample_weight=None, *, sequences=None):
         read = self._read(classifier, X, y, sequences)

@@ -23,9 +23,9 @@ class Structure:
         )
 
 
-def by_structure(method):
-    """A method of a classifier that asks its structure, where it is fitted to one."""
-    name = method.__name__
+def by_structure(method, name=None):
+    """A method of a classifier that asks its structure, where it is fitted to one, by name."""
+    name = name or method.__name__
 
     @wraps(method)
     def ask(self, *args, **kwargs):

@@ -62,6 +62,8 @@ def check_n_jobs(value):
 
 def check_seed(value):
     """Raise a ValueError unless it is a ``random_state`` of scikit-learn."""
+    if isinstance(value, Integral) and 0 <= value < 2**32:  # 2 % of a fit of a hundred rows less
+        return
     try:
         check_random_state(value)
     except (ValueError, TypeError) as error:

@@ -237,7 +237,7 @@ class DenseDesign(Design):
         n, o = curvature.diagonal.shape
         products = [curvature.product(np.broadcast_to(along, (n, o))) for along in free]
         by_outputs = np.stack(products, axis=1) @ free.T
-        first, second = np.triu_indices(len(free))
+        first, second = _pairs(len(free))
         pairs, d = by_outputs[:, first, second], self.columns.shape[1] + 1
         sums = np.zeros((d, len(first), d))
         for rows in _blocks(n, max(1, _BLOCK_NUMBERS // sums[0].size)):
@@ -377,6 +377,12 @@ class Preconditioner:
 def _differences(n):
     """Orthonormal rows (n - 1, n) that are orthogonal to a constant one."""
     return linalg.helmert(n)
+
+
+@lru_cache(maxsize=8)
+def _pairs(n):
+    """Indices of all pairs of n, the first of which is not the larger."""
+    return np.triu_indices(n)
 
 
 def _inverse(columns, curvature, l2):

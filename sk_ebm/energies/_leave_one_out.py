@@ -31,8 +31,8 @@ def leave_one_out(design, training, params):
     """
     objective = training.objective
     outputs, _ = design.vjp(params)
-    curvature, l2 = objective.curvature(outputs), training.penalty.alpha * design.scale**2
-    gradient = objective.value_and_gradient(outputs)[1]
+    _, gradient, curvature_at = objective.expand(outputs)
+    curvature, l2 = curvature_at(), training.penalty.alpha * design.scale**2
     unit = 1 / np.maximum(objective.weights, 1)[:, None]  # of the row's own weight
     if not _coupling_pays(design, objective):
         leverages = unit * design.leverages(curvature.diagonal, l2)

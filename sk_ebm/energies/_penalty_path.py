@@ -7,8 +7,9 @@ import numpy as np
 from sk_ebm.energies._leave_one_out import leave_one_out
 from sk_ebm.losses import NLL
 
-# As exact as the final fit, the path takes 4 % longer and log-loss stays (.0000 on 10 sets).
-_PATH_TOL = 1e-4  # relative accuracy of the objective along the path, at least,
+# Ten times as exact, the path takes a quarter longer and chooses the same
+# penalties on 19 of 21 sets, with log-losses within .008 on the other two (speed.py).
+_PATH_TOL = 1e-3  # relative accuracy of the objective along the path, at least,
 _COARSER = 30  # times that of the final fit
 # The next four bound the number of fits; none is a matter of quality: a path ends where it is flat.
 _FIRST = 2  # of the path to be tried: stronger penalties suit columns that say next to nothing
@@ -49,17 +50,24 @@ def choose_alpha(design, training, init, path, plateau, folds):
 def _descend(trial, start, path, first, plateau):
     """The best trial along the path, the index of its last and those of all."""
     best = latest = start
-    last, tried, step, n_idle = first, {first}, 2, 0
+    last, tried, step, n_idle, params = first, {first}, 2, 0, start.params
     while last + 1 < len(path) and n_idle < 2:
         last = min(last + step, len(path) - 1)
         tried.add(last)
-        new = trial(path[last], latest.params)
+        new, gone = trial(path[last], params), step
         gain = _gain(best, new)
         n_idle = 0 if gain > _GAIN or new.alpha > plateau else n_idle + 1
         n_idle = 2 if gain < -_RISE else n_idle
         step = 2 if _gain(latest, new) > _STEEP else 1
+        params = _further(latest.params, new.params, step / gone)
         best, latest = _better(best, new), new
     return best, last, tried
+
+
+def _further(before, last, ratio):
+    """Parameters of the next penalty, if they went on as before in its logarithm: a fit takes one
+    Newton step in five less from there."""
+    return [b + ratio * (b - a) for a, b in zip(before, last, strict=True)]
 
 
 def _ascend(trial, best, stronger):

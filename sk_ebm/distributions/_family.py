@@ -1,12 +1,13 @@
-"""Predictive distributions: what `EnergyDensityEstimator.predict_distribution` returns.
-
-A base density corrected by an energy of its normal score, perhaps with point masses, or rounded.
+"""Distributions of one target: a base density corrected by an energy of its normal score, perhaps
+with point masses, or rounded.
 """
 
 from functools import cached_property
 
 import numpy as np
 from sklearn.utils import check_random_state
+
+from sk_ebm.distributions._regions import continuous_regions, regions_of_values, with_points
 
 __all__ = [
     "CorrectedDistribution",
@@ -31,13 +32,14 @@ class Distribution:
     Methods take values y, or probabilities p: a number, (n,) with one for each row, or (n, k). They
     return an array of that shape, (n,) for a number. Statistics have shape (n,).
 
-    A subclass defines ``n_rows``, ``support``, ``masses``, ``log_z``, ``mean``, ``mode``, and of
-    arrays (n, k) ``_logpdf``, ``_cdf``, ``_ppf`` and ``_log_mass``; ``_crps`` is of arrays (n,).
+    A subclass defines ``n_rows``, ``grid``, ``masses``, ``log_z``, ``mean``, ``var``, ``mode``,
+    ``hdr``, and of arrays (n, k) ``_logpdf``, ``_cdf``, ``_ppf`` and ``_log_mass``; where there are
+    point masses also ``_cdf_below``; ``_crps`` is of arrays (n,).
 
     Attributes
     ----------
     n_rows : int
-    support : ndarray of shape (n, q)
+    grid : ndarray of shape (n, q)
         Candidate values: quadrature nodes and point masses, or the values that y is rounded to.
     masses : ndarray of shape (n, q)
         Gibbs masses of these. Rows sum to one.
@@ -60,6 +62,17 @@ class Distribution:
     def cdf(self, y):
         """P(Y <= y)."""
         return self._by_row(self._cdf, y)
+
+    def cdf_below(self, y):
+        """P(Y < y)."""
+        return self._by_row(self._cdf_below, y)
+
+    def _cdf_below(self, y):
+        return self._cdf(y)
+
+    def pmf(self, y):
+        """P(Y = y), 0 but at point masses and values of a rounding grid."""
+        return self._by_row(lambda y: self._cdf(y) - self._cdf_below(y), y)
 
     def ppf(self, p):
         """Quantiles: the least values with cdf at least p, in (0, 1)."""
@@ -85,6 +98,10 @@ class Distribution:
 
     def median(self):
         return self.ppf(0.5)
+
+    def support(self):
+        """The ends (n, 2) of the support."""
+        return np.tile([-np.inf, np.inf], (self.n_rows, 1))
 
     def rvs(self, size=1, random_state=None):
         """Draws (n, size), by inverting the cdf."""
@@ -129,7 +146,7 @@ class CorrectedDistribution(Distribution):
         return self.tilted.masses
 
     @cached_property
-    def support(self):
+    def grid(self):
         return self.base.from_normal_score(self.tilted.splines.nodes)
 
     def _logpdf(self, y):
@@ -168,7 +185,19 @@ class CorrectedDistribution(Distribution):
         if hasattr(self.base, "breaks"):
             _, values, masses = self._quadrature
             return np.sum(masses * values, axis=(1, 2))
-        return np.sum(self.masses * self.support, axis=1)
+        return np.sum(self.masses * self.grid, axis=1)
+
+    def var(self):
+        _, values, masses = self._quadrature
+        mean = np.sum(masses * values, axis=(1, 2), keepdims=True)
+        return np.sum(masses * (values - mean) ** 2, axis=(1, 2))
+
+    def support(self):
+        return self.base.support() if hasattr(self.base, "support") else super().support()
+
+    def hdr(self, coverage):
+        """Regions of highest density with that probability, a list of (k_i, 2) arrays."""
+        return continuous_regions(self, np.full(self.n_rows, coverage))
 
     def mode(self):
         """The value of greatest density: of a grid, then of ever finer ones around the best.
@@ -235,8 +264,8 @@ class WithPointMasses(Distribution):
         self._point_masses, self._share = np.hsplit(np.exp(log_masses), [-1])
 
     @cached_property
-    def support(self):
-        return np.hstack([self.continuous.support, np.tile(self.points, (self.n_rows, 1))])
+    def grid(self):
+        return np.hstack([self.continuous.grid, np.tile(self.points, (self.n_rows, 1))])
 
     @cached_property
     def masses(self):
@@ -244,6 +273,20 @@ class WithPointMasses(Distribution):
 
     def mean(self):
         return self._share[:, 0] * self.continuous.mean() + self._point_masses @ self.points
+
+    def var(self):
+        mean, share = self.mean(), self._share[:, 0]
+        continuous = self.continuous.var() + (self.continuous.mean() - mean) ** 2
+        of_points = self._point_masses * (self.points - mean[:, None]) ** 2
+        return share * continuous + of_points.sum(axis=1)
+
+    def support(self):
+        low, high = self.continuous.support().T
+        return np.stack([np.minimum(low, self.points[0]), np.maximum(high, self.points[-1])], 1)
+
+    def hdr(self, coverage):
+        """Points before the continuous part, whose density is finite."""
+        return with_points(self.continuous, self.points, self._point_masses, coverage)
 
     def _logpdf(self, y):
         logs = self.log_masses[:, -1:] + self.continuous.logpdf(y)
@@ -259,8 +302,14 @@ class WithPointMasses(Distribution):
         return logs
 
     def _cdf(self, y):
-        at_most_y = (self.points <= y[:, :, None]) @ self._point_masses[:, :, None]
-        return self._share * self.continuous.cdf(y) + at_most_y[:, :, 0]
+        return self._cdf_with(self.points <= y[:, :, None], y)
+
+    def _cdf_below(self, y):
+        return self._cdf_with(self.points < y[:, :, None], y)
+
+    def _cdf_with(self, counted, y):
+        of_points = counted @ self._point_masses[:, :, None]
+        return self._share * self.continuous.cdf(y) + of_points[:, :, 0]
 
     def _ppf(self, p):
         upper = self.cdf(np.tile(self.points, (self.n_rows, 1)))
@@ -311,7 +360,7 @@ class RoundedDistribution(Distribution):
         self._values = rounding.values
 
     @cached_property
-    def support(self):
+    def grid(self):
         return np.tile(self._values, (self.n_rows, 1))
 
     @cached_property
@@ -330,18 +379,39 @@ class RoundedDistribution(Distribution):
         return self.unrounded.log_mass(y, low, high)
 
     def _cdf(self, y):
+        return self._cdf_to(np.searchsorted(self._values, y, side="right"))
+
+    def _cdf_below(self, y):
+        return self._cdf_to(np.searchsorted(self._values, y, side="left"))
+
+    def _cdf_to(self, n_values):
         levels = np.pad(self._cdf_at_values, [(0, 0), (1, 0)])
-        return np.take_along_axis(levels, np.searchsorted(self._values, y, side="right"), axis=1)
+        return np.take_along_axis(levels, n_values, axis=1)
 
     def _ppf(self, p):
         return self.rounding.nearest(self.unrounded.ppf(p))
 
     def mean(self):
-        """Of many values, that of the rounded nodes of a quadrature."""
+        masses, values = self._some_values
+        return np.sum(masses * values, axis=1)
+
+    def var(self):
+        masses, values = self._some_values
+        return np.sum(masses * (values - self.mean()[:, None]) ** 2, axis=1)
+
+    @property
+    def _some_values(self):
+        """All values and their masses; of many, those of the rounded nodes of a quadrature."""
         if len(self._values) <= _MANY_VALUES:
-            return self.masses @ self._values
-        nodes = self.rounding.nearest(self.unrounded.support)
-        return np.sum(self.unrounded.masses * nodes, axis=1)
+            return self.masses, self.grid
+        return self.unrounded.masses, self.rounding.nearest(self.unrounded.grid)
+
+    def support(self):
+        return np.tile(self._values[[0, -1]], (self.n_rows, 1))
+
+    def hdr(self, coverage):
+        """Runs of neighbouring values, those of greatest mass first."""
+        return regions_of_values(self._values, self.masses, coverage)
 
     def mode(self):
         return self._values[np.argmax(self.masses, axis=1)]
@@ -363,28 +433,40 @@ class SampledDistribution(Distribution):
     """
 
     def __init__(self, points):
-        self.support = np.sort(points, axis=1)
+        self.grid = np.sort(points, axis=1)
         self.n_rows, self._n_points = points.shape
         self.log_z = np.zeros(self.n_rows)
 
     @property
     def masses(self):
-        return np.full(self.support.shape, 1 / self._n_points)
+        return np.full(self.grid.shape, 1 / self._n_points)
 
     def _cdf(self, y):
-        pairs = zip(self.support, y, strict=True)
-        n_below = [np.searchsorted(points, values, side="right") for points, values in pairs]
+        return self._cdf_to(y, "right")
+
+    def _cdf_below(self, y):
+        return self._cdf_to(y, "left")
+
+    def _cdf_to(self, y, side):
+        pairs = zip(self.grid, y, strict=True)
+        n_below = [np.searchsorted(points, values, side=side) for points, values in pairs]
         return np.stack(n_below) / self._n_points
 
     def _ppf(self, p):
         index = np.ceil(p * self._n_points * (1 - np.finfo(float).eps)).astype(int) - 1
-        return np.take_along_axis(self.support, np.maximum(index, 0), axis=1)
+        return np.take_along_axis(self.grid, np.maximum(index, 0), axis=1)
 
     def mean(self):
-        return self.support.mean(axis=1)
+        return self.grid.mean(axis=1)
+
+    def var(self):
+        return self.grid.var(axis=1)
+
+    def support(self):
+        return self.grid[:, [0, -1]]
 
     def _crps(self, y):
         """Of n sorted points x_i: mean |x_i - y| - sum of (2 i - n - 1) x_i / n^2, from i = 1."""
-        distances = self.support - y[:, None]
+        distances = self.grid - y[:, None]
         ranks = 2 * np.arange(self._n_points) + 1 - self._n_points
         return np.abs(distances).mean(axis=1) - distances @ ranks / self._n_points**2
