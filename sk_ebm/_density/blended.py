@@ -9,7 +9,7 @@ from sk_ebm._density.normal_scores import score_from_tails
 
 _MIN_MASS = 1e-12  # of a bin that can be reweighted
 _CELLS = np.concatenate([[-8.0, -6.0], np.arange(-5.0, 6.0), [6.0, 8.0]])
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(2)
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(3)
 _MIN_SHARE_OF_TAIL = 1e-8  # the same, of the smaller tail: below, differences lose their digits
 
 
@@ -96,7 +96,7 @@ class BlendedDistribution:
         """The means of the distributions, tilted by a `TiltedNormal`.
 
         Between the ends of bins, the knots of the tilt and points a normal score apart masses are
-        exact, and two nodes of Gauss and Legendre stand for the distribution, whose tilt is
+        exact, and three nodes of Gauss and Legendre stand for the distribution, whose tilt is
         linear: the means are exact to a thousandth.
         """
         knots = self._base_scores(tilted.splines.knots)
