@@ -57,3 +57,16 @@ def test_boosted_trees_grow_steadily_with_rows():
     pytest.importorskip("lightgbm")
     leaves = [default_trees(n, 8).num_leaves for n in (1000, 4000, 8000, 16_000, 10**6)]
     assert leaves == [15, 16, 32, 63, 63]
+
+
+def test_boosted_trees_are_as_many_as_help_on_the_first_fold():
+    pytest.importorskip("lightgbm")
+
+    def n_trees(target):
+        trees = fitted(300, target)[0]
+        booster = trees.regressor.models[0].booster_
+        assert trees.fold_models[0].booster_.best_iteration == booster.num_trees()
+        return booster.num_trees()
+
+    assert n_trees(noise) == 200
+    assert n_trees(lambda X, rng: np.sin(5 * X[:, 0]) * np.cos(5 * X[:, 1])) == 400

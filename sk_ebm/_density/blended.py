@@ -87,7 +87,7 @@ class BlendedDistribution:
     def _base_scores(self, z):
         """The normal scores under the distribution itself where those of the blend are z."""
         z = np.broadcast_to(z, (len(self._ratios), np.shape(z)[-1]))
-        bins = (z[:, :, None] > self._edge_scores[:, None]).sum(axis=2)
+        bins = _n_below(self._edge_scores, z)
         return _reweighted(
             z, bins, self._blended_tails, self._tails, 1 / self._ratios, self._masses
         )
@@ -103,7 +103,7 @@ class BlendedDistribution:
         fixed = np.tile(_CELLS, (len(knots), 1))
         ends = np.hstack([self._base_edge_scores, knots, fixed])
         ends = np.sort(np.clip(ends, _CELLS[0], _CELLS[-1]), axis=1)
-        bins = np.sum(ends[:, :, None] > self._base_edge_scores[:, None], axis=2)
+        bins = _n_below(self._base_edge_scores, ends)
         scores = _reweighted(
             ends, bins, self._tails, self._blended_tails, self._ratios, self._blended_masses
         )
@@ -116,6 +116,14 @@ class BlendedDistribution:
         shares /= np.maximum(shares.sum(axis=2, keepdims=True), 1e-300)
         y = self.distribution.from_normal_score(nodes.reshape(len(ends), -1)).reshape(nodes.shape)
         return np.einsum("nc,nck,nck->n", masses, shares, y)
+
+
+def _n_below(edges, z):
+    """How many of the edges (n, b) of a row are below its z (n, k)."""
+    found = np.zeros(z.shape, dtype=np.uint8)  # of at most 32 bins
+    for edge in edges.T:
+        found += z > edge[:, None]
+    return found.astype(np.intp)
 
 
 def _reweighted(scores, bins, tails, new_tails, ratios, new_masses):

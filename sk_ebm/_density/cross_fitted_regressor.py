@@ -27,7 +27,7 @@ class AveragedRegressor:
     power: PowerTransform | None = None
 
     def predict(self, X):
-        return self.to_y(np.mean([_predictions(model, X) for model in self.models], axis=0))
+        return self.to_y(sum(_predictions(model, X) for model in self.models) / len(self.models))
 
     def to_y(self, predictions):
         """From the scale that the models are fitted on."""

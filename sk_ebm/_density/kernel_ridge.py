@@ -28,6 +28,7 @@ _FEW_PRODUCTS, _MANY_PRODUCTS = 4e9, 4e10  # rows times squared landmarks: .2 an
 _LEAST_SHARE = 0.2  # of the location, from which on more landmarks are tried
 _LEAST_RATIO = 1.04  # of the squared error with half of the landmarks
 _BLOCK_ENTRIES = 2**21  # of a kernel that are held at once: 16 MB
+_CACHED_ENTRIES = 2**18  # the same, of predictions: half of the time
 _JITTER = 1e-10  # of the landmarks' kernel, whose diagonal is one
 
 
@@ -194,7 +195,7 @@ class KernelRegressor:
     intercept: float
 
     def predict(self, X):
-        n = max(1, _BLOCK_ENTRIES // len(self.landmarks))
+        n = max(1, _CACHED_ENTRIES // len(self.landmarks))
         blocks = (X[first : first + n] for first in range(0, len(X), n))
         parts = [self.kernel(block, self.landmarks) @ self.coef for block in blocks]
         return np.concatenate(parts) + self.intercept

@@ -55,7 +55,8 @@ class LeafHistograms:
         rows = np.repeat(np.arange(n), lengths.reshape(n, n_trees).sum(axis=1))
         cells = rows * self.n_bins + self.bins[entries]
         sums = np.bincount(cells, self.shares[entries], minlength=n * self.n_bins)
-        return sums.reshape(n, self.n_bins) / (n_trees * _UNITS)
+        sums = sums.reshape(n, self.n_bins)
+        return sums / np.maximum(sums.sum(axis=1, keepdims=True), 1)  # of rounded shares
 
 
 def smoothed(shares, n_steps):

@@ -14,14 +14,14 @@ RESOLUTION = 1e-11
 def score_from_tails(below, above):
     """Normal scores from the probabilities below and above."""
     below, above = (np.clip(tail, np.finfo(float).tiny, 1.0) for tail in (below, above))
-    return np.where(below < above, special.ndtri(below), -special.ndtri(above))
+    scores = special.ndtri(np.minimum(below, above))
+    return np.where(below < above, scores, -scores)
 
 
 def score_from_log_tails(log_below, log_above):
     """Normal scores from the logarithms of the probabilities below and above."""
-    lower = special.ndtri_exp(np.minimum(log_below, -np.log(2)))
-    upper = special.ndtri_exp(np.minimum(log_above, -np.log(2)))
-    return np.where(log_below < log_above, lower, -upper)
+    scores = special.ndtri_exp(np.minimum(np.minimum(log_below, log_above), -np.log(2)))
+    return np.where(log_below < log_above, scores, -scores)
 
 
 def invert_normal_score(evaluate, z, low, high):

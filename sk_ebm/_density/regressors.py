@@ -33,7 +33,9 @@ _MIN_COLUMNS_WIDE = 100
 _PENALTIES = 10.0 ** np.arange(-4, 2)  # of linear ridge regression, for each row
 _N_RANDOM_TREES = 80  # of all folds: with a fifth of the trees the error of a fold rises by 2 %
 _ROWS_PER_RANDOM_LEAF = 2500  # one row a leaf, and one more for so many
-_MIN_ROWS_RACE = 200  # tested, from which on regressors without weight there are not cross-fitted
+_SHARES_OF_TREES = 0.5, 1.0  # of boosted trees, compared on the first fold
+_AS_WELL = 1.005  # of the least error: fewer trees that do as well are taken
+_MIN_ROWS_RACE = 100  # tested, from which on regressors without weight there are not cross-fitted
 
 
 class LinearRidge(RidgeCV):
@@ -78,21 +80,25 @@ class _Race:
         self.folds, self.rng, self.n_jobs = folds, rng, n_jobs
         self.train, self.test = folds.pairs[0]
 
+    def _error(self, predictions):
+        """Their weighted absolute error on the first fold, of which only ratios count."""
+        return np.abs(self.y[self.test] - predictions) @ self.weights[self.test]
+
     def _best_scale(self, predictions):
-        """The index of the scale with the least mean absolute error on the first fold."""
-        errors = [np.abs(self.y[self.test] - p) for p in predictions]
-        weights = self.weights[self.test]
-        return int(np.argmin([e @ weights for e in errors]))
+        """The index of the scale with the least error on the first fold."""
+        return int(np.argmin([self._error(p) for p in predictions]))
+
+    def _predicted(self, model, scale):
+        return AveragedRegressor([model], scale).predict(self.X[self.test])
 
     def entry(self, regressor, refit=None):
         """Predictions of the first fold, and a function that fits the others."""
-        models, predictions = [], []
-        for scale in self.scales:
-            unfitted = seeded(clone(regressor), self.rng)
-            model = fit_rows(unfitted, self.X, scale(self.y), self.weights, self.train)
-            models.append(model)
-            predictions.append(AveragedRegressor([model], scale).predict(self.X[self.test]))
+        models = [self._first_fit(regressor, scale) for scale in self.scales]
+        predictions = map(self._predicted, models, self.scales)
         best = self._best_scale(predictions)
+        model, scale = models[best], self.scales[best]
+        if hasattr(model, "booster_"):
+            regressor = clone(regressor).set_params(n_estimators=self._shorten(model, scale))
 
         def finish(share):
             return cross_fit_regressor(
@@ -102,13 +108,28 @@ class _Race:
                 self.weights,
                 self.folds,
                 self.rng,
-                power=self.scales[best],
+                power=scale,
                 n_jobs=self.n_jobs,
                 refit=refit,
-                first_model=models[best],
+                first_model=model,
             )
 
-        return predictions[best], finish
+        return self._predicted(model, scale), finish
+
+    def _first_fit(self, regressor, scale):
+        unfitted = seeded(clone(regressor), self.rng)
+        return fit_rows(unfitted, self.X, scale(self.y), self.weights, self.train)
+
+    def _shorten(self, model, scale):
+        """Leave out the last of LightGBM's trees where a part of them does as well on the first
+        fold; returns how many are left."""
+        trees, errors = model.booster_, {}
+        for n_trees in (int(share * model.n_estimators) for share in _SHARES_OF_TREES):
+            trees.best_iteration = n_trees  # up to which it predicts
+            errors[n_trees] = self._error(self._predicted(model, scale))
+        most = _AS_WELL * min(errors.values())
+        trees.best_iteration = next(n for n, error in errors.items() if error <= most)
+        return trees.best_iteration
 
     def kernel_entry(self):
         """The same, of kernel ridge regression, whose folds cost hardly anything."""

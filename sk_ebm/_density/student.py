@@ -38,8 +38,8 @@ class StudentDistribution:
     def normal_score(self, y):
         t = self._standardised(y)
         size = np.arcsinh(np.abs(t))
-        scores, inside = _tables(self.df)[0], size <= _tables(self.df)[0].x[-1]
-        found = scores(size)
+        scores = _tables(self.df)[0]
+        found, inside = scores(size), size <= scores.end
         if not inside.all():
             found[~inside] = _exact_score(np.abs(t[~inside]), self.df)
         return np.copysign(found, t)
@@ -60,11 +60,34 @@ def _exact_score(t, df):
     return -special.ndtri_exp(log_tail)
 
 
+class _EvenSpline:
+    """The cubic spline through values at knots that are even from 0 to ``end``, constant beyond.
+
+    A tenth of the time of scipy's, which looks for each knot.
+    """
+
+    def __init__(self, values, end):
+        self.coefficients = CubicSpline(np.linspace(0, end, len(values)), values).c
+        self.end, self.step = end, end / (len(values) - 1)
+
+    def __call__(self, x):
+        x = np.minimum(x, self.end)
+        piece = np.fmin(x / self.step, self.coefficients.shape[1] - 1).astype(np.intp)
+        x -= piece * self.step
+        highest, *others = self.coefficients
+        found = highest.take(piece)
+        for coefficient in others:  # Horner's scheme
+            found *= x
+            found += coefficient.take(piece)
+        return found
+
+
 @lru_cache(maxsize=64)
 def _tables(df):
-    """Splines of the normal score by arcsinh(t), and of arcsinh(t) by the normal score: a tenth of
-    the time of the special functions."""
+    """Splines of the normal score by arcsinh(t), and of arcsinh(t) by the normal score: a hundredth
+    of the time of the special functions."""
     z = np.linspace(0, _LARGEST_SCORE, _N_KNOTS)
     sizes = np.arcsinh(-special.stdtrit(df, special.ndtr(-z)))
     even = np.linspace(0, sizes[-1], _N_KNOTS)
-    return CubicSpline(even, _exact_score(np.sinh(even), df)), CubicSpline(z, sizes)
+    scores = _exact_score(np.sinh(even), df)
+    return _EvenSpline(scores, sizes[-1]), _EvenSpline(sizes, _LARGEST_SCORE)

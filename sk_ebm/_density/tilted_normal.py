@@ -1,6 +1,6 @@
 """Standard normal distributions, tilted by splines: how a base density is corrected."""
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import factorial
 
 import numpy as np
@@ -53,7 +53,9 @@ class TiltedNormal:
     @cached_property
     def log_z(self):
         """Log partition function, (n,)."""
-        return special.logsumexp(self._log_masses, axis=1)
+        logs = self._log_masses
+        peak = logs.max(axis=1)  # scipy's logsumexp takes a tenth of the time of one row
+        return peak + np.log(np.exp(logs - peak[:, None]).sum(axis=1))
 
     @cached_property
     def _below_grid(self):
@@ -164,16 +166,22 @@ def _log_piece_masses(grid, slopes):
     """
     half, middle = (grid[1] - grid[0]) / 2, (grid[1:] + grid[:-1]) / 2
     square = (half * (slopes - middle)) ** 2
-    nodes = half * NODES
-    gauss = WEIGHTS * half * normal_density(nodes)
-    series = np.zeros_like(slopes)
-    for k in range(_N_TERMS - 1, -1, -1):  # Horner's scheme, with the even moments of the piece
+    highest, *others = _even_moments(half)
+    series = np.full_like(slopes, highest)
+    for moment in others:  # Horner's scheme
         series *= square
-        series += gauss @ NODES ** (2 * k) / factorial(2 * k)
+        series += moment
     logs = np.log(series) + half * slopes - 0.5 * middle**2
     rows, pieces = np.nonzero(square > 1)
     logs[rows, pieces] = _log_mass(grid[pieces], grid[pieces + 1], slopes[rows, pieces])
     return logs
+
+
+@lru_cache(maxsize=64)
+def _even_moments(half):
+    """Integrals from -half to half of N(z) (z / half)^2k / (2k)!, from the highest k to 0."""
+    gauss = WEIGHTS * half * normal_density(half * NODES)
+    return [gauss @ NODES ** (2 * k) / factorial(2 * k) for k in reversed(range(_N_TERMS))]
 
 
 def _log_difference(low, high):
