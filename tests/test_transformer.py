@@ -45,6 +45,7 @@ WEIGHTS = {
 
 
 @pytest.mark.filterwarnings("ignore:The highest energy is that of")
+@pytest.mark.filterwarnings("ignore:threshold='auto' bounds")  # of few rows
 @parametrize_with_checks(
     [
         EnergyTransformer(CLASSIFIER, cv=2, random_state=0),

@@ -118,12 +118,12 @@ class PredictiveDistributionDisplay(Display):
         -------
         display : PredictiveDistributionDisplay
         """
-        if distribution.n_rows > _MOST_ROWS:
+        if len(distribution) > _MOST_ROWS:
             raise ValueError(
                 f"Densities of at most {_MOST_ROWS} rows can be told apart, got "
-                f"{distribution.n_rows}: pass fewer rows, or kind='fan'."
+                f"{len(distribution)}: pass fewer rows, or kind='fan'."
             )
-        observed = [None] * distribution.n_rows if y_true is None else np.asarray(y_true)
+        observed = [None] * len(distribution) if y_true is None else np.asarray(y_true)
         curves = {
             f"row {k}": SimpleNamespace(observed=value, **curve)
             for k, (value, curve) in enumerate(zip(observed, _densities(distribution), strict=True))
@@ -171,25 +171,23 @@ def _fan_quantiles(distribution):
     """Quantiles (m, 2 k + 1) at the ends of the intervals, and the median."""
     tails = np.array([(1 - coverage) / 2 for coverage, _ in _LEVELS])
     levels = np.concatenate([tails, [0.5], 1 - tails[::-1]])
-    return distribution.ppf(np.tile(levels, (distribution.n_rows, 1)))
+    return distribution.ppf(levels[None])
 
 
 def _densities(distribution):
     """What is drawn of each row."""
-    few = isinstance(distribution, RoundedDistribution) and (
-        distribution.support.shape[1] <= _FEW_VALUES
-    )
+    single = distribution.marginals()[0]
+    few = isinstance(single, RoundedDistribution) and single.grid.shape[1] <= _FEW_VALUES
     if few:
-        for y, masses in zip(distribution.support, distribution.masses, strict=True):
+        for y, masses in zip(single.grid, single.masses, strict=True):
             yield {"y": y, "density": masses, "is_mass": True, "points": None}
         return
-    ends = distribution.ppf(np.tile([_TAIL, 1 - _TAIL], (distribution.n_rows, 1)))
+    ends = distribution.interval(1 - 2 * _TAIL)
     y = np.linspace(ends[:, 0].min(), ends[:, 1].max(), _N_VALUES)
-    points = _point_masses(distribution)
+    points = _point_masses(single)
     if points:  # beside them, where there is only the continuous part
-        y = np.where(np.isin(y, distribution.points), np.nextafter(y, np.inf), y)
-    densities = np.exp(distribution.logpdf(np.tile(y, (distribution.n_rows, 1))))
-    for k, density in enumerate(densities):
+        y = np.where(np.isin(y, single.points), np.nextafter(y, np.inf), y)
+    for k, density in enumerate(distribution.pdf(y[None])):
         yield {"y": y, "density": density, "is_mass": False, "points": points and points(k)}
 
 

@@ -342,8 +342,10 @@ class EnergyEstimator(KeepsFitted, CarriesVersion, Monitored, Boxes, BaseEstimat
         with suppress(ValueError):  # a bad energy is for fit to refuse
             energy = self._resolved_energy()
             tags.input_tags = get_tags(energy).input_tags
-            if not reads_frames(energy):  # what only experts read they judge
-                tags.input_tags.allow_nan = True
+            tags.input_tags.allow_nan = all(
+                term.reads_tables or get_tags(term).input_tags.allow_nan
+                for term in energy.all_terms()
+            )
         return tags
 
     def _linear(self, name):

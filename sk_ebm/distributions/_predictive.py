@@ -101,6 +101,10 @@ class PredictiveDistribution:
         """The `Distribution` of each target of all rows, where these are no more than a block."""
         return self._chain.marginals(self._X, self._seed)
 
+    def marginals(self):
+        """The `Distribution` of each target, of all rows at once."""
+        return self._held
+
     def _blocks(self):
         """Slices of rows and the `Distribution` of each target in these rows."""
         blocks = self._chain.blocks_of_marginals(self._X)
