@@ -342,9 +342,8 @@ class EnergyEstimator(KeepsFitted, CarriesVersion, Monitored, Boxes, BaseEstimat
         with suppress(ValueError):  # a bad energy is for fit to refuse
             energy = self._resolved_energy()
             tags.input_tags = get_tags(energy).input_tags
-            tags.input_tags.allow_nan = all(
-                term.reads_tables or get_tags(term).input_tags.allow_nan
-                for term in energy.all_terms()
+            tags.input_tags.allow_nan = all(  # experts judge themselves, others read encoded tables
+                get_tags(term).input_tags.allow_nan or not term.raw for term in energy.all_terms()
             )
         return tags
 
