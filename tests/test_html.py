@@ -14,16 +14,14 @@ from sk_ebm.thresholds import FalseAlarm
 
 
 class Titles(HTMLParser):
-    """The titles of boxes, and the links."""
+    """The titles of boxes."""
 
     def __init__(self):
         super().__init__()
-        self.tags, self.titles, self.links = [], [], []
+        self.tags, self.titles = [], []
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
-        if tag == "a":
-            self.links.append(dict(attributes).get("href", ""))
 
     def handle_data(self, data):
         if data.strip():
@@ -71,11 +69,9 @@ def test_components_are_nested_boxes(name):
     "thing",
     [EnergyClassifier(), EnergyDensityEstimator(), KernelEnergy(), Hinge(), TokenFeatures()],
 )
-def test_what_has_no_components_is_one_box_with_a_link(thing):
+def test_what_has_no_components_is_one_box(thing):
     found = read(thing)
     assert type(thing).__name__ in found.titles
-    module = type(thing).__module__.split("._")[0]
-    assert any(link.endswith(f"api.html#{module}.{type(thing).__name__}") for link in found.links)
 
 
 def test_bad_parameters_are_shown(wine):

@@ -4,17 +4,12 @@ from inspect import isclass
 
 from sk_ebm._utils.sklearn_private import VisualBlock
 
-DOCUMENTATION = "https://sk-ebm.readthedocs.io/en/stable/"
-
 
 class Boxes:
     """Mixin of what has parameters: a box for each component among them, and for each of a list.
 
     It comes before scikit-learn's `BaseEstimator`.
     """
-
-    _doc_link_module = "sk_ebm"
-    _doc_link_template = DOCUMENTATION + "api.html#{estimator_module}.{estimator_name}"
 
     def _sk_visual_block_(self):
         parts = [(name, _box(name, value)) for name, value in self.get_params(deep=False).items()]
