@@ -58,14 +58,14 @@ def by_name(last):
 MODELS = {
     **{
         energy: (EnergyClassifier(energy, beta=1.0), {"y": Y})
-        for energy in ("linear", "kernel", "prototype", "trees", "embedding")
+        for energy in ("auto", "linear", "kernel", "prototype", "trees", "embedding")
     },
     "mlp": (EnergyClassifier(MLPEnergy(n_epochs=5), beta=1.0), {"y": Y}),
     "list": (EnergyClassifier(["linear", "trees"]), {"y": Y}),
     "experts": (EnergyClassifier(["kernel", by_name(LogisticRegression())]), {"y": Y}),
     **{
         f"ranker {energy}": (EnergyRanker(energy, beta=1.0), {"y": Y, "groups": QUERIES})
-        for energy in ("linear", "kernel", "trees")
+        for energy in ("auto", "linear", "kernel", "trees")
     },
     "ranker list": (EnergyRanker(["linear", by_name(Ridge())]), {"y": Y, "groups": QUERIES}),
     **{
@@ -84,7 +84,7 @@ def fitted(request):
     return clone(model).set_params(random_state=0).fit(FRAME, **data)
 
 
-SAVED = ["linear", "trees", "experts", "ranker kernel", "detector gaussian", "density"]
+SAVED = ["auto", "linear", "trees", "experts", "ranker kernel", "detector gaussian", "density"]
 
 
 def test_every_estimator_reads_a_mixed_frame(fitted):
@@ -173,6 +173,14 @@ def test_random_categories_of_many_levels_gain_nothing(energy):
         EnergyClassifier(energy, random_state=0), X, y, scoring="neg_log_loss", cv=3
     )
     assert losses.mean() < np.log(2) + 0.03
+
+
+@pytest.mark.parametrize("energy", ["linear", "auto"])
+def test_names_of_rows_turn_nothing_around(energy):
+    named = FRAME.assign(row=[f"number {i}" for i in range(N)])
+    without = EnergyClassifier(energy, random_state=0).fit(FRAME, Y).score(FRAME, Y)
+    found = EnergyClassifier(energy, random_state=0).fit(named, Y).score(named, Y)
+    assert found > without - 0.05
 
 
 def test_many_categories_are_encoded_by_the_target(rng):

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import get_tags
 
 from sk_ebm._tables.numbers import AsGiven, TableNumbers, Target
+from sk_ebm._tables.schema import Table
 from sk_ebm.energies._base import Energy
 
 
@@ -137,6 +138,11 @@ class EncodedEnergy(Energy):
         if fitted is None or name.startswith("__"):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
         return getattr(fitted, name)
+
+
+def on_inputs(energy, inputs):
+    """The energy as it reads the inputs."""
+    return energy.on_tables() if isinstance(inputs, Table) else energy
 
 
 def _learned_from(energy, training):
