@@ -21,8 +21,8 @@ from sklearn.preprocessing import OneHotEncoder
 from skops import io as skops
 
 from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector, EnergyRanker
-from sk_ebm._tables.numbers import Circles, Surprisals
-from sk_ebm._tables.schema import Schema
+from sk_ebm._tables.numbers import Circles, Surprisals, TableNumbers, Target
+from sk_ebm._tables.schema import Schema, Table
 from sk_ebm.energies import MLPEnergy, TreesEnergy
 
 N = 200
@@ -299,6 +299,34 @@ def test_kinds_of_columns(values, kind):
     schema = Schema.of(X)
     assert schema.kinds[0] == kind
     assert Schema.of(X.iloc[::-1]).kinds == schema.kinds
+
+
+def test_columns_are_those_of_the_transformers_of_scikit_learn():
+    table = Table(FRAME, None, Schema.of(FRAME))
+    numbers = TableNumbers()
+    encoded = numbers.fit_transform(table, Target(Y, "binary"))
+    assert encoded.shape[1] == len(numbers.get_feature_names_out()) == len(numbers.sources())
+    new = Table(FRAME[::-1].assign(city="Oslo"), None, table.schema)
+    parts = [part.transform(new.values[:, columns]) for _, part, columns in numbers.parts_]
+    assert_array_equal(numbers.transform(new), np.hstack(parts))
+
+
+def test_terms_of_a_sum_share_the_columns_that_they_read(monkeypatch):
+    fitted = []
+    fit = TableNumbers.fit_transform
+
+    def counted(self, *arguments):
+        fitted.append(self)
+        return fit(self, *arguments)
+
+    monkeypatch.setattr(TableNumbers, "fit_transform", counted)
+    model = EnergyClassifier(["linear", "kernel"], cv=3).fit(FRAME, Y)
+    assert len(fitted) == 1 + 3  # once of all rows, and of each fold
+    first, second = model.energy_.terms_.values()
+    assert first.encoder_ is second.encoder_
+    before = pickle.dumps(model)
+    model.predict_proba(FRAME)
+    assert pickle.dumps(model) == before
 
 
 def test_surprisals_are_logarithms_of_shares():

@@ -111,7 +111,7 @@ class TableNumbers:
         """What applies a fitted part to rows: the same as its transform, faster for few rows."""
         if name == "numbers":
             return ScaledColumns(*(step for _, step in part.steps))
-        if name == "categories":
+        if name in ("categories", "levels"):
             n_codes = max(len(self.schema.categories[i]) for i in columns)
             sources = _sources_of(name, part, range(len(columns)))
             return CategoryColumns(part, n_codes, sources)
