@@ -209,6 +209,25 @@ def test_other_categorical_features_are_refused(wrong):
         EnergyClassifier(categorical_features=wrong).fit(FRAME, Y)
 
 
+def test_an_expert_that_reads_no_text_is_named():
+    with pytest.raises(ValueError, match="LogisticRegression.* takes no text .*OneHotEncoder"):
+        EnergyClassifier(["linear", LogisticRegression()]).fit(FRAME[["city"]].fillna("none"), Y)
+
+
+def test_a_mask_has_a_value_for_each_column():
+    with pytest.raises(ValueError, match="must have 5 values, one for each column of X, got 2"):
+        EnergyClassifier(categorical_features=[True, False]).fit(FRAME, Y)
+
+
+@pytest.mark.parametrize("value", [pd.Timestamp("2024-01-01"), pd.Timedelta(1, "D"), "once"])
+def test_columns_of_one_value_say_nothing(value):
+    numbers = pd.DataFrame({"size": SIZE})
+    for frame in (numbers, FRAME):
+        models = [EnergyClassifier().fit(X, Y) for X in (frame, frame.assign(same=value))]
+        found = [models[0].predict_proba(frame), models[1].predict_proba(frame.assign(same=value))]
+        assert_allclose(*found, atol=1e-6)
+
+
 def test_numbers_are_read_as_before():
     X, y = load_wine(return_X_y=True)
     wanted = EnergyClassifier().fit(X, y)
@@ -247,7 +266,7 @@ def test_coefficients_of_a_table_have_names():
     model = EnergyClassifier(alpha=0.1, beta=1.0).fit(FRAME, Y)
     names = model.energy_.get_feature_names_out()
     assert len(names) == model.coef_.shape[1]
-    assert {"size", "city_0.0", "day_week_cos"} <= set(names)
+    assert {"size", "city_Berlin", "city_missing", "day_week_cos"} <= set(names)
 
 
 def test_tables_in_pipelines_and_searches():

@@ -17,6 +17,7 @@ _FEWEST_OF_A_CATEGORY = 2  # rows: rarer ones share a column, with those that ar
 _TARGET_FOLDS = 5  # scikit-learn's default
 _ROWS_OF_THE_MEAN = 10.0  # log-loss .589 -> .579, .564 -> .555 of 200 even and 5,000 Zipf levels
 _MOST_CLASSES = 20  # each of which has a column for every column of many categories
+_NO_LEVELS = {"nan": "missing", "infrequent_sklearn": "infrequent"}
 _PLAIN = {
     "transform_output": "default",
     "assume_finite": True,
@@ -134,8 +135,19 @@ class TableNumbers:
         names = self.schema.value_names()
         if self._unchanged:
             return names
-        parts = [part.get_feature_names_out(names[columns]) for _, part, columns in self.parts_]
-        return np.concatenate(parts)
+        return np.concatenate([self._names_of(*part, names) for part in self.parts_])
+
+    def _names_of(self, name, part, columns, names):
+        """Names of the columns that a part makes; categories are named, not their codes."""
+        if name != "categories" or self.of_inputs:
+            return part.get_feature_names_out(names[columns])
+        found = []
+        for encoded in part.get_feature_names_out([f"{i}:" for i in range(len(columns))]):
+            i, _, code = encoded.partition(":_")
+            levels = self.schema.categories[columns[int(i)]]
+            level = _NO_LEVELS[code] if code in _NO_LEVELS else levels[int(float(code))]
+            found.append(f"{names[columns[int(i)]]}_{level}")
+        return np.asarray(found, dtype=object)
 
 
 def _fit_parts(parts, values, y):

@@ -138,7 +138,7 @@ class Schema:
         columns, vectors, calendar = [], [], []
         for index, (name, values) in enumerate(named_values(X)):
             kind, categories = self.kinds[index], self.categories[index]
-            is_category = categories is not None
+            is_category = categories is not None  # or a constant that is no number
             columns.append(
                 codes_of(values, categories) if is_category else numbers_of(values, kind, name)
             )
@@ -155,7 +155,7 @@ def _kind_and_categories(name, values, is_category):
     kind = "category" if is_category else kind_of(values, name)
     levels = categories_of(values) if kind == "category" else None
     if _is_constant(values, levels):
-        return "constant", levels
+        return "constant", [] if kind in ("date", "duration") else levels  # which are no numbers
     many = kind == "category" and not is_category and len(levels) > FEW_CATEGORIES
     return "text" if many and is_text(levels) else kind, levels
 
@@ -269,6 +269,11 @@ def _forced(X, categorical_features):
         return forced
     named = np.asarray(categorical_features)
     if named.dtype == bool:
+        if named.shape != forced.shape:
+            raise ValueError(
+                f"categorical_features as a mask must have {n_columns} values, one for each column "
+                f"of X, got {len(named)}."
+            )
         forced[:] = named
         return forced
     for column in categorical_features:
