@@ -59,7 +59,8 @@ class AutoEnergy(WeightedSum):
     selection_ : dict of str to ndarray of shape (n_candidates,)
         ``term``, the candidates in the order in which they were tried; ``loss_alone`` and
         ``loss_in_pool``, the held-out loss in nats of the candidate and of its pool with those
-        before it, NaN where it was not fitted; ``seconds`` and ``kept``.
+        before it, those of its sketch on the first fold where that added nothing, NaN where time
+        was short; ``seconds`` and ``kept``.
     loss_curves_ : dict of str to list of float
         The objective of each term after each of its iterations.
 
