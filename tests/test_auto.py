@@ -4,6 +4,7 @@ import pickle
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -135,7 +136,9 @@ def test_a_fit_depends_on_data_and_seed_alone(effort):
 def test_rules_see_missing_values_and_words():
     X, y = steps(300, 0)
     X[::5, 0] = np.nan
-    assert set(auto().fit(X, y).selection_["term"]) == {"trees"}
+    tried = auto().fit(X, y).selection_["term"]
+    assert_array_equal(tried, auto().fit(pd.DataFrame(X), y).selection_["term"])
+    assert {"linear", "trees"} <= set(tried)
     assert set(auto().fit(*words(300, 0)).selection_["term"]) == {"linear"}
 
 
@@ -201,8 +204,14 @@ def test_little_time_leaves_the_cheapest():
         (lambda: (np.ones((40, 3)), np.arange(40) % 2), "constant"),
         (lambda: (np.full((40, 3), np.nan), np.arange(40) % 2), "constant"),
         (lambda: (np.arange(12.0).reshape(6, 2), np.arange(6)), "linear"),
+        (lambda: (pd.DataFrame({"a": ["b"] * 40, "c": 1}), np.arange(40) % 2), "constant"),
+        (lambda: (pd.DataFrame({"a": [None] * 40}), np.arange(40) % 2), "constant"),
+        (lambda: (pd.DataFrame({"a": list("abcdef")}), np.arange(6)), "linear"),
     ],
-    ids=["constant", "missing", "one row per class"],
+    ids=[
+        *("constant", "missing", "one row per class"),
+        *("constant frame", "missing frame", "frame of one row per class"),
+    ],
 )
 @pytest.mark.filterwarnings("ignore:.*beta is 1:UserWarning")
 def test_where_nothing_can_be_compared(make, term):

@@ -294,7 +294,7 @@ def test_memory_maps_are_only_read(wine, energy, tmp_path):
 @pytest.mark.parametrize(
     "parameters, message",
     [
-        ({"energy": "quadratic"}, r"energy must be one of \['embedding', 'kernel'.*'quadratic'"),
+        ({"energy": "quadratic"}, r"energy must be one of \['embedding', .*'auto'.*'quadratic'"),
         ({"loss": "zero_one"}, r"loss must be one of .*'hinge'.*'zero_one'"),
         ({"solver": "sgd"}, "solver must be 'auto', .* or 'adam', got 'sgd'"),
         ({"alpha": -1}, "alpha must be 'auto' or a finite number >= 0, got -1"),

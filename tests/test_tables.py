@@ -21,8 +21,8 @@ from sklearn.preprocessing import OneHotEncoder
 from skops import io as skops
 
 from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector, EnergyRanker
-from sk_ebm._tables.numbers import Circles, Surprisals
-from sk_ebm._tables.schema import Schema
+from sk_ebm._tables.numbers import Circles, Surprisals, TableNumbers, Target
+from sk_ebm._tables.schema import Schema, Table
 from sk_ebm.energies import MLPEnergy, TreesEnergy
 
 N = 200
@@ -58,14 +58,14 @@ def by_name(last):
 MODELS = {
     **{
         energy: (EnergyClassifier(energy, beta=1.0), {"y": Y})
-        for energy in ("linear", "kernel", "prototype", "trees", "embedding")
+        for energy in ("auto", "linear", "kernel", "prototype", "trees", "embedding")
     },
     "mlp": (EnergyClassifier(MLPEnergy(n_epochs=5), beta=1.0), {"y": Y}),
     "list": (EnergyClassifier(["linear", "trees"]), {"y": Y}),
     "experts": (EnergyClassifier(["kernel", by_name(LogisticRegression())]), {"y": Y}),
     **{
         f"ranker {energy}": (EnergyRanker(energy, beta=1.0), {"y": Y, "groups": QUERIES})
-        for energy in ("linear", "kernel", "trees")
+        for energy in ("auto", "linear", "kernel", "trees")
     },
     "ranker list": (EnergyRanker(["linear", by_name(Ridge())]), {"y": Y, "groups": QUERIES}),
     **{
@@ -84,7 +84,7 @@ def fitted(request):
     return clone(model).set_params(random_state=0).fit(FRAME, **data)
 
 
-SAVED = ["linear", "trees", "experts", "ranker kernel", "detector gaussian", "density"]
+SAVED = ["auto", "linear", "trees", "experts", "ranker kernel", "detector gaussian", "density"]
 
 
 def test_every_estimator_reads_a_mixed_frame(fitted):
@@ -175,6 +175,14 @@ def test_random_categories_of_many_levels_gain_nothing(energy):
     assert losses.mean() < np.log(2) + 0.03
 
 
+@pytest.mark.parametrize("energy", ["linear", "auto"])
+def test_names_of_rows_turn_nothing_around(energy):
+    named = FRAME.assign(row=[f"number {i}" for i in range(N)])
+    without = EnergyClassifier(energy, random_state=0).fit(FRAME, Y).score(FRAME, Y)
+    found = EnergyClassifier(energy, random_state=0).fit(named, Y).score(named, Y)
+    assert found > without - 0.05
+
+
 def test_many_categories_are_encoded_by_the_target(rng):
     effect = rng.standard_normal(60)
     group = rng.randint(60, size=1200)
@@ -199,6 +207,25 @@ def test_categories_are_named_numbered_or_masked(columns, rng):
 def test_other_categorical_features_are_refused(wrong):
     with pytest.raises(ValueError, match="categorical_features must be 'auto'"):
         EnergyClassifier(categorical_features=wrong).fit(FRAME, Y)
+
+
+def test_an_expert_that_reads_no_text_is_named():
+    with pytest.raises(ValueError, match="LogisticRegression.* takes no text .*OneHotEncoder"):
+        EnergyClassifier(["linear", LogisticRegression()]).fit(FRAME[["city"]].fillna("none"), Y)
+
+
+def test_a_mask_has_a_value_for_each_column():
+    with pytest.raises(ValueError, match="must have 5 values, one for each column of X, got 2"):
+        EnergyClassifier(categorical_features=[True, False]).fit(FRAME, Y)
+
+
+@pytest.mark.parametrize("value", [pd.Timestamp("2024-01-01"), pd.Timedelta(1, "D"), "once"])
+def test_columns_of_one_value_say_nothing(value):
+    numbers = pd.DataFrame({"size": SIZE})
+    for frame in (numbers, FRAME):
+        models = [EnergyClassifier().fit(X, Y) for X in (frame, frame.assign(same=value))]
+        found = [models[0].predict_proba(frame), models[1].predict_proba(frame.assign(same=value))]
+        assert_allclose(*found, atol=1e-6)
 
 
 def test_numbers_are_read_as_before():
@@ -239,7 +266,7 @@ def test_coefficients_of_a_table_have_names():
     model = EnergyClassifier(alpha=0.1, beta=1.0).fit(FRAME, Y)
     names = model.energy_.get_feature_names_out()
     assert len(names) == model.coef_.shape[1]
-    assert {"size", "city_0.0", "day_week_cos"} <= set(names)
+    assert {"size", "city_Berlin", "city_missing", "day_week_cos"} <= set(names)
 
 
 def test_tables_in_pipelines_and_searches():
@@ -291,6 +318,34 @@ def test_kinds_of_columns(values, kind):
     schema = Schema.of(X)
     assert schema.kinds[0] == kind
     assert Schema.of(X.iloc[::-1]).kinds == schema.kinds
+
+
+def test_columns_are_those_of_the_transformers_of_scikit_learn():
+    table = Table(FRAME, None, Schema.of(FRAME))
+    numbers = TableNumbers()
+    encoded = numbers.fit_transform(table, Target(Y, "binary"))
+    assert encoded.shape[1] == len(numbers.get_feature_names_out()) == len(numbers.sources())
+    new = Table(FRAME[::-1].assign(city="Oslo"), None, table.schema)
+    parts = [part.transform(new.values[:, columns]) for _, part, columns in numbers.parts_]
+    assert_array_equal(numbers.transform(new), np.hstack(parts))
+
+
+def test_terms_of_a_sum_share_the_columns_that_they_read(monkeypatch):
+    fitted = []
+    fit = TableNumbers.fit_transform
+
+    def counted(self, *arguments):
+        fitted.append(self)
+        return fit(self, *arguments)
+
+    monkeypatch.setattr(TableNumbers, "fit_transform", counted)
+    model = EnergyClassifier(["linear", "kernel"], cv=3).fit(FRAME, Y)
+    assert len(fitted) == 1 + 3  # once of all rows, and of each fold
+    first, second = model.energy_.terms_.values()
+    assert first.encoder_ is second.encoder_
+    before = pickle.dumps(model)
+    model.predict_proba(FRAME)
+    assert pickle.dumps(model) == before
 
 
 def test_surprisals_are_logarithms_of_shares():

@@ -44,6 +44,7 @@ from sk_ebm.energies import (
     SumEnergy,
     as_energy,
 )
+from sk_ebm.energies._encoded import on_inputs
 from sk_ebm.energies.experts._shared import warn_of_refit
 from sk_ebm.losses._base import Loss
 from sk_ebm.losses._registry import LOSSES
@@ -331,6 +332,8 @@ class EnergyEstimator(KeepsFitted, CarriesVersion, Monitored, Boxes, BaseEstimat
         if not isinstance(y, str):
             check_target(y, numeric=self._answer_kind in ("items", "values"))
         remedies = dict(_REMEDIES)
+        if how.get("reset", True):  # else tables that are not sparse have a schema
+            remedies["missing"] = "fill them, or give a table that is not sparse"
         if takes_nan:
             del remedies["missing"]
         with saying_why(X, remedies):
@@ -361,11 +364,6 @@ class EnergyEstimator(KeepsFitted, CarriesVersion, Monitored, Boxes, BaseEstimat
             return None
         rng = check_random_state(self.random_state)
         return user_folds(self.cv, X, y, groups, rng, classifier=is_classifier(self))
-
-
-def on_inputs(energy, inputs):
-    """The energy as it reads the inputs."""
-    return energy.on_tables() if isinstance(inputs, Table) else energy
 
 
 def _is_numeric(X):

@@ -16,7 +16,7 @@ from sk_ebm._core.answers import PassthroughAnswers
 from sk_ebm._core.classes import Labels
 from sk_ebm._core.folds import DEFAULT_FOLDS, Folds
 from sk_ebm._core.temperature import learn_beta
-from sk_ebm._estimators.base import EnergyEstimator, on_inputs
+from sk_ebm._estimators.base import EnergyEstimator
 from sk_ebm._estimators.default_detector import default_energy, leave_out_outliers
 from sk_ebm._estimators.detector_threshold import detector_threshold
 from sk_ebm._estimators.explaining import ExplainsDetection
@@ -37,6 +37,7 @@ from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
 from sk_ebm._utils.validation import check_choice, check_flag
 from sk_ebm.energies import INPUT_ENERGIES, AnswerExpert, as_energy
+from sk_ebm.energies._encoded import on_inputs
 from sk_ebm.energies._fold_median import FoldMedian, fit_fold_median, needs_median, of_compatible
 from sk_ebm.thresholds import TAILS, Reference
 

@@ -11,13 +11,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._core.folds import user_folds
 from sk_ebm._core.label_sets import LabelSets
-from sk_ebm._estimators.base import on_inputs
 from sk_ebm._estimators.structures import Structure
 from sk_ebm._utils.estimators import row_blocks
 from sk_ebm._utils.finite import finite_outputs
 from sk_ebm._utils.memory import check_fits_in_memory
 from sk_ebm._utils.sklearn_private import check_sample_weight, count_rows, take_rows
 from sk_ebm._utils.validation import check_largest_weight, check_number, check_weighs
+from sk_ebm.energies._encoded import on_inputs
 from sk_ebm.energies._label_training import fit_labels
 
 _COPIES = 8  # of log odds: potentials, messages and beliefs of two values each

@@ -90,7 +90,9 @@ def column_names(X):
 
 
 def check_names(X):
-    """Raise a ValueError where several columns of a frame have one name."""
+    """Raise an error where several columns of a frame have one name, or it has no rows yet."""
+    if hasattr(X, "collect_schema") and hasattr(X, "collect"):
+        raise TypeError(f"X is a {type(X).__name__}, whose rows are not read yet: X.collect().")
     names = column_names(X)
     if len(set(names)) < len(names):
         repeated = sorted({name for name in names if names.count(name) > 1}, key=str)

@@ -21,6 +21,7 @@ from sk_ebm._utils.sklearn_private import take_columns, take_rows
 
 NUMERIC_KINDS = "numeric", "boolean", "date", "duration"
 FEW_CATEGORIES = 30  # up to which each has a column of its own
+_MOST_SHARED = 2**20  # values of a table, 8 MB: encoding is a small part of the fits of more
 
 
 class Schema:
@@ -137,7 +138,7 @@ class Schema:
         columns, vectors, calendar = [], [], []
         for index, (name, values) in enumerate(named_values(X)):
             kind, categories = self.kinds[index], self.categories[index]
-            is_category = categories is not None
+            is_category = categories is not None  # or a constant that is no number
             columns.append(
                 codes_of(values, categories) if is_category else numbers_of(values, kind, name)
             )
@@ -154,7 +155,7 @@ def _kind_and_categories(name, values, is_category):
     kind = "category" if is_category else kind_of(values, name)
     levels = categories_of(values) if kind == "category" else None
     if _is_constant(values, levels):
-        return "constant", levels
+        return "constant", [] if kind in ("date", "duration") else levels  # which are no numbers
     many = kind == "category" and not is_category and len(levels) > FEW_CATEGORIES
     return "text" if many and is_text(levels) else kind, levels
 
@@ -184,8 +185,21 @@ class Table:
         self.source = source
         self.rows = rows
         self.schema = schema
+        self._shared = {}
         if values is not None:
             self.values = values
+
+    def __getstate__(self):
+        return {**vars(self), "_shared": {}}
+
+    def shared(self, key, make):
+        """What ``make()`` returns, of these rows and the key alone: made once for all terms of a
+        sum, which read the same rows one after another."""
+        if self.values.size > _MOST_SHARED:
+            return make()
+        if key not in self._shared:
+            self._shared[key] = make()
+        return self._shared[key]
 
     @cached_property
     def values(self):
@@ -240,6 +254,9 @@ class Table:
         """Some rows; scikit-learn asks for them with an ellipsis."""
         rows = key[0] if isinstance(key, tuple) else key
         index = np.arange(len(self))[rows]
+        return self.shared(("rows", index.tobytes()), lambda: self._taken(index))
+
+    def _taken(self, index):
         source_rows = index if self.rows is None else np.asarray(self.rows)[index]
         return Table(self.source, source_rows, self.schema, self.values[index])
 
@@ -252,6 +269,11 @@ def _forced(X, categorical_features):
         return forced
     named = np.asarray(categorical_features)
     if named.dtype == bool:
+        if named.shape != forced.shape:
+            raise ValueError(
+                f"categorical_features as a mask must have {n_columns} values, one for each column "
+                f"of X, got {len(named)}."
+            )
         forced[:] = named
         return forced
     for column in categorical_features:

@@ -83,6 +83,11 @@ def _wrong_with_rows(error, doing):
             "takes no missing values (NaN): give one that fills them, such as a pipeline with an "
             "imputer."
         )
+    if isinstance(error, ValueError) and "could not convert string to float" in str(error):
+        return (
+            f"takes no text ({error}): give one that encodes it, such as a pipeline with a "
+            "OneHotEncoder, or the name of an energy that reads tables, such as 'linear' or 'trees'."
+        )
     if isinstance(error, (IndexError, np.linalg.LinAlgError)) or "infs or NaNs" in str(error):
         return (  # decompositions that keep no direction at all, or whose squares overflow
             f"cannot be {doing} on these rows of X ({error}). Leave constant or huge columns "

@@ -19,6 +19,7 @@ from sk_ebm._utils.validation import check_choice, check_number
 from sk_ebm._utils.warnings import warn_user
 from sk_ebm.energies._candidates import EFFORTS, Facts, candidates_of, n_folds_for
 from sk_ebm.energies._constant import ConstantEnergy
+from sk_ebm.energies._encoded import on_inputs
 from sk_ebm.energies._linear import LinearEnergy
 from sk_ebm.energies._sum import SumEnergy, WeightedSum, for_term, held_out_on
 from sk_ebm.exceptions import NothingLearnedWarning
@@ -58,7 +59,8 @@ class AutoEnergy(WeightedSum):
     selection_ : dict of str to ndarray of shape (n_candidates,)
         ``term``, the candidates in the order in which they were tried; ``loss_alone`` and
         ``loss_in_pool``, the held-out loss in nats of the candidate and of its pool with those
-        before it, NaN where it was not fitted; ``seconds`` and ``kept``.
+        before it, those of its sketch on the first fold where that added nothing, NaN where time
+        was short; ``seconds`` and ``kept``.
     loss_curves_ : dict of str to list of float
         The objective of each term after each of its iterations.
 
@@ -130,14 +132,14 @@ class AutoEnergy(WeightedSum):
 
     def _fit_fallback(self, inputs, training, facts):
         """The linear energy, or a constant for each answer, where nothing can be compared."""
-        name = "linear" if facts.varies and facts.is_finite else "constant"
+        name = "linear" if facts.varies else "constant"
         warn_user(
             "No energies can be compared for energy='auto', as "
             + ("no sample can be held out" if facts.varies else "no column says anything")
             + f": it is {_FALLBACKS[name]}. Give more rows, or columns that differ between rows.",
             NothingLearnedWarning,
         )
-        energy, start = _FALLBACK_ENERGIES[name](), time.perf_counter()
+        energy, start = on_inputs(_FALLBACK_ENERGIES[name](), inputs), time.perf_counter()
         result = energy.fit(inputs, for_term(training, energy))
         self.weights_, self.constant_ = {name: 1.0}, 0.0
         record = Record(name, seconds=time.perf_counter() - start)
@@ -149,11 +151,6 @@ class AutoEnergy(WeightedSum):
 
     def get_params(self, deep=True):
         return BaseEstimator.get_params(self, deep)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
 
 
 class Record(NamedTuple):
@@ -222,19 +219,14 @@ class Race:
         """Losses of the candidate alone and in the pool, of its sketch if that adds nothing."""
         settings = for_term(self._training, candidate.energy)
         if candidate.sketch is not None and self.outputs:
-            losses, promises = self._sketched(self._as_read(candidate.sketch), settings)
+            losses, promises = self._sketched(on_inputs(candidate.sketch, self._inputs), settings)
             if not promises:
                 return losses
-        result = clone(self._as_read(candidate.energy)).fit(self._inputs, settings)
+        result = clone(on_inputs(candidate.energy, self._inputs)).fit(self._inputs, settings)
         _, outputs = held_out_on(result, self._inputs, settings, self._folds)
         self.results[candidate.name], self.outputs[candidate.name] = result, outputs
         pooled = loss_in_pool(self.objective, list(self.outputs.values()))
         return loss_alone(self.objective, outputs), pooled
-
-    def _as_read(self, energy):
-        """The energy as it reads the inputs: a table has no single type of its entries."""
-        is_table = not hasattr(self._inputs, "dtype")
-        return energy.on_tables() if is_table else energy
 
     def _sketched(self, sketch, settings):
         """Losses of a sketch on the first fold, and whether it adds to the terms so far."""

@@ -7,6 +7,7 @@ from scipy import sparse
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
 from sk_ebm._core.folds import DEFAULT_FOLDS
+from sk_ebm._tables.schema import Table
 from sk_ebm.energies._base import Energy
 from sk_ebm.energies._bilinear import BilinearEnergy
 from sk_ebm.energies._given_loss import GivenLossEnergy
@@ -57,15 +58,15 @@ class Facts(NamedTuple):
         answers = objective.answers
         is_sparse, shape = sparse.issparse(inputs), inputs.shape
         entries = inputs.data if is_sparse else inputs
-        is_array = hasattr(entries, "dtype")  # a table that each term reads in its own form
+        is_table = isinstance(inputs, Table)  # whose terms read what is missing, each in its form
         return cls(
             int(np.count_nonzero(objective.row_weights)),
             shape[1],
             answers.n_outputs,
             inputs.nnz if is_sparse else shape[0] * shape[1],
             is_sparse,
-            not (is_array and np.isnan(np.min(entries, initial=0))),
-            not is_array or _varies(inputs),
+            is_table or not np.isnan(np.min(entries, initial=0)),
+            _table_varies(inputs.values) if is_table else _varies(inputs),
             answers.kind,
             _query_columns(inputs, answers.query) if answers.kind == "items" else (),
         )
@@ -76,6 +77,12 @@ def _varies(inputs):
     if sparse.issparse(inputs):
         return bool((inputs.max(axis=0) != inputs.min(axis=0)).nnz)
     return bool((np.fmax.reduce(inputs) > np.fmin.reduce(inputs)).any())
+
+
+def _table_varies(values):
+    """Whether some column has two values, of which missing is one."""
+    missing = np.isnan(values)
+    return _varies(values) or bool((missing.any(axis=0) > missing.all(axis=0)).any())
 
 
 def _query_columns(inputs, query):
@@ -137,14 +144,14 @@ def lightgbm_seconds(facts):
 
 
 def _linear(facts):
-    """Reads numbers without missing values."""
+    """Reads numbers."""
     if facts.is_finite:
         seconds = 0.01 + 1e-7 * facts.n_values * facts.n_outputs
         yield Candidate("linear", LinearEnergy(), None, seconds)
 
 
 def _kernel(facts):
-    """Reads numbers without missing values; words are too many for distances."""
+    """Reads numbers; words are too many for distances."""
     if facts.is_finite and not facts.is_sparse:
         least = max(200, 8 * facts.n_outputs, min(2 * facts.n_columns, 2000))
         size = min(max(least, 4 * facts.n_rows**0.5), facts.n_rows)
@@ -197,7 +204,7 @@ def _suits_trees(facts):
 
 
 def _mlp(facts):
-    """Reads numbers without missing values."""
+    """Reads numbers."""
     if facts.is_finite:
         sketch = MLPEnergy(n_epochs=20, early_stopping=False)
         yield Candidate("mlp", MLPEnergy(), sketch, 0.1 + 3e-6 * facts.n_values)

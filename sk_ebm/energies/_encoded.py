@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import get_tags
 
 from sk_ebm._tables.numbers import AsGiven, TableNumbers, Target
+from sk_ebm._tables.schema import Table
 from sk_ebm.energies._base import Energy
 
 
@@ -59,10 +60,7 @@ class EncodedEnergy(Energy):
         return self.energy.can_leave_out(inputs, n_rows)
 
     def fit(self, inputs, training):
-        takes_nan = get_tags(self.energy).input_tags.allow_nan
-        numbers = TableNumbers("inputs" in self.energy.answers, takes_nan)
-        self.encoder_ = AsGiven() if self.energy.raw else numbers
-        columns = self.encoder_.fit_transform(inputs, *_learned_from(self.energy, training))
+        self.encoder_, columns = _encoding(self.energy, inputs, training)
         result = self.energy.fit(columns, self._inside(training))
         self.energy_ = result.energy
         return replace(result, energy=self)
@@ -83,12 +81,17 @@ class EncodedEnergy(Energy):
         fitted.energy_ = energy
         return fitted
 
+    def _encoded(self, inputs):
+        """The columns of a table, once for all terms that share an encoder."""
+        encoder = self.encoder_  # which stays alive for as long as its id is a key
+        return inputs.shared(id(encoder), lambda: (encoder, encoder.transform(inputs)))[1]
+
     def __call__(self, inputs):
-        return self.energy_(self.encoder_.transform(inputs))
+        return self.energy_(self._encoded(inputs))
 
     def features(self, inputs):
         """Those of the inner energy."""
-        return self.energy_.features(self.encoder_.transform(inputs))
+        return self.energy_.features(self._encoded(inputs))
 
     def class_vectors(self):
         return self.energy_.class_vectors()
@@ -126,7 +129,7 @@ class EncodedEnergy(Energy):
         return found._replace(values=by_source(found.values), errors=errors)
 
     def outputs_of_terms(self, inputs):
-        return self.energy_.outputs_of_terms(self.encoder_.transform(inputs))
+        return self.energy_.outputs_of_terms(self._encoded(inputs))
 
     def get_feature_names_out(self):
         """Names of the encoded columns that the inner energy reads."""
@@ -137,6 +140,27 @@ class EncodedEnergy(Energy):
         if fitted is None or name.startswith("__"):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
         return getattr(fitted, name)
+
+
+def on_inputs(energy, inputs):
+    """The energy as it reads the inputs."""
+    return energy.on_tables() if isinstance(inputs, Table) else energy
+
+
+def _encoding(energy, table, training):
+    """A fitted encoder, and the columns of a table: the same for terms that read the same form."""
+    if energy.raw:
+        return AsGiven(), table.given
+    target, rows = _learned_from(energy, training)
+    of_inputs, takes_nan = "inputs" in energy.answers, get_tags(energy).input_tags.allow_nan
+    numbers = TableNumbers(of_inputs, takes_nan)
+
+    def encoding():
+        return numbers, numbers.fit_transform(table, target, rows)
+
+    learned_from = None if rows is None else rows.tobytes()
+    of_target = None if target is None else (target.kind, target.values.tobytes())
+    return table.shared((of_inputs, takes_nan, learned_from, of_target), encoding)
 
 
 def _learned_from(energy, training):

@@ -302,8 +302,9 @@ def as_energy(value):
     if hasattr(value, "fit") and hasattr(value, "get_params") and not isinstance(value, type):
         return ItemExpertEnergy(value) if ranks_items(value) else ExpertEnergy(value)
     raise ValueError(
-        f"energy must be one of {sorted(ENERGIES)}, an instance of Energy, a scikit-learn "
-        f"estimator or a list of these, got {value!r}."
+        f"energy must be one of {sorted(ENERGIES)}, of inputs {sorted(INPUT_ENERGIES)}, an "
+        "instance of Energy, a scikit-learn estimator or a list of these, or 'auto' (within a list "
+        f"AutoEnergy()), got {value!r}."
     )
 
 
