@@ -91,13 +91,14 @@ class FewLabels:
         energies = held_out if self.calibration == "cv" else None
         levels = energies, weights, labels
         if self._calibration_rows is not None:
-            self._calibration_rows = _without(self._calibration_rows, X, codes)
+            keys_of = self.energy_.keys_of_rows
+            self._calibration_rows = _without(self._calibration_rows, X, codes, keys_of)
             others, weights, labels = self._calibration_rows
             energies = self._input_energies(others)
             levels = energies, weights, labels
         if threshold.in_sample:
             labels_of_rows = RowLabels(rows.calibrates, rows.codes == ANOMALOUS)
-            levels = self._input_energies(rows.X), rows.weights, labels_of_rows
+            levels = of_compatible(self.energy_.of_rows()), rows.weights, labels_of_rows
         self._set_thresholds(threshold, *levels)
         self._set_reference(energies, weights, labels)
 
@@ -136,14 +137,14 @@ class FewLabels:
         if rows is None:
             return np.ones(count_rows(X), dtype=bool)
         known = set(row_keys(take_rows(rows.X, np.flatnonzero(rows.codes != UNKNOWN))))
-        return np.array([key not in known for key in row_keys(X)])
+        return np.array([key not in known for key in self.energy_.keys_of_rows(X)])
 
 
-def _without(calibration_rows, X, codes):
+def _without(calibration_rows, X, codes, keys_of):
     """Held-out rows, weights and labels, of which those with a new label are known or left out."""
     rows, weights, labels = calibration_rows
-    anomalies = set(row_keys(take_rows(X, np.flatnonzero(codes == ANOMALOUS))))
-    found = np.array([key in anomalies for key in row_keys(rows)], dtype=bool)
+    anomalies = set(keys_of(take_rows(X, np.flatnonzero(codes == ANOMALOUS))))
+    found = np.array([key in anomalies for key in keys_of(rows)], dtype=bool)
     updated = labels._replace(
         compatible=labels.compatible & ~found, anomalous=labels.anomalous | found
     )

@@ -220,6 +220,14 @@ class FewLabelsEnergy(Energy):
         rows = self.rows_.with_labels(inputs, codes, self._nats)
         return copy(self)._learned(rows, rng)
 
+    def keys_of_rows(self, inputs):
+        """Keys of rows of the inputs, by which those that are among ``rows_`` are found."""
+        return row_keys(inputs)
+
+    def of_rows(self):
+        """The outputs of ``rows_``, (n, 1)."""
+        return self(self.rows_.X)
+
     def _learned(self, rows, rng):
         """Learn from the labels of rows."""
         self.rows_ = rows
