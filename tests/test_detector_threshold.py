@@ -90,6 +90,11 @@ def test_bad_contamination(contamination, rng):
     assert found.threshold_ == before
 
 
+def test_what_a_threshold_may_be_is_named(rng):
+    with pytest.raises(ValueError, match="threshold must be one of .'auto', 'contamination'"):
+        clone(GAUSSIAN).set_params(threshold="Auto").fit(rng.standard_normal((50, 2)))
+
+
 def test_a_number_as_threshold_names_both_meanings(rng):
     with pytest.raises(ValueError, match=r"FalseAlarm\(0.01\).*Level\(0.01\)"):
         clone(GAUSSIAN).set_params(threshold=0.01).fit(rng.standard_normal((50, 2)))

@@ -14,8 +14,8 @@ from sk_ebm.energies.inputs._standardised import _Standardised, depends_little_o
 from sk_ebm.energies.inputs._subspace import _Subspace
 from sk_ebm.energies.inputs._whitening import Whitening
 
-# Of wide tables fewer rows are drawn: of 3,500 with 512 columns 1,953, which fit in .85 s instead of
-# 1.3 and lose .004 of AUC, the mean of three sets of image features (.003, .002, .008).
+# Of wide tables fewer rows are drawn: of 3,500 with 512 columns 1,953, which fit in .85 s, not 1.3,
+# and lose .004 of AUC, the mean of three sets of image features (.003, .002, .008).
 _FEWEST_ROWS, _MOST_VALUES = 1_000, 1_000_000
 _BLOCK = 200_000  # differences of rows at once: they stay in the cache
 _MORE_NEIGHBORS = 4  # itself, and others that may be nearer once a row is left out
