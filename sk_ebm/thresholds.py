@@ -516,7 +516,7 @@ def resolve_threshold(value, name="threshold", other=()):
         return Rule(value)
     raise ValueError(
         f"{name} must be one of {[*other, *sorted(THRESHOLDS)]}, an instance of Threshold or a "
-        f"function of energies, got {value!r}. A number could mean a share of rows or an energy: use "
-        "FalseAlarm(0.01) for at most 1 % false alarms, Contamination(0.01) to flag 1 % of the "
+        f"function of energies, got {value!r}. A number could mean a share of rows or an energy: "
+        "use FalseAlarm(0.01) for at most 1 % false alarms, Contamination(0.01) to flag 1 % of the "
         "training rows, or Level(0.01) for the energy 0.01, all of sk_ebm.thresholds."
     )
