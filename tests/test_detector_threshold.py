@@ -112,3 +112,12 @@ def test_contamination_is_searched_in_a_pipeline(rng):
     )
     search.fit(X[order], y[order])
     assert search.best_params_["energydetector__contamination"] == 0.1
+
+
+@pytest.mark.parametrize("settings", [{}, {"novelty": True}, {"threshold": "mixture"}], ids=str)
+def test_equal_rows_are_compatible(settings):
+    for n_rows in (40, 60, 150):
+        X = np.ones((n_rows, 3))
+        detector = EnergyDetector(random_state=0, **settings).fit(X)
+        assert np.ptp(detector.calibration_energies_) == 0
+        assert (detector.predict(X) == 1).all()
