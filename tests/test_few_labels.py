@@ -361,3 +361,20 @@ def test_held_out_rows_of_tables_are_found_again(data):
     n_compatible = len(model.calibration_energies_)
     model.add_labels(X[anomalous], anomalous[anomalous])
     assert len(model.calibration_energies_) < n_compatible - 5
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"contamination": 0.1}, {"calibration": "split"}, {"cv": 3}], ids=str
+)
+def test_strata_stay_when_labels_are_added(data, settings):
+    X, anomalous, _, _ = data
+    strata = np.where(X[:, 3] > 0, "high", "low")
+    model = detector(**settings).fit(X, labels_of(anomalous, 3), strata=strata)
+    assert set(model.stratum_thresholds_) == {"high", "low"}
+    same = clone(model).fit(X, labels_of(anomalous, 3), strata=strata)
+    same.add_labels(X[:1], [0])  # nothing new
+    assert set(same.stratum_thresholds_) == {"high", "low"}
+    new = np.vstack([X[anomalous][:9], X[:1] + 20])
+    model.add_labels(new, np.ones(10))
+    assert set(model.stratum_thresholds_) == {"high", "low"}
+    assert (model.predict(new[-1:], strata=["low"]) == -1).all()

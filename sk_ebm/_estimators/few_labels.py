@@ -65,8 +65,10 @@ class FewLabels:
         self._signed_labels = bool((y == -1).any())
         return PartialLabels(codes), RowLabels.of(codes)
 
-    def _keep_held_out(self, X, weights, labels, held_out):
-        """Rows that thresholds are learned from again when there are more labels, if held out."""
+    def _keep_held_out(self, X, weights, labels, train, held_out):
+        """Rows that thresholds are learned from again when there are more labels, if held out, and
+        the strata of others."""
+        self._row_strata = labels.take(train).strata
         self._calibration_rows = None
         if self.calibration == "split" and self.labels == "anomaly":
             rows = take_rows(X, held_out), weights[held_out], labels.take(held_out)
@@ -87,7 +89,9 @@ class FewLabels:
     def _calibrate_again(self, held_out, X, codes):
         """Thresholds and p-values, given held-out energies of the energy's rows, and new labels."""
         threshold, rows = self._resolved_threshold(), self.energy_.rows_
-        labels, weights = RowLabels(rows.calibrates, rows.codes == ANOMALOUS), rows.weights
+        strata = None if self._row_strata is None else self._row_strata[rows.samples]
+        labels = RowLabels(rows.calibrates, rows.codes == ANOMALOUS, strata)
+        of_rows, weights, first = labels, rows.weights, rows.samples >= 0
         energies = held_out if self.calibration == "cv" else None
         levels = energies, weights, labels
         if self._calibration_rows is not None:
@@ -97,8 +101,8 @@ class FewLabels:
             energies = self._input_energies(others)
             levels = energies, weights, labels
         if threshold.in_sample:
-            labels_of_rows = RowLabels(rows.calibrates, rows.codes == ANOMALOUS)
-            levels = of_compatible(self.energy_.of_rows()), rows.weights, labels_of_rows
+            energies_of_rows = of_compatible(self.energy_.of_rows())
+            levels = energies_of_rows[first], rows.weights[first], of_rows.take(first)
         self._set_thresholds(threshold, *levels)
         self._set_reference(energies, weights, labels)
 
