@@ -378,3 +378,12 @@ def test_strata_stay_when_labels_are_added(data, settings):
     model.add_labels(new, np.ones(10))
     assert set(model.stratum_thresholds_) == {"high", "low"}
     assert (model.predict(new[-1:], strata=["low"]) == -1).all()
+
+
+def test_a_guarantee_is_lost_with_its_rows(data):
+    X = data[0][:25]
+    model = detector().fit(X, np.arange(25) < 1)
+    assert model.guarantee_ == "approximate"
+    with pytest.warns(UserWarning, match="at least 19 compatible rows"):
+        model.add_labels(X[:10], np.ones(10))
+    assert model.guarantee_ == "none"

@@ -105,6 +105,8 @@ class FewLabels:
             levels = energies_of_rows[first], rows.weights[first], of_rows.take(first)
         self._set_thresholds(threshold, *levels)
         self._set_reference(energies, weights, labels)
+        if self._threshold.guarantee is None:  # fewer compatible rows than it needs are left
+            self.guarantee_ = "none"
 
     def query(self, X, n=1):
         """Which rows to label next: those of highest energy that have no label yet.
