@@ -502,10 +502,11 @@ THRESHOLDS = {
 }
 
 
-def resolve_threshold(value, name="threshold"):
+def resolve_threshold(value, name="threshold", other=()):
     """An unfitted threshold from a name, a threshold or a function of energies.
 
-    A number is refused, as it could be a share of rows or a level of energy.
+    A number is refused, as it could be a share of rows or a level of energy. ``other`` values that
+    are accepted elsewhere are named, too.
     """
     if isinstance(value, str) and value in THRESHOLDS:
         return THRESHOLDS[value]()
@@ -514,8 +515,8 @@ def resolve_threshold(value, name="threshold"):
     if callable(value) and not isinstance(value, type):
         return Rule(value)
     raise ValueError(
-        f"{name} must be one of {sorted(THRESHOLDS)}, an instance of Threshold or a function of "
-        f"energies, got {value!r}. A number could mean a share of rows or an energy: use "
-        "FalseAlarm(0.01) for at most 1 % false alarms, Contamination(0.01) to flag 1 % of the "
+        f"{name} must be one of {[*other, *sorted(THRESHOLDS)]}, an instance of Threshold or a "
+        f"function of energies, got {value!r}. A number could mean a share of rows or an energy: "
+        "use FalseAlarm(0.01) for at most 1 % false alarms, Contamination(0.01) to flag 1 % of the "
         "training rows, or Level(0.01) for the energy 0.01, all of sk_ebm.thresholds."
     )

@@ -10,7 +10,7 @@ TAILS: Any
 
 THRESHOLDS: Any
 
-def resolve_threshold(value: Any, name: Any = ...) -> Any: ...
+def resolve_threshold(value: Any, name: Any = ..., other: Any = ...) -> Any: ...
 
 class Reference:
     energies: Any

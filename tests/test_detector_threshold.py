@@ -90,6 +90,11 @@ def test_bad_contamination(contamination, rng):
     assert found.threshold_ == before
 
 
+def test_what_a_threshold_may_be_is_named(rng):
+    with pytest.raises(ValueError, match="threshold must be one of .'auto', 'contamination'"):
+        clone(GAUSSIAN).set_params(threshold="Auto").fit(rng.standard_normal((50, 2)))
+
+
 def test_a_number_as_threshold_names_both_meanings(rng):
     with pytest.raises(ValueError, match=r"FalseAlarm\(0.01\).*Level\(0.01\)"):
         clone(GAUSSIAN).set_params(threshold=0.01).fit(rng.standard_normal((50, 2)))
@@ -107,3 +112,12 @@ def test_contamination_is_searched_in_a_pipeline(rng):
     )
     search.fit(X[order], y[order])
     assert search.best_params_["energydetector__contamination"] == 0.1
+
+
+@pytest.mark.parametrize("settings", [{}, {"novelty": True}, {"threshold": "mixture"}], ids=str)
+def test_equal_rows_are_compatible(settings):
+    for n_rows in (40, 60, 150):
+        X = np.ones((n_rows, 3))
+        detector = EnergyDetector(random_state=0, **settings).fit(X)
+        assert np.ptp(detector.calibration_energies_) == 0
+        assert (detector.predict(X) == 1).all()

@@ -322,3 +322,68 @@ def test_many_rows_are_drawn(monkeypatch, data):
     assert area(model, X_test, anomalous_test) > 0.85
     grouped = detector(threshold="false_alarm").fit(X, y, groups=np.arange(400) // 2)
     assert len(grouped.calibration_energies_) == 385
+
+
+def table_of(X):
+    """A frame with categories, text and a missing value."""
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(sign=pd.Categorical(X[:, 0] > 0))
+    frame["size"] = np.where(X[:, 3] > 1, "large", "small")
+    frame.loc[3, "a"] = np.nan
+    return frame
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"contamination": 0.1}, {"calibration": "split"}, {"energy": "auto", "novelty": True}],
+    ids=str,
+)
+def test_labels_of_tables_are_added_and_asked_for(data, settings):
+    X, anomalous, X_test, is_test = data
+    X, X_test = table_of(X), table_of(X_test)
+    model = detector(**settings).fit(X, labels_of(anomalous, 3))
+    before = area(model, X_test, is_test)
+    for _ in range(3):
+        rows = model.query(X, 10)
+        added = model.add_labels(X.iloc[rows], np.where(anomalous[rows], -1, 1))
+        assert added is model
+        assert not np.isin(model.query(X, 20), rows).any()
+    if "calibration" not in settings:
+        assert len(model.energy_.rows_.codes) == len(X)  # labelled rows are found among these
+    assert area(model, X_test, is_test) > before
+    copied = pickle.loads(pickle.dumps(model))
+    assert_array_equal(copied.predict(X_test), model.predict(X_test))
+
+
+def test_held_out_rows_of_tables_are_found_again(data):
+    X, anomalous, _, _ = data
+    X = table_of(X)
+    model = detector(calibration="split").fit(X, labels_of(anomalous, 3))
+    n_compatible = len(model.calibration_energies_)
+    model.add_labels(X[anomalous], anomalous[anomalous])
+    assert len(model.calibration_energies_) < n_compatible - 5
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"contamination": 0.1}, {"calibration": "split"}, {"cv": 3}], ids=str
+)
+def test_strata_stay_when_labels_are_added(data, settings):
+    X, anomalous, _, _ = data
+    strata = np.where(X[:, 3] > 0, "high", "low")
+    model = detector(**settings).fit(X, labels_of(anomalous, 3), strata=strata)
+    assert set(model.stratum_thresholds_) == {"high", "low"}
+    same = clone(model).fit(X, labels_of(anomalous, 3), strata=strata)
+    same.add_labels(X[:1], [0])  # nothing new
+    assert set(same.stratum_thresholds_) == {"high", "low"}
+    new = np.vstack([X[anomalous][:9], X[:1] + 20])
+    model.add_labels(new, np.ones(10))
+    assert set(model.stratum_thresholds_) == {"high", "low"}
+    assert (model.predict(new[-1:], strata=["low"]) == -1).all()
+
+
+def test_a_guarantee_is_lost_with_its_rows(data):
+    X = data[0][:25]
+    model = detector().fit(X, np.arange(25) < 1)
+    assert model.guarantee_ == "approximate"
+    with pytest.warns(UserWarning, match="at least 19 compatible rows"):
+        model.add_labels(X[:10], np.ones(10))
+    assert model.guarantee_ == "none"

@@ -93,7 +93,7 @@ def test_of_whitened_rows_they_are_those_of_a_refit(power, shape, rng):
     white = whitening(X)
     differences = white[:5, None] - white[None, 5:9]
     squares = np.square(differences).sum(axis=2)
-    found = whitening.distances_left_out(white[:5], differences, squares, ones[:5])
+    found = whitening.distances_left_out(white[:5], differences, ones[:5])
     n, mean_variance = shape[0], covariance.outside
     for i in range(5):
         others = np.delete(X, i, axis=0)
@@ -107,13 +107,16 @@ def test_of_whitened_rows_they_are_those_of_a_refit(power, shape, rng):
 
 
 def test_normal_scores_are_those_without_the_row(rng):
-    X, weights = np.round(rng.standard_normal((40, 3)), 1), np.ones(40)
+    X, weights = np.round(rng.standard_normal((40, 3)), 1), rng.choice([1.0, 2.0], 40)
     scores = NormalScores(X, weights)
-    inside, outside = scores.left_out(X, weights)
-    assert_allclose(inside, scores(X))
+    left_out = scores.left_out(X, weights)
+    assert_allclose(left_out.inside(), scores(X))
     for i in range(40):
-        others = np.delete(X, i, axis=0)
-        assert_allclose(NormalScores(others, weights[1:])(X[[i]])[0], outside[i])
+        rows = np.delete(np.arange(40), i)
+        refitted = NormalScores(X[rows], weights[rows])
+        assert_allclose(refitted(X[[i]])[0], left_out.outside[i])
+        found = left_out.of_others(np.array([i]), rows[None])[0]
+        assert_allclose(refitted(X[rows]), found)
     far = scores(X.max(axis=0) + np.array([[1.0], [10.0], [1e20]]))
     assert (np.diff(far, axis=0) > 0).all()
     assert far.max() < 60
@@ -193,3 +196,16 @@ def test_the_level_of_many_rows_is_estimated_from_some(rate, rng):
     X = rng.standard_normal((50_000, 2))
     found = EnergyDetector("gaussian", threshold=Contamination(rate), random_state=0).fit(X)
     assert abs(np.mean(found.predict(X) == -1) / rate - 1) < 0.06
+
+
+@pytest.mark.parametrize("whiten", [False, 0.5])
+def test_of_ranks_of_few_rows_they_are_nearly_those_of_a_refit(whiten, rng):
+    X = rng.standard_normal((40, 5))
+    energy = NeighborsEnergy(2, whiten, normal_scores=True)
+    found = held_out_energies(energy, X)
+    refitted = []
+    for i in range(40):
+        held_out_energies(energy, np.delete(X, i, axis=0))
+        refitted.append(energy.energies(X[[i]])[0])
+    assert abs(np.log(np.mean(found) / np.mean(refitted))) < 0.03
+    assert abs(np.log(np.quantile(found, 0.9) / np.quantile(refitted, 0.9))) < 0.06

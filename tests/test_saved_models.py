@@ -146,11 +146,16 @@ def functions_in(value, seen):
     return [found for part in parts for found in functions_in(part, seen)]
 
 
+few_calibration_rows = pytest.mark.filterwarnings("ignore:threshold='auto' bounds")
+
+
+@few_calibration_rows
 def test_no_function_is_fitted_state(fitted):
     given = set(map(id, fitted[0].get_params().values()))
     assert [found for found in functions_in(fitted[0], {}) if id(found) not in given] == []
 
 
+@few_calibration_rows
 def test_skops(fitted):
     skops = pytest.importorskip("skops.io")
     model, answers = fitted

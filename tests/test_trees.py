@@ -2,6 +2,7 @@
 
 import builtins
 import pickle
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -128,7 +129,9 @@ def class_energies(energy):
 
 def anomaly_energies(X, y):
     detector = EnergyDetector(TreesEnergy(30), labels="anomaly", random_state=0)
-    return detector.fit(X, 1 - 2 * y).energies(X)
+    few = pytest.warns(UserWarning, match="at least 19 compatible rows")
+    with few if (y == 0).sum() < 19 else nullcontext():
+        return detector.fit(X, 1 - 2 * y).energies(X)
 
 
 def item_energies(X, y):

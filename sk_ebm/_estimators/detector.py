@@ -255,7 +255,7 @@ class EnergyDetector(FewLabels, ExplainsDetection, OutlierMixin, PValues, Energy
                 settings = self._monitored(training, report, partial(finished_detector, *parts))
                 result = self._fitted(energy, inputs, settings)
                 self.energy_, self.n_iter_ = result.energy, result.n_iter
-                self._keep_held_out(X, weights, labels, held_out)
+                self._keep_held_out(X, weights, labels, train, held_out)
                 self._keep_background(inputs, weights[train])
                 every = np.union1d(train, held_out)
                 held_out, energies = self._held_out(

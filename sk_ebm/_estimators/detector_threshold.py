@@ -44,7 +44,7 @@ def detector_threshold(threshold, contamination, calibration):
         rate = FalseAlarm().rate
         found = Contamination(rate) if calibration is None else DefaultFalseAlarm(rate)
     else:
-        found = resolve_threshold(threshold)
+        found = resolve_threshold(threshold, other=("auto",))
     found.check()
     if contamination is None or isinstance(contamination, str):
         return found

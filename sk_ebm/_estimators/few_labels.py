@@ -65,8 +65,10 @@ class FewLabels:
         self._signed_labels = bool((y == -1).any())
         return PartialLabels(codes), RowLabels.of(codes)
 
-    def _keep_held_out(self, X, weights, labels, held_out):
-        """Rows that thresholds are learned from again when there are more labels, if held out."""
+    def _keep_held_out(self, X, weights, labels, train, held_out):
+        """Rows that thresholds are learned from again when there are more labels, if held out, and
+        the strata of others."""
+        self._row_strata = labels.take(train).strata
         self._calibration_rows = None
         if self.calibration == "split" and self.labels == "anomaly":
             rows = take_rows(X, held_out), weights[held_out], labels.take(held_out)
@@ -87,19 +89,24 @@ class FewLabels:
     def _calibrate_again(self, held_out, X, codes):
         """Thresholds and p-values, given held-out energies of the energy's rows, and new labels."""
         threshold, rows = self._resolved_threshold(), self.energy_.rows_
-        labels, weights = RowLabels(rows.calibrates, rows.codes == ANOMALOUS), rows.weights
+        strata = None if self._row_strata is None else self._row_strata[rows.samples]
+        labels = RowLabels(rows.calibrates, rows.codes == ANOMALOUS, strata)
+        of_rows, weights, first = labels, rows.weights, rows.samples >= 0
         energies = held_out if self.calibration == "cv" else None
         levels = energies, weights, labels
         if self._calibration_rows is not None:
-            self._calibration_rows = _without(self._calibration_rows, X, codes)
+            keys_of = self.energy_.keys_of_rows
+            self._calibration_rows = _without(self._calibration_rows, X, codes, keys_of)
             others, weights, labels = self._calibration_rows
             energies = self._input_energies(others)
             levels = energies, weights, labels
         if threshold.in_sample:
-            labels_of_rows = RowLabels(rows.calibrates, rows.codes == ANOMALOUS)
-            levels = self._input_energies(rows.X), rows.weights, labels_of_rows
+            energies_of_rows = of_compatible(self.energy_.of_rows())
+            levels = energies_of_rows[first], rows.weights[first], of_rows.take(first)
         self._set_thresholds(threshold, *levels)
         self._set_reference(energies, weights, labels)
+        if self._threshold.guarantee is None:  # fewer compatible rows than it needs are left
+            self.guarantee_ = "none"
 
     def query(self, X, n=1):
         """Which rows to label next: those of highest energy that have no label yet.
@@ -136,14 +143,14 @@ class FewLabels:
         if rows is None:
             return np.ones(count_rows(X), dtype=bool)
         known = set(row_keys(take_rows(rows.X, np.flatnonzero(rows.codes != UNKNOWN))))
-        return np.array([key not in known for key in row_keys(X)])
+        return np.array([key not in known for key in self.energy_.keys_of_rows(X)])
 
 
-def _without(calibration_rows, X, codes):
+def _without(calibration_rows, X, codes, keys_of):
     """Held-out rows, weights and labels, of which those with a new label are known or left out."""
     rows, weights, labels = calibration_rows
-    anomalies = set(row_keys(take_rows(X, np.flatnonzero(codes == ANOMALOUS))))
-    found = np.array([key in anomalies for key in row_keys(rows)], dtype=bool)
+    anomalies = set(keys_of(take_rows(X, np.flatnonzero(codes == ANOMALOUS))))
+    found = np.array([key in anomalies for key in keys_of(rows)], dtype=bool)
     updated = labels._replace(
         compatible=labels.compatible & ~found, anomalous=labels.anomalous | found
     )

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
 
 from sk_ebm._tables.numbers import AsGiven, TableNumbers, Target
 from sk_ebm._tables.schema import Table
@@ -99,6 +100,14 @@ class EncodedEnergy(Energy):
     def with_shares_of(self, objective, outputs):
         energy, outputs = self.energy_.with_shares_of(objective, outputs)
         return self._with(energy), outputs
+
+    @available_if(lambda self: hasattr(self.energy_, "with_labels"))
+    def with_labels(self, inputs, codes, rng):
+        result = self.energy_.with_labels(self.encoder_.transform(inputs), codes, rng)
+        return replace(result, energy=self._with(result.energy))
+
+    def keys_of_rows(self, inputs):
+        return self.energy_.keys_of_rows(self.encoder_.transform(inputs))
 
     def with_classes(self, new, order):
         return self._with(self.energy_.with_classes(new, order))

@@ -44,6 +44,8 @@ class LabelledRows(NamedTuple):
         Rows that count as compatible where thresholds are learned: those known to be when the
         energy was fitted, or the unknown ones where none was. Rows that were shown to someone
         because of their energies are no sample of compatible rows, and are not added.
+    samples : ndarray of int, shape (n,)
+        Which rows of the fit these are; -1 for others, whose labels came later.
     """
 
     X: object
@@ -51,11 +53,13 @@ class LabelledRows(NamedTuple):
     weights: np.ndarray
     nats: np.ndarray
     calibrates: np.ndarray
+    samples: np.ndarray
 
     @classmethod
-    def first(cls, X, codes, weights, nats):
+    def first(cls, X, codes, weights, nats, samples):
         known = codes == COMPATIBLE
-        return cls(X, codes, weights, nats, known if known.any() else codes == UNKNOWN)
+        calibrates = known if known.any() else codes == UNKNOWN
+        return cls(X, codes, weights, nats, calibrates, samples)
 
     def with_labels(self, X, codes, nats_of):
         """With labels of some of the rows, and with labelled rows that are not among them."""
@@ -77,6 +81,7 @@ class LabelledRows(NamedTuple):
             np.append(self.weights, np.ones(len(codes))),
             np.vstack([self.nats, nats_of(X)]),
             np.append(self.calibrates, np.zeros(len(codes), dtype=bool)),
+            np.append(self.samples, np.full(len(codes), -1)),
         )
 
 
@@ -158,7 +163,7 @@ class FewLabelsEnergy(Energy):
             training = training.replace(folds=folds, leave_one_out=True)
         nats = self._fit_terms(inputs, training)
         self._fit_scales(inputs, weights * (codes != ANOMALOUS), training.rng)
-        result = self._learned(LabelledRows.first(inputs, codes, weights, nats), training.rng)
+        result = self._learned(LabelledRows.first(inputs, codes, weights, nats, rows), training.rng)
         held_out = (rows, result.held_out[1]) if leaves_out else None
         return FitResult(result.energy, held_out)
 
@@ -219,6 +224,14 @@ class FewLabelsEnergy(Energy):
         """
         rows = self.rows_.with_labels(inputs, codes, self._nats)
         return copy(self)._learned(rows, rng)
+
+    def keys_of_rows(self, inputs):
+        """Keys of rows of the inputs, by which those that are among ``rows_`` are found."""
+        return row_keys(inputs)
+
+    def of_rows(self):
+        """The outputs of ``rows_``, (n, 1)."""
+        return self(self.rows_.X)
 
     def _learned(self, rows, rng):
         """Learn from the labels of rows."""

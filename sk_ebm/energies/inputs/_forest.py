@@ -11,6 +11,7 @@ from sk_ebm.energies.inputs._standardised import RobustScaler, draw_rows
 
 _MAX_DRAWN = 20_000  # rows that trees of 256 draw from: drawing takes time for each row
 _MOST_OF_A_TREE = 0.5  # of the rows, so that many trees have not seen a row
+_DIGITS = 12  # of depths, whose means over different numbers of trees differ by 1e-15 where equal
 
 
 class ForestEnergy(InputEnergy):
@@ -73,7 +74,9 @@ class ForestEnergy(InputEnergy):
             total += lengths if used is None else lengths * used[i]
         n_trees = self.n_estimators if used is None else np.maximum(used.sum(axis=0), 1)
         longest = float(_mean_path_length(np.array([self.forest_.max_samples_]))[0])
-        return np.exp2(-total / n_trees / longest) if longest else np.ones(len(total))
+        if longest == 0:
+            return np.ones(len(total))
+        return np.exp2(-np.round(total / n_trees / longest, _DIGITS))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,5 +1,7 @@
 """Normal scores of columns: the quantiles of a normal distribution at the ranks of values."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.special import ndtri
 
@@ -38,7 +40,7 @@ class NormalScores:
         return _extended(_of_share(below.T, self._total), beyond)
 
     def left_out(self, X, weights):
-        """The scores of the rows (n, d) of the fit, and as if each had not been in it."""
+        """The scores of the rows (n, d) of the fit, also as if each had not been in it."""
         middle, beyond = np.empty(X.T.shape), np.zeros(X.T.shape)
         for j, (x, (values, ends)) in self._columns_of(X):
             place = np.searchsorted(values, x)
@@ -49,12 +51,43 @@ class NormalScores:
                 beyond[j, alone & (place == len(values) - 1)] = values[-1] - values[-2]
         weights = weights[:, None]
         outside = _of_share(middle.T - weights / 2, self._total - weights)
-        return _of_share(middle.T, self._total), _extended(outside, beyond.T)
+        outside = _extended(outside, beyond.T)
+        return LeftOutScores(middle.T, weights, self._total, outside)
 
     def _columns_of(self, X):
         """Of each column: its number, itself, and the distinct values of the fit with the weights
         of the rows below each of them."""
         return enumerate(zip(np.ascontiguousarray(X.T), self._columns, strict=True))
+
+
+class LeftOutScores(NamedTuple):
+    """Normal scores of the rows of the fit, also as if one of them had not been in it.
+
+    Attributes
+    ----------
+    middles : ndarray of shape (n, d)
+        Weight of the rows below each, half of those equal to it among them.
+    weights : ndarray of shape (n, 1)
+    total : float
+        The sum of the weights.
+    outside : ndarray of shape (n, d)
+        The score of each row, as if it had not been in the fit.
+    """
+
+    middles: np.ndarray
+    weights: np.ndarray
+    total: float
+    outside: np.ndarray
+
+    def inside(self):
+        """The scores, (n, d)."""
+        return _of_share(self.middles, self.total)
+
+    def of_others(self, index, rows):
+        """The scores (m, k, d) of rows (m, k), as if that of ``index`` (m,) had not been there."""
+        middles, weights = self.middles[rows], self.weights[index][:, None]
+        share_below = (1 + np.sign(middles - self.middles[index][:, None])) / 2
+        return _of_share(middles - weights * share_below, self.total - weights)
 
 
 def _of_share(n_below, total):

@@ -33,7 +33,7 @@ class Whitening:
         rest = np.maximum(np.square(centered).sum(axis=1) - np.square(inside).sum(axis=1), 0)
         return np.column_stack([scaled, np.sqrt(rest / self._outside**self._power)])
 
-    def distances_left_out(self, whitened, differences, squares, weights):
+    def distances_left_out(self, whitened, differences, weights):
         """Distances (m, k) of whitened rows from others, as if each row had not been in the fit.
 
         Without a row x of weight w, of n, the covariance is S - c x x' times n / (n - w). For its
@@ -45,8 +45,6 @@ class Whitening:
         whitened : ndarray of shape (m, r)
         differences : ndarray of shape (m, k, r)
             From others, whitened.
-        squares : ndarray of shape (m, k)
-            Squared distances, with the rows in the fit.
         weights : ndarray of shape (m,)
         """
         n_rows, n_inside = self._covariance.total, len(self._variances)
@@ -57,6 +55,7 @@ class Whitening:
         across = (own[:, None] * differences[..., :n_inside]) @ kernels  # (m, k, t)
         along = np.square(own) @ kernels  # (m, t)
         kept = np.maximum(1 - part * along, _SMALLEST)
+        squares = np.einsum("mkr,mkr->mk", differences, differences)
         added = (np.square(across) * (nodes * part / kept)[:, None]).sum(axis=2)
         return np.sqrt((squares + added) * ((rest / n_rows) ** self._power)[:, None])
 
