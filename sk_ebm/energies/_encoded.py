@@ -114,16 +114,9 @@ class EncodedEnergy(Energy):
                 f"{self.energy!r} reads rows as they are given, so that its energies of a table "
                 "cannot be explained by columns: use explain_terms, or encode the table before."
             )
-        encode, sources = self.encoder_.transform, self.encoder_.sources()
+        encode = self.encoder_.transform
         found = self.energy_.contributions(encode(inputs), encode(background))
-
-        def by_source(values):
-            summed = np.zeros((len(values), len(inputs.schema.names), values.shape[2]))
-            np.add.at(summed, (slice(None), sources), values)
-            return summed
-
-        errors = None if found.errors is None else by_source(found.errors)
-        return found._replace(values=by_source(found.values), errors=errors)
+        return found.summed_over(self.encoder_.sources(), len(inputs.schema.names))
 
     def outputs_of_terms(self, inputs):
         return self.energy_.outputs_of_terms(self.encoder_.transform(inputs))
