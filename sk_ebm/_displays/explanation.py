@@ -2,6 +2,7 @@
 
 from sk_ebm._displays.base import Display, final_model, refuse
 from sk_ebm._utils.bars import draw_contributions, largest_contributions
+from sk_ebm._utils.sklearn_private import count_rows, take_rows
 from sk_ebm._utils.validation import check_choice
 from sk_ebm.explanations import Explanation
 
@@ -44,13 +45,29 @@ class ExplanationDisplay(Display):
         self.title = title
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, kind=None, row=0, answer=None, ax=None, **kwargs):
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y=None,
+        *,
+        groups=None,
+        kind=None,
+        row=0,
+        answer=None,
+        ax=None,
+        **kwargs,
+    ):
         """Explain rows, and draw the contributions.
 
         Parameters
         ----------
         estimator : fitted estimator with ``explain``, or pipeline or search that ends with one
         X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), default=None
+            Needed for a density of y given X; the energy of others does not depend on it.
+        groups : array-like of shape (n_samples,), default=None
+            The queries of a ranker, as its ``explain`` takes them.
         kind : {"row", "importance"}, default=None
             None means "row" for one row, else "importance".
         row : int, default=0
@@ -68,11 +85,18 @@ class ExplanationDisplay(Display):
         model, read = final_model(estimator)
         if not hasattr(model, "explain"):
             refuse(cls.__name__, model, "contributions to energies of estimators with explain")
-        kind = kind or ("row" if len(X) == 1 else "importance")
+        kind = kind or ("row" if count_rows(X) == 1 else "importance")
         check_choice("kind", kind, ("row", "importance"))
-        rows = read(X)
-        explanation = model.explain(rows[row : row + 1] if kind == "row" else rows)
-        return cls.from_explanation(explanation, kind=kind, answer=answer, ax=ax, **kwargs)
+        X = read(X)
+        if groups is not None:  # whose items are explained together
+            explanation = model.explain(X, groups=groups)
+        else:
+            if kind == "row":
+                X, y, row = take_rows(X, [row]), None if y is None else take_rows(y, [row]), 0
+            given = (X, y) if getattr(model, "conditional", False) else (X,)
+            explanation = model.explain(*given)
+        how = {"kind": kind, "row": row, "answer": answer, "ax": ax}
+        return cls.from_explanation(explanation, **how, **kwargs)
 
     @classmethod
     def from_explanation(cls, explanation, *, kind="row", row=0, answer=None, ax=None, **kwargs):
