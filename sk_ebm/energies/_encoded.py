@@ -146,7 +146,7 @@ def _target(answers, n_rows):
     relevance = getattr(answers, "relevance", None)
     if relevance is not None and len(relevance) == n_rows:
         return Target(np.asarray(relevance, dtype=float), "continuous")
-    codes = getattr(answers, "target", None)
-    if codes is not None and np.shape(codes) == (n_rows,):
-        return Target.of_classes(codes, len(answers.classes))
+    codes, classes = getattr(answers, "target", None), getattr(answers, "classes", None)
+    if classes is not None and np.shape(codes) == (n_rows,):
+        return Target.of_classes(codes, len(classes))
     return None
