@@ -5,11 +5,15 @@ import pickle
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_diabetes, load_wine
+from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KernelDensity
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector, EnergyRanker
 from sk_ebm.energies import INPUT_ENERGIES, LinearEnergy, SumEnergy, TreesEnergy
@@ -182,6 +186,20 @@ def test_densities_of_frames_with_categories():
     check_sums(both.explain(numbers[:4], pair[:4]), -both.log_prob(numbers[:4], pair[:4]))
     with pytest.raises(ValueError, match="y must have 2 columns"):
         both.explain(numbers[:4], y[:4])
+
+
+def test_experts_are_given_frames_as_they_came():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X[:, :2], columns=["ash", "hue"])
+    detector = EnergyDetector(IsolationForest(n_estimators=20, random_state=0), random_state=0).fit(frame)
+    found = detector.explain(frame[:3])  # without a warning of missing names
+    check_sums(found, detector.energies(frame[:3]))
+    frame["grade"] = pd.Categorical(np.array(["low", "high"])[Y % 2])
+    encoder = make_column_transformer((OneHotEncoder(), ["grade"]), remainder="passthrough")
+    classifier = EnergyClassifier(make_pipeline(encoder, LogisticRegression())).fit(frame, Y)
+    found = classifier.explain(frame[:3])
+    check_sums(found, classifier.energies(frame[:3]))
+    assert found.feature_names == ["ash", "hue", "grade"]
 
 
 def test_plots():

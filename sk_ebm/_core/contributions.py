@@ -114,13 +114,14 @@ def sampled_shapley(outputs_of, X, background, near=False):
 def _shapley_of_block(outputs_of, X, rows, background, near):
     reached, rng = outputs_of(X, rows), np.random.RandomState(0)
     table, others = _dense(X), _dense(background)
+    near &= table.dtype.kind != "O"
     spaced = evenly_spaced(len(others), _PAIRS)[:, None]
     nearest = _nearest(table, others, _PAIRS) if near else np.tile(spaced, len(table))
     pairs, bases = [], []
     for i in range(_PAIRS):
         order, other = rng.permutation(table.shape[1]), others[nearest[i % len(nearest)]]
         walks = [
-            _walk(outputs_of, table, rows, other, columns, reached, sparse.issparse(X))
+            _walk(outputs_of, table, rows, other, columns, reached, _made_like(X))
             for columns in (order, order[::-1])
         ]
         pairs.append(np.mean([values for values, _ in walks], axis=0))
@@ -138,18 +139,26 @@ def _nearest(X, others, most):
     return np.argsort(distances, axis=0, kind="stable")[:most]
 
 
-def _walk(outputs_of, table, rows, other, order, reached, is_sparse):
+def _walk(outputs_of, table, rows, other, order, reached, made_like_X):
     """Differences (n, d, o) of outputs as columns are replaced in an order, and the first outputs
     (n, o)."""
     n, d = table.shape
     known = np.argsort(order) < np.arange(d)[:, None]  # in each step, (d, d)
     mixed = np.where(known[:, None], table, other).reshape(d * n, d)
-    mixed = sparse.csr_array(mixed) if is_sparse else mixed
-    outputs = outputs_of(mixed, np.tile(rows, d)).reshape(d, n, -1)
+    outputs = outputs_of(made_like_X(mixed), np.tile(rows, d)).reshape(d, n, -1)
     values = np.empty((n, d, outputs.shape[2]))
     steps = np.diff(np.concatenate([outputs, reached[None]]).astype(float), axis=0)
     values[:, order] = np.moveaxis(steps, 0, 1)
     return values, outputs[0].astype(float)
+
+
+def _made_like(X):
+    """A function that makes an array into what X is: sparse, or a frame with the same columns."""
+    if sparse.issparse(X):
+        return sparse.csr_array
+    if hasattr(X, "dtypes") and hasattr(X, "astype"):  # of pandas; others are read as arrays
+        return lambda table: type(X)(table, columns=X.columns).astype(X.dtypes)
+    return lambda table: table
 
 
 def _dense(X):
