@@ -1,6 +1,10 @@
 """Why a row has its energy: contributions of its columns, which add up to it."""
 
 import numpy as np
+from sklearn.utils._optional_dependencies import check_matplotlib_support, check_pandas_support
+
+from sk_ebm._utils.bars import draw_contributions, largest_contributions
+from sk_ebm._utils.validation import check_choice
 
 
 class Explanation:
@@ -66,10 +70,40 @@ class Explanation:
 
     def to_frame(self):
         """The values as a pandas frame, a column for each name, or each pair of class and name."""
-        import pandas as pd
-
+        pd = check_pandas_support("Explanation.to_frame")
         if self.values.ndim == 2:
             return pd.DataFrame(self.values, columns=self.feature_names)
         pairs = pd.MultiIndex.from_product([self.classes, self.feature_names])
         flat = np.moveaxis(self.values, 2, 1).reshape(len(self), -1)
         return pd.DataFrame(flat, columns=pairs)
+
+    def plot(self, ax=None, *, kind=None, row=0, answer=None):
+        """The largest contributions as bars, with matplotlib (extra ``plot``).
+
+        `sk_ebm.displays.ExplanationDisplay` draws the same.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes one.
+        kind : {"row", "importance"}, default=None
+            Contributions to the energy of one row, or their mean sizes over all; None means "row"
+            where there is one, else "importance".
+        row : int, default=0
+            Which row is drawn.
+        answer : object, default=None
+            The class whose energy is drawn; None means that of least energy.
+
+        Returns
+        -------
+        ax : matplotlib Axes
+        """
+        kind = kind or ("row" if len(self) == 1 else "importance")
+        check_choice("kind", kind, ("row", "importance"))
+        check_matplotlib_support("Explanation.plot")
+        from matplotlib import pyplot as plt
+
+        found = largest_contributions(self, kind, row, answer)
+        ax = plt.figure(layout="constrained").add_subplot() if ax is None else ax
+        draw_contributions(ax, kind, **found)
+        return ax

@@ -46,11 +46,29 @@ def test_standard_errors_cover_the_mean_over_the_background(rng):
     assert found.errors[:, 0, 0].min() > 0
 
 
-def test_rows_are_explained_apart(rng):
-    X, background = rng.standard_normal((6, 4)), rng.standard_normal((9, 4))
-    every = sampled_shapley(product_of_two, X, background).values
-    one = sampled_shapley(product_of_two, X[3:4], background).values
+@pytest.mark.parametrize("near", [False, True])
+def test_rows_are_explained_apart(rng, near):
+    X, background = rng.standard_normal((6, 4)), rng.standard_normal((40, 4))
+    every = sampled_shapley(product_of_two, X, background, near).values
+    one = sampled_shapley(product_of_two, X[3:4], background, near).values
     np.testing.assert_allclose(one, every[3:4], rtol=1e-12)
+
+
+def test_rows_are_compared_with_the_nearest_ones():
+    centres = np.array([[0.0, 0.0, 0.0, 5.0], [10.0, 10.0, 10.0, 5.0]])
+    background = np.repeat(centres, 20, axis=0)
+    X = np.array([[0.0, 0.0, 90.0, np.nan], [10.0, 10.0, 10.0, 5.0]])  # one value is strange
+    found = sampled_shapley(lambda table, _: table[:, :3], X, background, near=True)
+    np.testing.assert_array_equal(found.base, centres[:, :3])
+    np.testing.assert_allclose(found.values[0, 2, 2], 90)
+    assert np.count_nonzero(found.values) == 1
+
+
+def test_contributions_are_summed_by_source():
+    found = Contributions(np.arange(6.0).reshape(1, 3, 2), np.zeros(2), np.ones((1, 3, 2)))
+    summed = found.summed_over([1, 0, 1], 2)
+    np.testing.assert_array_equal(summed.values, [[[2, 3], [4, 6]]])
+    np.testing.assert_array_equal(summed.errors, [[[1, 1], [2, 2]]])
 
 
 def precision(rng, d, r):

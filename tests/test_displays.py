@@ -292,6 +292,16 @@ def test_explanations_are_of_the_best_class_or_of_the_one_that_is_asked_for():
     assert_allclose(drawn.values.sum(), CLASSIFIER.energies(X[:1]).min() - base_of(best))
 
 
+def test_explanations_of_a_given_y_and_of_items():
+    drawn = ExplanationDisplay.from_estimator(DENSITY, X[:4], T[:4], kind="row", row=2)
+    found = DENSITY.explain(X[2:3], T[2:3])
+    assert_allclose(np.sort(drawn.values), np.sort(found.values[0]))
+    queries = np.zeros(4)
+    drawn = ExplanationDisplay.from_estimator(RANKER, X[:4], groups=queries)
+    found = RANKER.explain(X[:4], groups=queries).importances()
+    assert_allclose(np.sort(drawn.values), np.sort(found))
+
+
 def base_of(k):
     return np.broadcast_to(CLASSIFIER.explain(X[:1]).base, (1, 3))[0, k]
 
@@ -301,6 +311,9 @@ REFUSED = {
     "explanation must be": lambda: ExplanationDisplay.from_explanation(X),
     "contributions to": lambda: ExplanationDisplay.from_estimator(Ridge().fit(X, T), X),
     "features must be among": lambda: draw("landscape of a detector", features=("a", "b")),
+    "feature must be among": lambda: PredictiveDistributionDisplay.from_estimator(
+        DENSITY, X, feature="a"
+    ),
     "features must name 2": lambda: draw("landscape of a detector", features=(0,)),
     "y is None": lambda: EnergyLandscapeDisplay.from_estimator(DENSITY, X),
     "y must hold these": lambda: EnergyHistogramDisplay.from_estimator(CLASSIFIER, X),

@@ -146,3 +146,9 @@ def test_bad_input(ask, said, predicted):
 def test_what_is_no_distribution_is_refused(name, predicted):
     with pytest.raises(TypeError, match="distribution must be a PredictiveDistribution, as"):
         getattr(metrics, name)(predicted[0], predicted[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_estimator_in_place_of_its_distribution_is_refused(name, predicted):
+    with pytest.raises(TypeError, match="got the estimator itself: EnergyDensityEstimator"):
+        getattr(metrics, name)(predicted[0], DENSITY)

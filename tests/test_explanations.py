@@ -5,11 +5,15 @@ import pickle
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_diabetes, load_wine
+from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KernelDensity
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from sk_ebm import EnergyClassifier, EnergyDensityEstimator, EnergyDetector, EnergyRanker
 from sk_ebm.energies import INPUT_ENERGIES, LinearEnergy, SumEnergy, TreesEnergy
@@ -74,7 +78,7 @@ def test_a_labelled_detector():
     check_sums(detector.explain(X[FEW]), detector.energies(X[FEW]))
 
 
-@pytest.mark.parametrize("energy", ["gaussian", "mixture"])
+@pytest.mark.parametrize("energy", ["auto", "gaussian", "mixture", "neighbors"])
 def test_the_changed_cell_has_the_largest_contribution(energy):
     changed = X[:40].copy()
     changed[np.arange(40), np.arange(40) % 13] += 8
@@ -159,6 +163,59 @@ def test_names_of_frames_and_slices():
     found = detector.explain(frame[:9])
     check_sums(found[::2], detector.energies(frame[:9:2]))  # its base is one of each row
     assert found.to_frame().columns.tolist() == list(frame.columns)
+
+
+def test_densities_of_frames_with_categories():
+    pd = pytest.importorskip("pandas")
+    table, y = load_diabetes(return_X_y=True)
+    frame = pd.DataFrame(table[:150, :2], columns=["age", "sex"])
+    frame["grade"] = np.array(["low", "middle", "high"])[np.arange(150) % 3]
+    frame.loc[4, "age"] = np.nan
+    y = y[:150] + 200 * (frame["grade"] == "high").to_numpy()
+    density = EnergyDensityEstimator("linear", location=Ridge(), random_state=0).fit(frame, y)
+    found = density.explain(frame[:6], pd.Series(y[:6]))  # without a warning
+    check_sums(found, -density.log_prob(frame[:6], y[:6]))
+    assert found.feature_names == ["age", "sex", "grade"]
+    assert found.values.shape == found.errors.shape == (6, 3)
+    assert found.importances().argmax() == 2
+    numbers = frame[["sex"]].assign(other=table[:150, 3])
+    joint = EnergyDensityEstimator(conditional=False, n_orders=1, random_state=0).fit(numbers)
+    assert joint.feature_importances_.shape == (2,)  # without a warning
+    pair = np.stack([y, -y], axis=1)
+    both = EnergyDensityEstimator("linear", location=Ridge(), random_state=0).fit(numbers, pair)
+    check_sums(both.explain(numbers[:4], pair[:4]), -both.log_prob(numbers[:4], pair[:4]))
+    with pytest.raises(ValueError, match="y must have 2 columns"):
+        both.explain(numbers[:4], y[:4])
+
+
+def test_experts_are_given_frames_as_they_came():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X[:, :2], columns=["ash", "hue"])
+    detector = EnergyDetector(IsolationForest(n_estimators=20, random_state=0), random_state=0).fit(frame)
+    found = detector.explain(frame[:3])  # without a warning of missing names
+    check_sums(found, detector.energies(frame[:3]))
+    frame["grade"] = pd.Categorical(np.array(["low", "high"])[Y % 2])
+    encoder = make_column_transformer((OneHotEncoder(), ["grade"]), remainder="passthrough")
+    classifier = EnergyClassifier(make_pipeline(encoder, LogisticRegression())).fit(frame, Y)
+    found = classifier.explain(frame[:3])
+    check_sums(found, classifier.energies(frame[:3]))
+    assert found.feature_names == ["ash", "hue", "grade"]
+
+
+def test_plots():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    found = EnergyClassifier().fit(X, Y).explain(X[:4])
+    ax = found.plot()
+    assert ax.get_xlabel() == "mean absolute contribution to the energy"
+    longest = int(found.importances().argmax())
+    assert ax.get_yticklabels()[0].get_text() == f"x{longest}"
+    assert found[0].plot(ax=plt.figure().add_subplot()).get_title().endswith("of class 0")
+    assert found.plot(kind="row", row=3, answer=2).get_title().endswith("of class 2")
+    with pytest.raises(ValueError, match="answer must be one of the classes"):
+        found[0].plot(answer="nothing")
+    with pytest.raises(ValueError, match="kind must be"):
+        found.plot(kind="rows")
+    plt.close("all")
 
 
 def test_what_cannot_be_explained():

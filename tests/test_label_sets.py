@@ -402,3 +402,13 @@ def test_classes_after_label_sets(data):
     assert_allclose(
         classifier.predict_joint_proba(X, y[:, 0]), np.exp(-classifier.pair_energies(X, y[:, 0]))
     )
+
+
+def test_tables_with_categories():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"size": rng.standard_normal(200), "grade": rng.choice(list("abc"), 200)})
+    first = (frame["grade"] == "a").to_numpy()
+    y = np.stack([first, first | (frame["size"] > 0)], axis=1).astype(int)
+    classifier = EnergyClassifier(alpha=0.01, random_state=0).fit(frame, y)
+    assert (classifier.predict(frame) == y).mean() > 0.95

@@ -355,5 +355,5 @@ def test_predict_answers_keywords(point, rng):
         density.predict(X, return_std=True, coverage=0.8)
     with pytest.raises(ValueError, match="coverage must be"):
         density.predict(X, coverage=90)
-    with pytest.raises(ValueError, match="q must be"):
+    with pytest.raises(ValueError, match="quantiles must be"):
         density.predict(X, quantiles=[0.5, 1.5])

@@ -64,6 +64,9 @@ def test_rows_without_y_are_counted(y, message):
 def test_targets_that_are_numbers():
     check_target(["1", "2"], numeric=True)
     check_target(["a", "b"], numeric=False)
+    censored = np.array([(True, 1.0)], dtype=[("event", bool), ("time", float)])
+    with pytest.raises(ValueError, match="'event', 'time'.* censored answers are not supported"):
+        check_target(censored, numeric=True)
     with pytest.raises(ValueError, match="y holds text, but must hold numbers"):
         check_target(["a", "b"], numeric=True)
     with pytest.raises(ValueError, match="y holds dates or durations: turn them"):

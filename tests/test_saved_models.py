@@ -21,6 +21,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -29,6 +30,7 @@ from sk_ebm import (
     EnergyDensityEstimator,
     EnergyDetector,
     EnergyRanker,
+    EnergyTransformer,
     exceptions,
 )
 from sk_ebm._utils import versions
@@ -61,6 +63,7 @@ CLASSIFIERS = {
     "frozen": {"energy": FrozenEstimator(LogisticRegression().fit(X, Y))},
     "hinge": {"loss": "hinge"},
     "calibrated": {"calibrate": True},
+    "splitter": {"cv": StratifiedKFold(2)},
     "rejecting": {"reject": "false_alarm"},
     "weighted": {"class_weight": "balanced"},
     "embedding": {"energy": "embedding", "reject": "false_alarm", "calibrate": True},
@@ -78,6 +81,7 @@ DETECTORS = {
     "forest": {"energy": "forest"},
     "split": {"energy": "mixture", "calibration": "split", "cv": None},
     "own level": {"energy": "gaussian", "threshold": max},
+    "splitter": {"energy": "gaussian", "cv": KFold(2)},
     "uncalibrated": {"energy": "gaussian", "calibration": None},
     "level": {"energy": "gaussian", "threshold": Level(2.0)},
     "confident": {"energy": "gaussian", "threshold": FalseAlarm(0.1, confidence=0.5)},
@@ -293,3 +297,24 @@ def test_gradient_boosting_as_an_energy_is_trusted():
     ]:
         saved = skops.dumps(model.fit(X, target))
         assert skops.loads(saved, trusted=trusted_types())
+
+
+SEARCH = GridSearchCV(EnergyClassifier(), {"alpha": [0.1, 1]}, cv=2)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "y"),
+    [
+        (EnergyDetector("gaussian"), None),
+        (EnergyDensityEstimator("linear", location=Ridge()), T),
+        (make_pipeline(StandardScaler(), EnergyClassifier()), Y),
+        (SEARCH, Y),
+    ],
+    ids=["detector", "density", "pipeline", "search"],
+)
+def test_skops_reads_transformers(estimator, y):
+    skops = pytest.importorskip("skops.io")
+    transformer = EnergyTransformer(estimator, cv=KFold(2), random_state=0).fit(X, y)
+    restored = skops.loads(skops.dumps(transformer), trusted=trusted_types())
+    assert_array_equal(restored.transform(X), transformer.transform(X))
+    assert_array_equal(restored.get_feature_names_out(), transformer.get_feature_names_out())

@@ -371,5 +371,6 @@ def test_contributions_are_those_of_the_columns_of_the_table():
         assert_allclose(total, model.energies(FRAME[:9]), atol=1e-6)
         assert model.feature_importances_.shape == (5,)
     density = EnergyDensityEstimator("linear", location=None).fit(FRAME, AMOUNT)
-    with pytest.raises(ValueError, match="fitted on a table.*fit it on numbers"):
-        density.explain(FRAME[:3], AMOUNT[:3])
+    found = density.explain(FRAME[:3], AMOUNT[:3])
+    assert list(found.feature_names) == list(FRAME.columns)
+    assert_allclose(found.energies(), -density.log_prob(FRAME[:3], AMOUNT[:3]))

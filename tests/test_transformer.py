@@ -160,7 +160,13 @@ def test_weights_are_handed_on(wine):
     [
         ({"estimator": "linear"}, "estimator must be an EnergyClassifier"),
         ({"features": "scores"}, "features must be 'auto', 'energies', .* got 'scores'"),
-        ({"features": "p_values"}, "features='p_values' needs an estimator with p_values"),
+        ({"features": []}, "features must name at least one kind"),
+        (
+            {"features": "p_values"},
+            r"features='p_values' needs an estimator with p_values, got Energy.*\)\. "
+            "It has 'energies', 'log_proba'",
+        ),
+        ({"estimator": Ridge()}, "needs an estimator with score_samples, got Ridge.* this package"),
         ({"features": "surprisals"}, "needs an estimator with score_samples"),
         ({"features": "quantiles"}, "needs an estimator with predict_quantile"),
         (

@@ -35,6 +35,17 @@ class Contributions(NamedTuple):
         errors = None if self.errors is None else np.abs(columns) * self.errors
         return Contributions(columns * self.values, factor * self.base, errors)
 
+    def summed_over(self, sources, n_columns):
+        """Those of columns that others are made of: of the k-th, of that with index sources[k]."""
+
+        def by_source(values):
+            summed = np.zeros((len(values), n_columns, values.shape[2]))
+            np.add.at(summed, (slice(None), sources), values)
+            return summed
+
+        errors = None if self.errors is None else by_source(self.errors)
+        return Contributions(by_source(self.values), self.base, errors)
+
 
 def add_contributions(parts):
     """Contributions to a sum of outputs; errors of terms, which are sampled alike, add up."""
@@ -72,7 +83,7 @@ def evenly_spaced(n, most):
     return np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))
 
 
-def sampled_shapley(outputs_of, X, background):
+def sampled_shapley(outputs_of, X, background, near=False):
     """Shapley values, with the columns that are not in a coalition taken from background rows.
 
     Columns are replaced one by one, in random orders and their reverses (Strumbelj and Kononenko,
@@ -86,10 +97,13 @@ def sampled_shapley(outputs_of, X, background):
         ``outputs_of(table, rows)`` gives outputs (m, o) of rows made of those of X, and of the
         background, for ``rows`` (m,) of X.
     X, background : ndarray or sparse matrix of shape (n, d) and (m, d)
+    near : bool, default=False
+        Whether each row is compared with the rows of the background that are nearest to it, rather
+        than with some that are the same for all rows.
     """
     found = [
         _shapley_of_block(
-            outputs_of, take_rows(X, rows), np.arange(count_rows(X))[rows], background
+            outputs_of, take_rows(X, rows), np.arange(count_rows(X))[rows], background, near
         )
         for rows in row_blocks(X, X.shape[1] ** 2)
     ]
@@ -97,15 +111,17 @@ def sampled_shapley(outputs_of, X, background):
     return Contributions(values, base, errors)
 
 
-def _shapley_of_block(outputs_of, X, rows, background):
+def _shapley_of_block(outputs_of, X, rows, background, near):
     reached, rng = outputs_of(X, rows), np.random.RandomState(0)
     table, others = _dense(X), _dense(background)
-    others = others[evenly_spaced(len(others), _PAIRS)]
+    near &= table.dtype.kind != "O"
+    spaced = evenly_spaced(len(others), _PAIRS)[:, None]
+    nearest = _nearest(table, others, _PAIRS) if near else np.tile(spaced, len(table))
     pairs, bases = [], []
     for i in range(_PAIRS):
-        order, other = rng.permutation(table.shape[1]), others[i % len(others)]
+        order, other = rng.permutation(table.shape[1]), others[nearest[i % len(nearest)]]
         walks = [
-            _walk(outputs_of, table, rows, other, columns, reached, sparse.issparse(X))
+            _walk(outputs_of, table, rows, other, columns, reached, _made_like(X))
             for columns in (order, order[::-1])
         ]
         pairs.append(np.mean([values for values, _ in walks], axis=0))
@@ -114,18 +130,35 @@ def _shapley_of_block(outputs_of, X, rows, background):
     return np.mean(pairs, axis=0), np.mean(bases, axis=0), errors
 
 
-def _walk(outputs_of, table, rows, other, order, reached, is_sparse):
+def _nearest(X, others, most):
+    """Indices (most, n) of the nearest of other rows, by absolute differences in the standard
+    deviation of each column, of at most one: a value far from all says nothing of the others."""
+    scales = np.nanstd(others, axis=0)
+    scales[~(scales > 0)] = 1.0
+    distances = [np.fmin(np.abs(X - other) / scales, 1.0).sum(axis=1) for other in others]
+    return np.argsort(distances, axis=0, kind="stable")[:most]
+
+
+def _walk(outputs_of, table, rows, other, order, reached, made_like_X):
     """Differences (n, d, o) of outputs as columns are replaced in an order, and the first outputs
     (n, o)."""
     n, d = table.shape
     known = np.argsort(order) < np.arange(d)[:, None]  # in each step, (d, d)
     mixed = np.where(known[:, None], table, other).reshape(d * n, d)
-    mixed = sparse.csr_array(mixed) if is_sparse else mixed
-    outputs = outputs_of(mixed, np.tile(rows, d)).reshape(d, n, -1)
+    outputs = outputs_of(made_like_X(mixed), np.tile(rows, d)).reshape(d, n, -1)
     values = np.empty((n, d, outputs.shape[2]))
     steps = np.diff(np.concatenate([outputs, reached[None]]).astype(float), axis=0)
     values[:, order] = np.moveaxis(steps, 0, 1)
     return values, outputs[0].astype(float)
+
+
+def _made_like(X):
+    """A function that makes an array into what X is: sparse, or a frame with the same columns."""
+    if sparse.issparse(X):
+        return sparse.csr_array
+    if hasattr(X, "dtypes") and hasattr(X, "astype"):  # of pandas; others are read as arrays
+        return lambda table: type(X)(table, columns=X.columns).astype(X.dtypes)
+    return lambda table: table
 
 
 def _dense(X):

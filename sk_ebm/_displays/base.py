@@ -9,15 +9,10 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-# Okabe and Ito's palette, which colour-blind readers can tell apart.
-BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#E69F00",
-)
+from sk_ebm._utils.bars import BLUE, ORANGE
+
+# The others of the palette.
+GREEN, PURPLE, SKY, YELLOW = "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
 COLOURS = [BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW, "#000000", "#7F7F7F"]
 GREY = "#6E6E6E"
 _N_LEVELS = 14  # of filled contours, about

@@ -1,12 +1,10 @@
 """Contributions of columns to the energy of a row, or to energies on average."""
 
-import numpy as np
-
-from sk_ebm._displays.base import BLUE, ORANGE, Display, final_model, refuse
+from sk_ebm._displays.base import Display, final_model, refuse
+from sk_ebm._utils.bars import draw_contributions, largest_contributions
+from sk_ebm._utils.sklearn_private import count_rows, take_rows
 from sk_ebm._utils.validation import check_choice
 from sk_ebm.explanations import Explanation
-
-_MOST_BARS = 10
 
 
 class ExplanationDisplay(Display):
@@ -47,13 +45,29 @@ class ExplanationDisplay(Display):
         self.title = title
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, kind=None, row=0, answer=None, ax=None, **kwargs):
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y=None,
+        *,
+        groups=None,
+        kind=None,
+        row=0,
+        answer=None,
+        ax=None,
+        **kwargs,
+    ):
         """Explain rows, and draw the contributions.
 
         Parameters
         ----------
         estimator : fitted estimator with ``explain``, or pipeline or search that ends with one
         X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), default=None
+            Needed for a density of y given X; the energy of others does not depend on it.
+        groups : array-like of shape (n_samples,), default=None
+            The queries of a ranker, as its ``explain`` takes them.
         kind : {"row", "importance"}, default=None
             None means "row" for one row, else "importance".
         row : int, default=0
@@ -71,11 +85,18 @@ class ExplanationDisplay(Display):
         model, read = final_model(estimator)
         if not hasattr(model, "explain"):
             refuse(cls.__name__, model, "contributions to energies of estimators with explain")
-        kind = kind or ("row" if len(X) == 1 else "importance")
+        kind = kind or ("row" if count_rows(X) == 1 else "importance")
         check_choice("kind", kind, ("row", "importance"))
-        rows = read(X)
-        explanation = model.explain(rows[row : row + 1] if kind == "row" else rows)
-        return cls.from_explanation(explanation, kind=kind, answer=answer, ax=ax, **kwargs)
+        X = read(X)
+        if groups is not None:  # whose items are explained together
+            explanation = model.explain(X, groups=groups)
+        else:
+            if kind == "row":
+                X, y, row = take_rows(X, [row]), None if y is None else take_rows(y, [row]), 0
+            given = (X, y) if getattr(model, "conditional", False) else (X,)
+            explanation = model.explain(*given)
+        how = {"kind": kind, "row": row, "answer": answer, "ax": ax}
+        return cls.from_explanation(explanation, **how, **kwargs)
 
     @classmethod
     def from_explanation(cls, explanation, *, kind="row", row=0, answer=None, ax=None, **kwargs):
@@ -99,14 +120,7 @@ class ExplanationDisplay(Display):
         check_choice("kind", kind, ("row", "importance"))
         if not isinstance(explanation, Explanation):
             raise ValueError(f"explanation must be what explain returns, got {explanation!r}.")
-        if kind == "importance":
-            values, errors, title = explanation.importances(), None, ""
-        else:
-            values, errors, title = _of_row(explanation, row, answer)
-        order = np.argsort(-np.abs(values), kind="stable")[:_MOST_BARS]
-        names = [str(explanation.feature_names[k]) for k in order]
-        errors = None if errors is None else errors[order]
-        display = cls(names=names, values=values[order], errors=errors, kind=kind, title=title)
+        display = cls(kind=kind, **largest_contributions(explanation, kind, row, answer))
         return display.plot(ax, **kwargs)
 
     def plot(self, ax=None, **kwargs):
@@ -123,33 +137,7 @@ class ExplanationDisplay(Display):
         self
         """
         ax = self._start(ax)
-        places = np.arange(len(self.names))[::-1]
-        colours = np.where(np.asarray(self.values) > 0, ORANGE, BLUE)
-        if self.kind == "importance":
-            colours = BLUE
-        errors = None if self.errors is None else 2 * self.errors
-        ax.barh(places, self.values, **{"color": colours, "xerr": errors} | kwargs)
-        ax.axvline(0, color="black", lw=1)
-        ax.set_yticks(places, self.names)
-        raises = "lowers <- contribution to the energy -> raises"
-        ax.set(
-            xlabel=raises if self.kind == "row" else "mean absolute contribution to the energy",
-            ylabel="column",
-            title=self.title,
+        draw_contributions(
+            ax, self.kind, self.names, self.values, self.errors, self.title, **kwargs
         )
         return self
-
-
-def _of_row(explanation, row, answer):
-    """Contributions (n_names,) to the energy of a row, their errors, and a title."""
-    explanation = explanation[row]
-    values, errors, energies = explanation.values[0], explanation.errors, explanation.energies()[0]
-    errors = None if errors is None else errors[0]
-    if values.ndim == 1:
-        return values, errors, f"energy {energies:.3g}"
-    classes = list(explanation.classes)
-    if answer is not None and answer not in classes:
-        raise ValueError(f"answer must be one of the classes, {classes}, got {answer!r}.")
-    k = int(np.argmin(energies)) if answer is None else classes.index(answer)
-    title = f"energy {energies[k]:.3g} of class {classes[k]}"
-    return values[:, k], None if errors is None else errors[:, k], title

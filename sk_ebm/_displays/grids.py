@@ -15,15 +15,17 @@ def feature_names(X):
     return list(range(np.shape(X)[1])) if columns is None else list(columns)
 
 
-def positions_of(X, features):
-    """Positions of features that are given by name or position."""
+def positions_of(X, features, parameter="features"):
+    """Positions of features that are given, as a parameter, by name or position."""
     names = feature_names(X)
     positions = []
     for feature in features:
         if feature not in names and not (
             isinstance(feature, (int, np.integer)) and 0 <= feature < len(names)
         ):
-            raise ValueError(f"features must be among the columns of X, {names}, got {feature!r}.")
+            raise ValueError(
+                f"{parameter} must be among the columns of X, {names}, got {feature!r}."
+            )
         positions.append(names.index(feature) if feature in names else int(feature))
     return positions
 
@@ -42,7 +44,7 @@ def column_of(X, position):
         return np.asarray(column, dtype=float).ravel()
     except (TypeError, ValueError):
         raise ValueError(
-            f"{label_of(X, position)!r} holds no numbers: give features= that do."
+            f"{label_of(X, position)!r} holds no numbers: choose a feature that does."
         ) from None
 
 

@@ -93,7 +93,7 @@ class PredictiveDistributionDisplay(Display):
         check_choice("kind", kind, ("density", "fan"))
         if kind == "density":
             return cls.from_predictions(y, model.predict_distribution(read(X)), ax=ax, **kwargs)
-        position = positions_of(X, [0 if feature is None else feature])[0]
+        position = positions_of(X, [0 if feature is None else feature], "feature")[0]
         x = axis_values(X, position, _N_STEPS)
         distribution = model.predict_distribution(read(varied(X, {position: x}, row)))
         observed = None if y is None else (column_of(X, position), np.asarray(y, dtype=float))

@@ -395,8 +395,9 @@ class ClassInference:
         """The threshold of the sets, or one for each class."""
         if not hasattr(self, "calibration_energies_"):
             raise ValueError(
-                f"predict_set needs held-out energies, and calibrate={self.calibrate!r} with "
-                f"beta={self.beta!r} has kept none: use calibrate=True, or call conformalize(X, y)."
+                f"Sets of classes need held-out energies, and calibrate={self.calibrate!r} with "
+                f"beta={self.beta!r} has kept none: fit again with calibrate=True, or call "
+                "conformalize(X, y) with held-out rows."
             )
         threshold = FalseAlarm(rate=1 - coverage)
         energies, target = self.calibration_energies_, self._held_out.target

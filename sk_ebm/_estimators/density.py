@@ -565,7 +565,7 @@ class EnergyDensityEstimator(ConditionalTables, ExplainsDensities, DensityMixin,
             raise ValueError(f"predict takes one keyword at a time, got {' and '.join(asked)}.")
         check_flag("return_std", return_std)
         if quantiles is not None:
-            return self.predict_quantile(X, quantiles)
+            return self._quantiles(X, "quantiles", quantiles)
         if coverage is not None:
             return self.predict_interval(X, coverage)
         distribution = self._predictive(X)
@@ -589,10 +589,16 @@ class EnergyDensityEstimator(ConditionalTables, ExplainsDensities, DensityMixin,
         quantiles : ndarray of shape (n_samples,) or (n_samples, k)
             For several targets (n_samples, n_targets) or (n_samples, n_targets, k).
         """
-        levels = as_levels("q", q)
-        if levels.ndim > 1:
-            raise ValueError(f"q must be a number or a list of numbers in (0, 1), got {q!r}.")
-        return self._predictive(X).ppf(levels[None] if levels.ndim else levels)
+        return self._quantiles(X, "q", q)
+
+    def _quantiles(self, X, name, levels):
+        """Of probabilities that are given as a parameter of this name."""
+        found = as_levels(name, levels)
+        if found.ndim > 1:
+            raise ValueError(
+                f"{name} must be a number or a list of numbers in (0, 1), got {levels!r}."
+            )
+        return self._predictive(X).ppf(found[None] if found.ndim else found)
 
     @conditional_only
     def predict_interval(self, X, coverage=0.9, kind="equal-tailed"):

@@ -1,14 +1,15 @@
 """Why: contributions of columns, or of terms, to the energies of an estimator."""
 
 import numpy as np
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from sk_ebm._core.contributions import Contributions, background_rows, sampled_shapley
-from sk_ebm._density.checks import check_kind
+from sk_ebm._density.chain import ConditionalChain
+from sk_ebm._density.checks import check_kind, validated_targets
 from sk_ebm._density.joint import column_energies
 from sk_ebm._tables.schema import Table
 from sk_ebm._utils.sklearn_private import feature_names
+from sk_ebm.distributions import PredictiveDistribution
 from sk_ebm.energies._fold_median import of_compatible
 from sk_ebm.explanations import Explanation
 
@@ -31,7 +32,8 @@ class Explains(KeepsBackground):
         """Contributions of the columns to the energies, which they add up to.
 
         They are in closed form for linear, tree, marginal, Gaussian and mixture energies, and their
-        sums; else they are Shapley values, sampled by replacing columns by those of training rows.
+        sums; else they are Shapley values, sampled by replacing columns by those of training rows,
+        for energies of inputs (neighbors, forest) by those of the nearest ones.
 
         Parameters
         ----------
@@ -123,7 +125,7 @@ class ExplainsDensities(KeepsBackground):
         Those to -log p(x) are the energies of the columns, each given the columns before it,
         averaged over the orders of columns that were fitted, less their means over some training
         rows. Those to -log p(y given x) are Shapley values, sampled by replacing columns by those
-        of training rows.
+        of training rows. The encoded columns of a table are summed by the column they are made of.
 
         Parameters
         ----------
@@ -141,23 +143,28 @@ class ExplainsDensities(KeepsBackground):
         ValueError
             If X or y are out of range, or y is missing.
         """
-        if vars(self).get("_schema") is not None:
-            raise ValueError(
-                "The density was fitted on a table, whose columns it encodes: to explain it, fit "
-                "it on numbers, such as those of an encoder before it in a pipeline."
-            )
         X = self._validated_X(X)
         found = self._conditional_contributions(X, y) if self.conditional else self._of_columns(X)
-        return Explanation(found.values, found.base, feature_names(self, X.shape[1]), found.errors)
+        return self._explained(found)
+
+    def _explained(self, found):
+        names = feature_names(self, found.values.shape[1])
+        return Explanation(found.values, found.base, names, found.errors)
 
     def _conditional_contributions(self, X, y):
         if y is None:
             raise ValueError("y is None, but its density given X is explained: explain(X, y).")
-        y = np.asarray(y)
-        check_consistent_length(X, y)
-        found = sampled_shapley(
-            lambda table, rows: -self.log_prob(table, y[rows])[:, None], X, self._background
-        )
+        y = validated_targets(X, y, len(self.chain_))
+        y = y[:, 0] if y.shape[1] == 1 else y
+        check_kind(self.kind, self.rounding_)
+
+        def energies(table, rows):
+            distribution = PredictiveDistribution(ConditionalChain(self.chain_), table)
+            return -distribution.log_prob(y[rows], self.kind)[:, None]
+
+        found = sampled_shapley(energies, X, self._background)
+        if self._schema is not None:
+            found = found.summed_over(self._numbers.sources(), len(self._schema.names))
         return Contributions(found.values[:, :, 0], found.base[:, 0], found.errors[:, :, 0])
 
     def _of_columns(self, X):
@@ -175,4 +182,4 @@ class ExplainsDensities(KeepsBackground):
                 "feature_importances_ needs contributions in closed form, which those to the "
                 "energy of y are not: use explain(X, y).importances()."
             )
-        return self.explain(self._background).importances()
+        return self._explained(self._of_columns(self._background)).importances()

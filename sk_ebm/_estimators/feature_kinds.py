@@ -81,11 +81,17 @@ def _answer(model, method, kind, *args):
 
 
 def _refusal(kind, what, model):
-    fitting = [name for name in KINDS if name != kind]
-    return ValueError(
-        f"features={kind!r} needs an estimator with {what}, got {model!r}. Use 'auto', or one of "
-        f"{fitting} that it has."
-    )
+    has = {
+        "energies": hasattr(model, "energies") and not hasattr(model, "log_prob"),
+        "log_proba": hasattr(model, "predict_log_proba"),
+        "quantiles": hasattr(model, "predict_quantile"),
+        "surprisals": _gives_surprisals(model),
+        "p_values": hasattr(model, "p_values"),
+    }
+    fitting = [repr(name) for name in KINDS if has[name]]
+    remedy = f"It has {', '.join(fitting)}" if fitting else "Use an estimator of this package"
+    name = repr(model).removeprefix("through(").removesuffix(")")
+    return ValueError(f"features={kind!r} needs an estimator with {what}, got {name}. {remedy}.")
 
 
 def _of_classes(name, values, model, classes):

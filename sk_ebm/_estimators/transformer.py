@@ -171,6 +171,8 @@ class EnergyTransformer(KeepsFitted, TransformerMixin, BaseEstimator):
                 "estimator must be an EnergyClassifier, EnergyDensityEstimator, EnergyDetector or "
                 f"EnergyRanker, or a pipeline that ends in one, got {self.estimator!r}."
             )
+        if not len(self._kinds()):
+            raise ValueError(f"features must name at least one kind, got {self.features!r}.")
         for kind in self._kinds():
             check_choice("features", kind, ("auto", *KINDS))
         as_levels("quantiles", self.quantiles)

@@ -32,6 +32,11 @@ def check_target(y, *, numeric):
     if numeric:
         check_no_times(y, "y")
     y = np.asarray(y)
+    if y.dtype.names is not None:
+        raise ValueError(
+            f"y must be an array without fields, got those named {list(y.dtype.names)}: censored "
+            "answers are not supported."
+        )
     for what, bad in (("missing (NaN)", is_missing(y)), ("infinite (inf)", _is_infinite(y))):
         if bad.any():
             rows = np.flatnonzero(bad.reshape(len(y), -1).any(axis=1))

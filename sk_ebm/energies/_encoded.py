@@ -126,16 +126,9 @@ class EncodedEnergy(Energy):
                 f"{self.energy!r} reads rows as they are given, so that its energies of a table "
                 "cannot be explained by columns: use explain_terms, or encode the table before."
             )
-        encode, sources = self.encoder_.transform, self.encoder_.sources()
+        encode = self.encoder_.transform
         found = self.energy_.contributions(encode(inputs), encode(background))
-
-        def by_source(values):
-            summed = np.zeros((len(values), len(inputs.schema.names), values.shape[2]))
-            np.add.at(summed, (slice(None), sources), values)
-            return summed
-
-        errors = None if found.errors is None else by_source(found.errors)
-        return found._replace(values=by_source(found.values), errors=errors)
+        return found.summed_over(self.encoder_.sources(), len(inputs.schema.names))
 
     def outputs_of_terms(self, inputs):
         return self.energy_.outputs_of_terms(self._encoded(inputs))
@@ -186,7 +179,7 @@ def _target(answers, n_rows):
     relevance = getattr(answers, "relevance", None)
     if relevance is not None and len(relevance) == n_rows:
         return Target(np.asarray(relevance, dtype=float), "continuous")
-    codes = getattr(answers, "target", None)
-    if codes is not None and np.shape(codes) == (n_rows,):
-        return Target.of_classes(codes, len(answers.classes))
+    codes, classes = getattr(answers, "target", None), getattr(answers, "classes", None)
+    if classes is not None and np.shape(codes) == (n_rows,):
+        return Target.of_classes(codes, len(classes))
     return None

@@ -125,6 +125,7 @@ def pinball(y_true, distribution, *, quantiles=(0.1, 0.5, 0.9), sample_weight=No
         y = _answers(y_true, distribution, "ppf")
         values = distribution.ppf(levels[None])
     else:
+        _check_no_estimator(distribution)
         y, values = _numbers(y_true), as_numbers("distribution", distribution)
         values = values.reshape(*y.shape, -1) if values.shape == y.shape else values
         _check_shape("distribution", values, (*y.shape, len(levels)), "a quantile for each level")
@@ -190,6 +191,7 @@ def _numbers(y_true):
 
 def _answers(y_true, distribution, method):
     """The answers of the rows of a distribution that has a method."""
+    _check_no_estimator(distribution)
     if not hasattr(distribution, method):
         raise TypeError(
             "distribution must be a PredictiveDistribution, as predict_distribution(X) returns, "
@@ -199,6 +201,14 @@ def _answers(y_true, distribution, method):
     expected = (len(distribution),) if n_targets == 1 else (len(distribution), n_targets)
     _check_shape("y_true", y, expected, "an answer for each row of the distribution")
     return y
+
+
+def _check_no_estimator(distribution):
+    if hasattr(distribution, "fit"):  # one has the methods of a distribution, with other arguments
+        raise TypeError(
+            "distribution must be what predict_distribution(X) of an estimator returns, got the "
+            f"estimator itself: {type(distribution).__name__}."
+        )
 
 
 def _check_shape(name, values, expected, what):
@@ -212,6 +222,7 @@ def _intervals(y_true, distribution, coverage):
     if hasattr(distribution, "interval"):
         y, ends = _answers(y_true, distribution, "interval"), distribution.interval(coverage)
     else:
+        _check_no_estimator(distribution)
         y, ends = _numbers(y_true), np.asarray(distribution, dtype=np.float64)
         _check_shape("distribution", ends, (*y.shape, 2), "both ends of an interval for each row")
     if not (ends[..., 0] <= ends[..., 1]).all():

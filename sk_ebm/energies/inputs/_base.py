@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sk_ebm._core.contributions import sampled_shapley
 from sk_ebm._core.training import FitResult
 from sk_ebm._utils.sklearn_private import take_rows
 from sk_ebm.energies._base import Energy
@@ -66,6 +67,11 @@ class InputEnergy(Energy):
 
     def energies(self, X):
         raise NotImplementedError(f"{type(self).__name__} must define energies.")
+
+    def contributions(self, inputs, background):
+        """Sampled Shapley values beside the rows of the background that are nearest to each: they
+        say what the row would be without its strange values."""
+        return sampled_shapley(lambda table, rows: self(table), inputs, background, near=True)
 
     def __call__(self, inputs):
         return -np.asarray(self.energies(inputs), dtype=float)[:, None]
