@@ -32,7 +32,7 @@ CITY = np.array(["Berlin", "Rome", "Vienna", "Bern"], dtype=object)[RNG.integers
 SIZE = RNG.standard_normal(N)
 GOODS = np.array(["bicycle", "kettle", "lamp"], dtype=object)[RNG.integers(0, 3, N)]
 NAMES = np.array([f"{g} {k}" for g, k in zip(GOODS, RNG.integers(0, 99, N), strict=True)], object)
-VALUE = SIZE + (CITY == "Berlin") + (DAYS.dayofweek >= 5) + (GOODS == "lamp")
+VALUE = SIZE + (CITY == "Berlin") + (DAYS.day_of_week >= 5) + (GOODS == "lamp")
 AMOUNT = VALUE + 0.5 * RNG.standard_normal(N)
 MEDIAN = np.median(AMOUNT)
 Y = (AMOUNT > MEDIAN).astype(int)
@@ -285,7 +285,7 @@ def test_the_query_is_a_column_of_strings():
 
 def test_dates_and_texts_help():
     day = EnergyClassifier("trees", random_state=0)
-    weekend = (FRAME["day"].dt.dayofweek >= 5).to_numpy()
+    weekend = (FRAME["day"].dt.day_of_week >= 5).to_numpy()
     assert day.fit(FRAME[["day"]], weekend).score(FRAME[["day"]], weekend) > 0.95
     lamp = np.array([isinstance(n, str) and "lamp" in n for n in FRAME["name"]])
     for energy in ("linear", "trees"):
