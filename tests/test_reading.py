@@ -215,3 +215,9 @@ def test_a_pipeline_reads_dates():
     X, y = table_of(TIMES["datetime64"], False), np.asarray(DAY.day_of_week) > 3
     pipeline = make_pipeline(FunctionTransformer(weekday), LogisticRegression())
     assert EnergyClassifier(pipeline, beta=1.0).fit(X, y).score(X, y) == 1
+
+
+def test_a_lazy_frame_is_to_be_collected():
+    lazy = pl.DataFrame({"a": [1.0, 2.0, 3.0, 4.0]}).lazy()
+    with pytest.raises(TypeError, match=r"X is a LazyFrame, .*: X\.collect\(\)"):
+        EnergyClassifier().fit(lazy, [0, 1, 0, 1])

@@ -86,7 +86,7 @@ def _wrong_with_rows(error, doing):
     if isinstance(error, ValueError) and "could not convert string to float" in str(error):
         return (
             f"takes no text ({error}): give one that encodes it, such as a pipeline with a "
-            "OneHotEncoder, or the name of an energy that reads tables, as 'linear' or 'trees'."
+            "OneHotEncoder, or an energy that reads tables by its name, such as 'linear'."
         )
     if isinstance(error, (IndexError, np.linalg.LinAlgError)) or "infs or NaNs" in str(error):
         return (  # decompositions that keep no direction at all, or whose squares overflow
