@@ -191,9 +191,8 @@ def test_densities_of_frames_with_categories():
 def test_experts_are_given_frames_as_they_came():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(X[:, :2], columns=["ash", "hue"])
-    detector = EnergyDetector(IsolationForest(n_estimators=20, random_state=0), random_state=0).fit(
-        frame
-    )
+    forest = IsolationForest(n_estimators=20, random_state=0)
+    detector = EnergyDetector(forest, random_state=0).fit(frame)
     found = detector.explain(frame[:3])  # without a warning of missing names
     check_sums(found, detector.energies(frame[:3]))
     frame["grade"] = pd.Categorical(np.array(["low", "high"])[Y % 2])
