@@ -40,6 +40,11 @@ LEAST = 1e-12  # mass of a step
 LEVELS = np.linspace(0.005, 0.995, 100)  # whose pinball losses give a CRPS
 
 
+def distance(levels):
+    """Of Kolmogorov and Smirnov, of the levels F(y given x) from uniform ones."""
+    return stats.kstest(levels, "uniform").statistic
+
+
 class Ours:
     def fit(self, X, y):
         self.train = X, y
@@ -51,7 +56,8 @@ class Ours:
         law = smooth.chain_[0].unrounded(X)
         low, high = law.ppf(np.tile([0.05, 0.95], (len(X), 1))).T
         covered = np.mean((low <= y) & (y <= high))
-        return -smooth.score(X, y), self.mass(X, y), self.model.crps(X, y).mean(), covered
+        crps = self.model.crps(X, y).mean()
+        return -smooth.score(X, y), self.mass(X, y), crps, covered, distance(law.cdf(y))
 
     def densities(self, X, y):
         return self.model.log_prob(X, y)
@@ -79,7 +85,8 @@ class Normal:
         low, high = ((y + side - mean) / std for side in (-step / 2, step / 2))
         mass = np.maximum(stats.norm.cdf(high) - stats.norm.cdf(low), LEAST)
         covered = np.mean(np.abs(z) < stats.norm.ppf(0.95))
-        return nll.mean(), -np.log(mass).mean() if step else np.nan, crps.mean(), covered
+        mass = -np.log(mass).mean() if step else np.nan
+        return nll.mean(), mass, crps.mean(), covered, distance(stats.norm.cdf(z))
 
     def densities(self, X, y):
         return stats.norm.logpdf(y, *self.moments(X))
@@ -161,7 +168,8 @@ class QuantileForest:
         hits = np.sum(np.abs(short) <= step / 2, axis=1) + step / (self.range + step)
         mass = -np.log(hits / (len(LEVELS) + 1)).mean() if step else np.nan
         low, high = self.model.predict(X, quantiles=[0.05, 0.95]).T
-        return np.nan, mass, 2 * pinball.mean(), np.mean((low <= y) & (y <= high))
+        covered = np.mean((low <= y) & (y <= high))
+        return np.nan, mass, 2 * pinball.mean(), covered, distance(np.mean(short > 0, axis=1))
 
 
 MODELS = {
@@ -175,9 +183,11 @@ MODELS = {
 
 
 def conditional(sets, n_splits, models):
-    """NLL, CRPS, coverage of the 90 % interval and time, means over the splits."""
-    print("\n## p(y given x), defaults: NLL, mass, CRPS, coverage of the 90 % interval, fit s")
-    head = [f"{figure} {name}" for figure in ("nll", "mass", "crps", "cov", "s") for name in models]
+    """NLL, CRPS, coverage of the 90 % interval, distance of F(y given x) from uniform, and time,
+    means over the splits."""
+    print("\n## p(y given x), defaults: NLL, mass, CRPS, coverage of 90 %, PIT-KS, fit s")
+    figures = "nll", "mass", "crps", "cov", "ks", "s"
+    head = [f"{figure} {name}" for figure in figures for name in models]
     print("set," + ",".join(head))
     table = []
     for name, splits in sets:
@@ -189,7 +199,7 @@ def conditional(sets, n_splits, models):
                 try:
                     fitted = make().fit(train_X, train_y)
                 except ImportError:
-                    found[model].append([np.nan] * 5)
+                    found[model].append([np.nan] * 6)
                     continue
                 seconds = time.perf_counter() - start
                 found[model].append([*fitted.figures(test_X, test_y, step), seconds])
@@ -202,8 +212,13 @@ def conditional(sets, n_splits, models):
         print("mean," + ",".join(f"{v:.4g}" for v in np.nanmean(table, axis=0).T.ravel()))
         print("\ngeometric means of ours / theirs")
         for i, model in enumerate(models):
-            crps, seconds = np.exp(np.nanmean(np.log(table[:, 0] / table[:, i])[:, [2, 4]], axis=0))
+            crps, seconds = np.exp(np.nanmean(np.log(table[:, 0] / table[:, i])[:, [2, 5]], axis=0))
             print(f"{model:10} CRPS {crps:6.3f}  time {seconds:6.3f}")
+        least = np.mean(table[:, 0, 4] <= np.nanmin(table[:, :, 4], axis=1))
+        off = np.abs(table[:, 0, 3] - 0.9).mean()
+        print(
+            f"ours: PIT-KS least on {least:.0%} of the sets, coverage off by {off:.3f} on average"
+        )
 
 
 def speed(sets, models):
