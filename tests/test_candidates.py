@@ -59,3 +59,16 @@ def test_columns_of_queries_make_a_bilinear_energy():
     X[:, 2] = X[query, 2]
     assert "bilinear" in names(X, items, "medium")
     assert "bilinear" not in names(X[:50], Groups(np.ones(50), np.arange(50)), "medium")
+
+
+@pytest.mark.parametrize("effort", ["medium", "high"])
+@pytest.mark.parametrize(
+    "answers",
+    [labels(2000), Groups(np.arange(2000) % 3, np.repeat(np.arange(200), 10))],
+    ids=["classes", "items"],
+)
+def test_boosted_trees_need_lightgbm(monkeypatch, answers, effort):
+    assert "trees" in names(table(2000, 20), answers, effort)
+    monkeypatch.setattr("sk_ebm.energies._candidates.find_spec", lambda name: None)
+    found = names(table(2000, 20), answers, effort)
+    assert found and not [name for name in found if name.endswith("trees")]

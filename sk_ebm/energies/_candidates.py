@@ -1,5 +1,6 @@
 """Which energies stand a chance on a table, and about how long each of them takes."""
 
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
@@ -121,6 +122,8 @@ def candidates_of(facts, effort):
         return []
     of_queries = facts.kind == "items"
     rules = (_RULES_OF_QUERIES if of_queries else _RULES)[effort]
+    if find_spec("lightgbm") is None:
+        rules = [rule for rule in rules if rule not in _RULES_OF_BOOSTING]
     found = [candidate for rule in rules for candidate in rule(facts)]
     found.sort(key=lambda candidate: candidate.seconds)
     if effort != "medium" or of_queries:
@@ -253,3 +256,5 @@ _RULES_OF_QUERIES = {
     "medium": (_linear, _bilinear, _mlp, _trees_of_losses),
     "high": (_linear, _bilinear, _kernel, _mlp, _slow_trees_of_losses),
 }
+# Left out where LightGBM is not installed.
+_RULES_OF_BOOSTING = _few_trees, _many_trees, _trees_of_losses, _slow_trees_of_losses
