@@ -1,1 +1,1 @@
-"""Laws of components; `sk_ebm.testing` is their public home."""
+"""Checks of energies and losses; those of `sk_ebm.testing` and of the tests are made of these."""

@@ -1,4 +1,4 @@
-"""Laws of energies, each a function of a case."""
+"""What every energy must satisfy: one function for each property, of a case."""
 
 from copy import deepcopy
 from dataclasses import dataclass

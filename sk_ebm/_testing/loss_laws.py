@@ -1,4 +1,4 @@
-"""Laws of losses, each a function of a case."""
+"""What every loss must satisfy: one function for each property, of a case."""
 
 from dataclasses import dataclass
 
